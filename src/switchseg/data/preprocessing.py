@@ -1,0 +1,55 @@
+"""From uint8 RGB pixels to what a network was trained on. Stored with every model, applied on the device."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Channel order, range, mean and standard deviation of a network's input, all in the order of its channels."""
+
+    channels: str = "rgb"
+    """`rgb`, or `bgr` as the 2018 code had it."""
+    scale: float = 1 / 255
+    """Factor on the 0 .. 255 pixels, before the mean is taken off."""
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        if self.channels not in ("rgb", "bgr"):
+            raise ValueError(f"preprocessing channels must be 'rgb' or 'bgr', not {self.channels!r}")
+
+    def normalize(self, images: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:
+        """Turn uint8 RGB images [N, 3, H, W] into the network's input, float32 unless `dtype` says else."""
+        import torch
+
+        if self.channels == "bgr":
+            images = images.flip(1)
+        values = images.to(dtype or torch.float32)
+        mean = torch.tensor(self.mean, dtype=values.dtype, device=values.device).view(3, 1, 1)
+        factor = self.scale / torch.tensor(self.std, dtype=torch.float64)
+        factor = factor.to(values).view(3, 1, 1)
+        return (values - mean / self.scale) * factor
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that is stored in a model's config.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> Preprocessing:
+        """Read what `to_json` wrote."""
+        return cls(entry["channels"], entry["scale"], tuple(entry["mean"]), tuple(entry["std"]))
+
+
+RGB = Preprocessing()
+"""torchvision's and timm's ImageNet statistics: RGB in 0 .. 1."""
+
+BGR = Preprocessing("bgr", 1.0, (102.9801, 115.9465, 122.7717), (1.0, 1.0, 1.0))
+"""The 2018 code's input: BGR in 0 .. 255, the mean taken off, no division."""
+
+PREPROCESSINGS = {"rgb": RGB, "bgr": BGR}
