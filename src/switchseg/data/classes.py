@@ -6,8 +6,7 @@ import colorsys
 from dataclasses import dataclass
 from typing import Any
 
-IGNORED = 255
-"""The label of pixels that count neither in the loss nor in a score."""
+from switchseg.labels import IGNORED as IGNORED
 
 
 @dataclass(frozen=True)

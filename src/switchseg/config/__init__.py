@@ -1,0 +1,1 @@
+"""One config describes one run: the rooms' own dataclasses, composed."""

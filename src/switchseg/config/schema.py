@@ -1,0 +1,86 @@
+"""RunConfig: every setting of a run. Importing it loads no torch, so that `--help` stays quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from switchseg.data.config import DataConfig
+from switchseg.losses.config import LossConfig
+from switchseg.models.config import ModelConfig
+from switchseg.optim.config import OptimConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How long, on what, and what is kept on the way."""
+
+    steps: int = 100_000
+    """Optimizer steps of the whole training (2018: 20 epochs of 5000)."""
+    images_per_device: int = 2
+    """Images that one device sees at once. A step sees this x devices x accumulate."""
+    accumulate: int = 1
+    """Batches whose gradients are added up before each optimizer step."""
+    seed: int = 304
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:INDEX. Under torchrun each rank takes the GPU of its local rank."""
+    threads: int = 0
+    """CPU threads of the computation; 0 leaves PyTorch's choice."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    channels_last: bool = False
+    compile: bool = False
+    activation_checkpointing: bool = False
+    """Recompute the encoder's stages in the backward pass instead of keeping their activations."""
+    freeze_norms: bool = False
+    """Keep all norms in evaluation mode with fixed parameters (2018: fix_bn)."""
+    clip_norm: float | None = None
+    """Largest norm of the whole gradient; None does not clip."""
+    ema_decay: float | None = None
+    """Keep an exponential moving average of weights and statistics, and evaluate and save that; None does not."""
+    log_every: int = 20
+    """Steps between two lines of the log."""
+    log_shares_every: int = 200
+    """Steps between two records of the IN/LN/BN shares."""
+    checkpoint_every: int = 1000
+    keep_checkpoints: int = 2
+    """How many of the last checkpoints stay on disk."""
+    evaluate_every: int = 0
+    """Steps between two evaluations during training, of which the best model is kept; 0 evaluates only at the end."""
+    patience: int = 0
+    """End the training after so many evaluations without a better one; 0 never does."""
+    timeout: float = 600.0
+    """Seconds to wait for another rank before giving up."""
+
+    def __post_init__(self) -> None:
+        for key in ("steps", "images_per_device", "accumulate", "log_every", "checkpoint_every", "keep_checkpoints"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"train.{key} must be at least 1, but is {getattr(self, key)}")
+        if self.patience and not self.evaluate_every:
+            raise ValueError("train.patience needs train.evaluate_every, which is 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """How a run is scored when its training ends."""
+
+    split: str = "val"
+    short_sides: tuple[int, ...] = (450,)
+    """The single-scale protocol."""
+    multi_short_sides: tuple[int, ...] = (300, 400, 500, 600)
+    """The multi-scale protocol; empty leaves it out."""
+    flip: bool = False
+    """Average over the mirrored image too (not part of the 2018 rule)."""
+    pictures: int = 6
+    """How many images the run keeps with truth and prediction, for the report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Every setting of a run, as config.yaml holds it."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)

@@ -1,0 +1,30 @@
+"""The optim section of a config."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """Optimizer and learning rate schedule; the defaults are the 2018 settings."""
+
+    name: Literal["sgd", "adamw"] = "sgd"
+    lr_encoder: float = 0.02
+    lr_decoder: float = 0.02
+    momentum: float = 0.9
+    """Of SGD; beta1 of AdamW."""
+    weight_decay: float = 1e-4
+    """On convolution and linear weights only: biases and everything in a norm are exempt, as in 2018."""
+    mixing_lr_scale: float = 1.0
+    """Factor on the rate of the mixing weights of Switchable Normalization (2018: 1; Sparse SN: 0.1)."""
+    schedule: Literal["poly", "cosine", "step", "constant"] = "poly"
+    poly_power: float = 0.9
+    step_milestones: tuple[float, ...] = (0.67, 0.89)
+    """Fractions of the training after which the `step` schedule divides the rate by ten."""
+    warmup_steps: int = 0
+    """Steps over which the rate rises linearly from near zero."""
+
+    def __post_init__(self) -> None:
+        for key in ("lr_encoder", "lr_decoder", "momentum", "weight_decay", "mixing_lr_scale", "warmup_steps"):
+            if getattr(self, key) < 0:
+                raise ValueError(f"optim.{key} must not be negative, but is {getattr(self, key)}")
