@@ -1,0 +1,1 @@
+"""Tables, plots and the HTML page, drawn from the files of run directories. Never imports torch."""

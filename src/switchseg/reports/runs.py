@@ -1,0 +1,266 @@
+"""Run directories as plain data: what a training left on disk, whether it ended, was stopped or still goes on."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from switchseg.data.classes import Classes
+from switchseg.errors import UserError
+
+Record = dict[str, Any]
+
+NORM_TITLES = {"syncbn": "SyncBN", "sn_in_ln": "SN (IN+LN)", "syncsn": "SyncSN", "syncssn": "SyncSSN"}
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """The scores of one class as fractions; `iou` and `accuracy` are None where the class does not occur."""
+
+    index: int
+    name: str
+    iou: float | None
+    accuracy: float | None
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `switchseg evaluate --json` wrote: scores as fractions, `short_sides` in pixels."""
+
+    mean_iou: float
+    mean_iou_all_classes: float
+    pixel_accuracy: float
+    overall_score: float
+    mean_class_accuracy: float
+    frequency_weighted_iou: float
+    per_class: tuple[ClassScore, ...]
+    images: int
+    short_sides: tuple[int, ...]
+    flip: bool
+    seconds: float
+
+    @classmethod
+    def from_json(cls, entry: Record) -> Evaluation:
+        """Read one evaluation; keys that this version does not know are left out.
+
+        Raises:
+            KeyError: a key is missing.
+        """
+        values = {f.name: entry[f.name] for f in fields(cls)}
+        scores = tuple(ClassScore(**{f.name: c[f.name] for f in fields(ClassScore)}) for c in entry["per_class"])
+        return cls(**{**values, "per_class": scores, "short_sides": tuple(entry["short_sides"])})
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The files of one image in `pictures/`: the image, its truth, the labels and the confidence of the model."""
+
+    name: str
+    image: Path
+    truth: Path
+    labels: Path
+    confidence: Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory. Everything but `path`, `label` and the log may be missing while a run goes on."""
+
+    path: Path
+    label: str
+    """What tables and legends call the run: its norm, followed by its folder where that is not enough."""
+    config: Record = field(default_factory=dict)
+    events: dict[str, list[Record]] = field(default_factory=dict)
+    """Event name -> its records in the order of their steps; what a resumed run did again is in it once."""
+    seconds: float = 0.0
+    """Time at work over all sessions of the run."""
+    unreadable_lines: int = 0
+    single: Evaluation | None = None
+    multi: Evaluation | None = None
+    classes: Classes | None = None
+    confusion: np.ndarray[Any, Any] | None = None
+    """Pixels of the single-scale evaluation, [C, C]; rows are the truth."""
+    pictures: tuple[Picture, ...] = ()
+
+    @property
+    def norm(self) -> str:
+        """The norm's name as the config has it, or "" where no config was written."""
+        return str(self.setting("model.norm", ""))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last session came to its end."""
+        return bool(self.events.get("end"))
+
+    @property
+    def last_step(self) -> int:
+        """The last step that the log speaks of."""
+        return max((records[-1]["step"] for records in self.events.values() if records), default=0)
+
+    def setting(self, key: str, default: Any = None) -> Any:
+        """Return the config's value of a dotted `key`."""
+        value: Any = self.config
+        for part in key.split("."):
+            if not isinstance(value, dict) or part not in value:
+                return default
+            value = value[part]
+        return value
+
+
+def read_runs(paths: Iterable[str | Path]) -> list[Run]:
+    """Read run directories, or folders of run directories, and give each run a label of its own.
+
+    Raises:
+        UserError: a path is no run directory, or one of its files is damaged.
+    """
+    runs = [read_run(folder) for path in paths for folder in _run_folders(Path(path))]
+    for place in (lambda run: run.path.name, lambda run: run.path):
+        names = Counter(run.label for run in runs)
+        runs = [run if names[run.label] == 1 else replace(run, label=f"{run.label} ({place(run)})") for run in runs]
+    return runs
+
+
+def read_run(path: str | Path) -> Run:
+    """Read one run directory.
+
+    Raises:
+        UserError: `path` is no run directory, or one of its files is damaged.
+    """
+    path = Path(path)
+    if not (path / "log.jsonl").is_file():
+        raise UserError(f"{path}: no run directory (it has no log.jsonl); give the --out folder of a training")
+    events, seconds, unreadable = _read_log(path / "log.jsonl")
+    config = _read_config(path / "config.yaml")
+    evaluations = _read_evaluations(path / "metrics.json")
+    run = Run(
+        path=path,
+        label=path.name,
+        config=config,
+        events=events,
+        seconds=seconds,
+        unreadable_lines=unreadable,
+        single=evaluations.get("single"),
+        multi=evaluations.get("multi"),
+        classes=_read_classes(path / "model" / "config.json"),
+        confusion=_read_confusion(path / "confusion_single.csv"),
+        pictures=tuple(_find_pictures(path / "pictures")),
+    )
+    return replace(run, label=norm_title(run.norm)) if run.norm else run
+
+
+def norm_title(norm: str) -> str:
+    """Return a norm's name as papers write it."""
+    return NORM_TITLES.get(norm, norm.upper())
+
+
+def _run_folders(path: Path) -> list[Path]:
+    # `compare` leaves one run per norm in its folder; that folder stands for all of them.
+    if (path / "log.jsonl").is_file():
+        return [path]
+    return sorted((log.parent for log in path.glob("*/log.jsonl")), key=_first_start) or [path]
+
+
+def _first_start(folder: Path) -> tuple[float, str]:
+    with (folder / "log.jsonl").open(encoding="utf-8") as file:
+        records = list(_records([file.readline()]))
+    return (records[0]["time"] if records else float("inf")), folder.name
+
+
+def _read_log(path: Path) -> tuple[dict[str, list[Record]], float, int]:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    records = list(_records(lines))
+    events: dict[str, list[Record]] = {}
+    seconds, previous = 0.0, None
+    for record in records:
+        if record["event"] == "start":
+            # The session goes on from a checkpoint: what the last one did after it is done again.
+            _forget(events, record["step"])
+        elif previous is not None:
+            seconds += max(0.0, record["time"] - previous)
+        previous = record["time"]
+        events.setdefault(record["event"], []).append(record)
+    return events, seconds, sum(bool(line.strip()) for line in lines) - len(records)
+
+
+def _forget(events: dict[str, list[Record]], step: int) -> None:
+    for event, records in events.items():
+        if event != "start":
+            records[:] = [r for r in records if r["step"] <= step and event != "end"]
+
+
+def _records(lines: Sequence[str]) -> Iterator[Record]:
+    # A run that is being written, or was killed, may end in half a line.
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and {"event", "step", "time"} <= record.keys():
+            yield record
+
+
+def _read_config(path: Path) -> Record:
+    if not path.is_file():
+        return {}
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
+    return config if isinstance(config, dict) else {}
+
+
+def _read_evaluations(path: Path) -> dict[str, Evaluation]:
+    if not path.is_file():
+        return {}
+    entries = _read_json(path)
+    try:
+        return {name: Evaluation.from_json(entries[name]) for name in ("single", "multi") if entries.get(name)}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not the scores of a run ({error}); `switchseg evaluate --json` writes them") from None
+
+
+def _read_classes(path: Path) -> Classes | None:
+    if not path.is_file():
+        return None
+    try:
+        return Classes.from_json(_read_json(path)["classes"])
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise UserError(f"{path}: no list of classes with a name and a color each ({error})") from None
+
+
+def _read_confusion(path: Path) -> np.ndarray[Any, Any] | None:
+    if not path.is_file():
+        return None
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))[1:]
+    try:
+        matrix = np.array([[int(cell) for cell in row[1:]] for row in rows], dtype=np.int64)
+    except ValueError as error:
+        raise UserError(f"{path}: not a matrix of whole numbers ({error})") from None
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise UserError(f"{path}: the confusion matrix has the shape {matrix.shape}, not as many rows as columns")
+    return matrix
+
+
+def _find_pictures(folder: Path) -> Iterator[Picture]:
+    for image in sorted(folder.glob("*_image.jpg")):
+        name = image.name.removesuffix("_image.jpg")
+        parts = [folder / f"{name}_{part}.png" for part in ("truth", "labels", "confidence")]
+        if all(part.is_file() for part in parts):
+            yield Picture(name, image, *parts)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error})") from None
