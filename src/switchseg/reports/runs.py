@@ -123,10 +123,15 @@ def read_runs(paths: Iterable[str | Path]) -> list[Run]:
         UserError: a path is no run directory, or one of its files is damaged.
     """
     runs = [read_run(folder) for path in paths for folder in _run_folders(Path(path))]
-    for place in (lambda run: run.path.name, lambda run: run.path):
-        names = Counter(run.label for run in runs)
-        runs = [run if names[run.label] == 1 else replace(run, label=f"{run.label} ({place(run)})") for run in runs]
-    return runs
+    labels = Counter(run.label for run in runs)
+    folders = Counter((run.label, run.path.name) for run in runs)
+
+    def unique(run: Run) -> str:
+        if labels[run.label] == 1:
+            return run.label
+        return f"{run.label} ({run.path.name if folders[run.label, run.path.name] == 1 else run.path})"
+
+    return [replace(run, label=unique(run)) for run in runs]
 
 
 def read_run(path: str | Path) -> Run:
