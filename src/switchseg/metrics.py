@@ -1,0 +1,132 @@
+"""From label maps to scores: one confusion matrix over the whole data set, and every number read off it.
+
+What "mIoU" means is decided here and nowhere else: intersections and unions are summed over the data set (never
+averaged per image), pixels whose label is outside 0 .. C - 1 count nowhere, neither do the predictions on them, and
+`mean_iou` is over the classes that occur in the truth or in the prediction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+
+class Named(Protocol):
+    """Anything that names its classes, as `data.classes.Classes` does."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in label order."""
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """The scores of one class; a fraction that would be 0 / 0 is None."""
+
+    index: int
+    name: str
+    iou: float | None
+    """None where the class occurs neither in the truth nor in the prediction."""
+    accuracy: float | None
+    """Share of the class's pixels that were found; None where the truth has none."""
+    pixels: int
+    """Pixels of the class in the truth."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Dataset-level scores, as fractions of one."""
+
+    mean_iou: float
+    """Over the classes that occur in the truth or in the prediction."""
+    mean_iou_all_classes: float
+    """Over all classes; one that never occurs counts 0 (the rule of 2018)."""
+    pixel_accuracy: float
+    overall_score: float
+    """Mean of `pixel_accuracy` and `mean_iou_all_classes`: the score of the ADE20K challenge."""
+    mean_class_accuracy: float
+    """Over the classes that occur in the truth."""
+    frequency_weighted_iou: float
+    per_class: tuple[ClassScore, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the scores under their fixed names, `per_class` as a list of objects."""
+        return {**asdict(self), "per_class": [asdict(entry) for entry in self.per_class]}
+
+
+def confusion_matrix(
+    prediction: torch.Tensor | npt.NDArray[Any], label: torch.Tensor | npt.NDArray[Any], num_classes: int
+) -> torch.Tensor:
+    """Count the pixels of every (truth, prediction) pair.
+
+    Args:
+        prediction: Integer class indices of any shape.
+        label: The truth, of the same shape; a value outside 0 .. num_classes - 1 is not counted.
+        num_classes: C.
+
+    Returns:
+        int64 [C, C] on the label's device; rows are the truth, columns the prediction.
+
+    Raises:
+        ValueError: the shapes differ, or a counted pixel's prediction is outside 0 .. num_classes - 1.
+    """
+    prediction, label = _widened(prediction), _widened(label)
+    if prediction.shape != label.shape:
+        raise ValueError(f"the prediction is {tuple(prediction.shape)} but the label {tuple(label.shape)}")
+    counted = (label >= 0) & (label < num_classes)
+    if (counted & ((prediction < 0) | (prediction >= num_classes))).any():
+        raise ValueError(f"a prediction is outside 0 .. {num_classes - 1}")
+    # Narrow indices halve the time; everything that is not counted falls into one extra bin, which needs no copy.
+    narrow = torch.int16 if num_classes**2 < 2**15 else torch.int64
+    pair = torch.where(counted, label.to(narrow) * num_classes + prediction.to(narrow), num_classes**2)
+    return torch.bincount(pair.flatten(), minlength=num_classes**2 + 1)[:-1].view(num_classes, num_classes)
+
+
+def scores(matrix: torch.Tensor | npt.NDArray[np.int64], classes: Named) -> Scores:
+    """Read the scores off a confusion matrix.
+
+    Args:
+        matrix: Pixel counts [C, C], rows are the truth.
+        classes: The names of the C classes.
+
+    Raises:
+        ValueError: the matrix does not fit the classes, or holds no pixel at all.
+    """
+    counts = np.asarray(matrix.cpu() if isinstance(matrix, torch.Tensor) else matrix)
+    if counts.shape != (len(classes.names),) * 2:
+        raise ValueError(f"a {counts.shape} matrix for {len(classes.names)} classes")
+    if not counts.any():
+        raise ValueError("no labelled pixel was counted, so there is nothing to score")
+    intersection, truth = counts.diagonal(), counts.sum(1)
+    union = truth + counts.sum(0) - intersection
+    iou = intersection / np.maximum(union, 1)
+    accuracy = intersection / np.maximum(truth, 1)
+    pixel_accuracy = intersection.sum() / truth.sum()
+    return Scores(
+        mean_iou=float(iou[union > 0].mean()),
+        mean_iou_all_classes=float(iou.mean()),
+        pixel_accuracy=float(pixel_accuracy),
+        overall_score=float((pixel_accuracy + iou.mean()) / 2),
+        mean_class_accuracy=float(accuracy[truth > 0].mean()),
+        frequency_weighted_iou=float(iou @ truth / truth.sum()),
+        per_class=tuple(
+            ClassScore(
+                index=index,
+                name=name,
+                iou=float(iou[index]) if union[index] else None,
+                accuracy=float(accuracy[index]) if truth[index] else None,
+                pixels=int(truth[index]),
+            )
+            for index, name in enumerate(classes.names)
+        ),
+    )
+
+
+def _widened(values: torch.Tensor | npt.NDArray[Any]) -> torch.Tensor:
+    """Return a tensor of a signed type: a byte compared with 256 or more would wrap around."""
+    tensor = torch.as_tensor(values)
+    return tensor.to(torch.int16) if tensor.dtype == torch.uint8 else tensor
