@@ -1,0 +1,14 @@
+"""Three finished runs, made once per session; tests that damage one copy it first."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.reports.make_runs import make_run
+
+
+@pytest.fixture(scope="session")
+def run_folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The run directories of SyncBN, GN and SN, in this order."""
+    root = tmp_path_factory.mktemp("runs")
+    return [make_run(root / norm, norm) for norm in ("syncbn", "gn", "sn")]
