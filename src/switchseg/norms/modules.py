@@ -1,0 +1,181 @@
+"""SwitchNorm1d, 2d and 3d: the parameters, the running statistics and the files of the layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from switchseg.norms import reference
+from switchseg.norms.reference import STATISTICS
+
+# A state dict without a batch count comes from 2018: its running statistics have converged.
+LONG_TRAINED = 1_000_000
+
+
+class SwitchNorm(nn.Module):
+    """What SwitchNorm1d, 2d and 3d share; build one of those.
+
+    Args:
+        num_features: channels C of the input (N, C, ...).
+        eps: added to the mixed variance, inside the root.
+        momentum: weight of a new batch in the running statistics, as in `nn.BatchNorm2d` (2018's 0.997 is 0.003 here).
+            The first 1 / momentum batches are averaged evenly. None averages all batches evenly.
+        affine: whether there is a learned scale `weight` (C,) and offset `bias` (C,).
+        statistics: which of "in", "ln", "bn" are mixed, in that order; without "bn" there are no running statistics.
+        device: where the parameters live.
+        dtype: type of parameters and running statistics.
+
+    Raises:
+        ValueError: `statistics` is empty, unknown or out of order.
+    """
+
+    input_dims: tuple[int, ...]
+    weight: Tensor | None
+    bias: Tensor | None
+    mean_weight: Tensor
+    var_weight: Tensor
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.003,
+        affine: bool = True,
+        statistics: Sequence[str] = STATISTICS,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if not statistics or tuple(name for name in STATISTICS if name in statistics) != tuple(statistics):
+            raise ValueError(f"statistics must be some of {STATISTICS}, in that order, got {tuple(statistics)}")
+        self.num_features = num_features
+        self.eps = eps
+        self.momentum = momentum
+        self.affine = affine
+        self.statistics = tuple(statistics)
+
+        def empty(size: int) -> Tensor:
+            return torch.empty(size, device=device, dtype=dtype)
+
+        tracked = "bn" in statistics
+        self.register_parameter("weight", nn.Parameter(empty(num_features)) if affine else None)
+        self.register_parameter("bias", nn.Parameter(empty(num_features)) if affine else None)
+        self.mean_weight = nn.Parameter(empty(len(statistics)))
+        self.var_weight = nn.Parameter(empty(len(statistics)))
+        self.register_buffer("running_mean", empty(num_features) if tracked else None)
+        self.register_buffer("running_var", empty(num_features) if tracked else None)
+        count = torch.empty((), dtype=torch.long, device=device) if tracked else None
+        self.register_buffer("num_batches_tracked", count)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Start over: no scale or offset, equal shares, no batches seen."""
+        if self.weight is not None and self.bias is not None:
+            nn.init.ones_(self.weight)
+            nn.init.zeros_(self.bias)
+        nn.init.ones_(self.mean_weight)
+        nn.init.ones_(self.var_weight)
+        self.reset_running_stats()
+
+    def reset_running_stats(self) -> None:
+        """Forget the batches seen."""
+        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def shares(self) -> tuple[Tensor, Tensor]:
+        """Return how much of each of `statistics` goes into the mean and into the variance, both (K,), summing to 1."""
+        dtype = reference.statistics_dtype(self.mean_weight.dtype)
+        return self.mean_weight.softmax(0, dtype=dtype), self.var_weight.softmax(0, dtype=dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize `x` (N, C, ...); the output has its shape, type and memory format.
+
+        Raises:
+            ValueError: `x` has the wrong number of dimensions or channels, no elements, or is not floating point.
+        """
+        self._check(x)
+        mean_share, var_share = self.shares()
+        running = None
+        if self.running_mean is not None and self.running_var is not None and not self.training:
+            running = (self.running_mean, self.running_var)
+        y, mean, var = reference.switch_norm(
+            x,
+            mean_share,
+            var_share,
+            self.weight,
+            self.bias,
+            statistics=self.statistics,
+            running=running,
+            eps=self.eps,
+        )
+        if self.training:
+            self._track(mean, var)
+        return y
+
+    def _check(self, x: Tensor) -> None:
+        name = type(self).__name__
+        if x.dim() not in self.input_dims:
+            wanted = " or ".join(map(str, self.input_dims))
+            raise ValueError(f"{name} takes inputs with {wanted} dimensions, got shape {tuple(x.shape)}")
+        if x.shape[1] != self.num_features:
+            raise ValueError(f"{name} takes {self.num_features} channels, got shape {tuple(x.shape)}")
+        if x.numel() == 0:
+            raise ValueError(f"{name} needs at least one element per channel, got shape {tuple(x.shape)}")
+        if not x.is_floating_point():
+            raise ValueError(f"{name} takes floating point inputs, got {x.dtype}")
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, var: Tensor) -> None:
+        """Move the running statistics towards batch moments (C,), without waiting for the device."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked.add_(1)
+        share = self.num_batches_tracked.to(self.running_mean.dtype).reciprocal()
+        if self.momentum is not None:
+            share = share.clamp(min=self.momentum)
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
+        self.running_var.lerp_(var.to(self.running_var.dtype), share)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        own = {**dict(self.named_parameters(recurse=False)), **dict(self.named_buffers(recurse=False))}
+        for name, tensor in own.items():
+            saved = state_dict.get(prefix + name)
+            if saved is not None and saved.dim() > tensor.dim() and saved.numel() == tensor.numel():
+                state_dict[prefix + name] = saved.reshape(tensor.shape)  # 2018: (1, C, 1, 1) and (1, C, 1)
+        count = prefix + "num_batches_tracked"
+        if self.num_batches_tracked is not None and prefix + "running_mean" in state_dict and count not in state_dict:
+            state_dict[count] = torch.tensor(LONG_TRAINED)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def extra_repr(self) -> str:
+        """Return the arguments, for `print(model)`."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"statistics={'+'.join(self.statistics)}"
+        )
+
+
+class SwitchNorm1d(SwitchNorm):
+    """Switchable Normalization of (N, C) and (N, C, L); see `SwitchNorm` for the arguments."""
+
+    input_dims = (2, 3)
+
+
+class SwitchNorm2d(SwitchNorm):
+    """Switchable Normalization of (N, C, H, W); see `SwitchNorm` for the arguments."""
+
+    input_dims = (4,)
+
+
+class SwitchNorm3d(SwitchNorm):
+    """Switchable Normalization of (N, C, D, H, W); see `SwitchNorm` for the arguments."""
+
+    input_dims = (5,)
