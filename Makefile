@@ -1,0 +1,27 @@
+# Set-up happens by itself: every target that needs the environment depends on .venv/ready.
+PYTHON ?= python3
+BIN := .venv/bin
+SCENES := runs/scenes
+
+.PHONY: quickstart test lint docs-images clean
+
+quickstart: .venv/ready
+	$(BIN)/switchseg make-scenes --out $(SCENES) --images 400 --seed 1
+	$(BIN)/switchseg compare configs/quickstart.yaml --norms syncbn gn sn --out runs/quickstart --data.root $(SCENES)
+
+test: .venv/ready
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -e '.[dev]' -c constraints.txt
+	touch .venv/ready
+
+clean:
+	rm -rf .venv runs build dist

@@ -1,0 +1,51 @@
+"""log.jsonl: the one record of a run, a JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from switchseg import files
+
+
+class Journal:
+    """Appends events to a file; the events of a step that will be run again are taken out first.
+
+    Args:
+        path: the file.
+        resume_step: the step that the run goes on with, or None for a new run. Events of later steps are dropped, so
+            that the record of a run that was killed and started again reads like that of an undisturbed one.
+    """
+
+    def __init__(self, path: Path, resume_step: int | None = None) -> None:
+        if path.exists():
+            kept = [] if resume_step is None else [e for e in read(path) if e["step"] <= resume_step]
+            files.write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, event: str, step: int, **values: Any) -> None:
+        """Append one event that happened after `step` steps."""
+        self._file.write(json.dumps({"event": event, "step": step, "time": round(time.time(), 3), **values}) + "\n")
+        self._file.flush()
+
+    def sync(self) -> None:
+        """Return when everything written so far is on the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return the events of a journal; a last line that was cut off by a crash is left out."""
+    events = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            events.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return events

@@ -1,0 +1,157 @@
+"""Everything that changes while a model trains, and how it is saved and restored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from switchseg.config.schema import RunConfig
+from switchseg.distributed import World
+from switchseg.engine.meter import Meter
+from switchseg.models.segmenter import Segmenter
+from switchseg.optim.groups import build_optimizer
+from switchseg.optim.schedule import build_scheduler
+
+
+@dataclass
+class Training:
+    """The objects of a training. The data need none: a batch is a function of (seed, step, rank)."""
+
+    config: RunConfig
+    world: World
+    model: Segmenter
+    """The plain model: its parameters are what is trained, saved and evaluated."""
+    forward: nn.Module
+    """The same model as the step calls it: compiled, and wrapped to average gradients over ranks."""
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LambdaLR
+    scaler: torch.amp.GradScaler
+    average: AveragedModel | None
+    meter: Meter
+    step: int = 0
+    """Optimizer steps done."""
+    best_score: float = -1.0
+    evaluations_since_best: int = 0
+
+    @classmethod
+    def start(cls, config: RunConfig, world: World, model: Segmenter) -> Training:
+        """Set up the training of `model` from step 0."""
+        train = config.train
+        model.to(world.device)
+        if train.channels_last:
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if train.freeze_norms:
+            freeze_norms(model)
+        forward: nn.Module = cast(nn.Module, torch.compile(model)) if train.compile else model
+        if world.size > 1:
+            forward = DistributedDataParallel(
+                forward, device_ids=[world.device] if world.device.type == "cuda" else None
+            )
+        optimizer = build_optimizer(model, config.optim)
+        return cls(
+            config=config,
+            world=world,
+            model=model,
+            forward=forward,
+            optimizer=optimizer,
+            scheduler=build_scheduler(optimizer, config.optim, train.steps),
+            scaler=torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16"),
+            average=_average(model, train.ema_decay),
+            meter=Meter(model.spec.num_classes, world.device),
+        )
+
+    @property
+    def images_per_step(self) -> int:
+        """Images that all ranks together see before one optimizer step."""
+        return self.config.train.images_per_device * self.world.size * self.config.train.accumulate
+
+    @property
+    def best_model(self) -> Segmenter:
+        """The model to evaluate and keep: the moving average where there is one."""
+        return cast(Segmenter, self.average.module) if self.average is not None else self.model
+
+    def set_training_mode(self) -> None:
+        """Put the model into training mode, frozen norms excepted."""
+        self.model.train()
+        if self.config.train.freeze_norms:
+            freeze_norms(self.model)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a resumed training needs, as plain tensors, numbers, strings, lists and dicts.
+
+        Every rank must call it, for the meter sums over ranks. Random states are not in it because none outlives a
+        step: each step seeds its generators from (seed, step, rank).
+        """
+        return {
+            "step": self.step,
+            "images_per_step": self.images_per_step,
+            "seed": self.config.train.seed,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": {k: v for k, v in self.scheduler.state_dict().items() if k != "lr_lambdas"},
+            "scaler": self.scaler.state_dict(),
+            "average": self.average.state_dict() if self.average is not None else None,
+            "meter": self.meter.state_dict(self.world),
+            "best_score": self.best_score,
+            "evaluations_since_best": self.evaluations_since_best,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned.
+
+        Raises:
+            ValueError: a step of the saved training saw another number of images.
+            KeyError, RuntimeError: the state belongs to another model.
+        """
+        if state["images_per_step"] != self.images_per_step:
+            raise ValueError(
+                f"a step of this run sees {state['images_per_step']} images, but images_per_device x devices x "
+                f"accumulate is now {self.images_per_step}"
+            )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        # The length of the training may have changed: the rate of the coming step follows the schedule of today.
+        for group, rate in zip(self.optimizer.param_groups, self._rates(state["step"]), strict=True):
+            group["lr"] = rate
+        self.scaler.load_state_dict(state["scaler"])
+        if self.average is not None and state["average"] is not None:
+            self.average.load_state_dict(state["average"])
+        self.meter.load_state_dict(state["meter"], self.world)
+        self.step = state["step"]
+        self.best_score = state["best_score"]
+        self.evaluations_since_best = state["evaluations_since_best"]
+
+    def _rates(self, step: int) -> list[float]:
+        factors = (factor(step) for factor in self.scheduler.lr_lambdas)
+        return [base * factor for base, factor in zip(self.scheduler.base_lrs, factors, strict=True)]
+
+    def rates(self) -> dict[str, float]:
+        """Return the learning rates that the coming step uses, of encoder and decoder."""
+        return {
+            cast(str, group["name"]).split("/")[0]: group["lr"]
+            for group in self.optimizer.param_groups
+            if not group["name"].endswith("/mixing")
+        }
+
+
+def freeze_norms(model: nn.Module) -> None:
+    """Put every layer with running statistics into evaluation mode and fix its parameters (2018: fix_bn).
+
+    The 2018 code put the whole model into evaluation mode, dropout included; only the norms are meant.
+    """
+    for module in model.modules():
+        if "running_mean" in dict(module.named_buffers(recurse=False)):
+            module.eval()
+            module.requires_grad_(False)
+
+
+def _average(model: Segmenter, decay: float | None) -> AveragedModel | None:
+    if decay is None:
+        return None
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
