@@ -1,0 +1,232 @@
+"""From an image to its label map: the network at every scale of a rule, and one label map fused from them.
+
+Memory follows the image, not classes x pixels x scales: what is kept of a scale are its logits at the decoder's own
+stride, and the label map is fused from them in bands of rows that fit into the processor's cache. This is also the
+fast way, so there is no other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from switchseg.data.geometry import fit_short_side, round_up
+from switchseg.models.segmenter import Segmenter
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Pixels = npt.NDArray[np.uint8]
+
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_BAND_ELEMENTS = {"cpu": 2**19}  # 2 MiB of float32: what one core's cache holds
+_BAND_ELEMENTS_GPU = 2**25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """Everything about an evaluation that changes its result."""
+
+    short_sides: tuple[int, ...] = (450,)
+    """Lengths in pixels that the shorter image side is resized to; probabilities are averaged over them."""
+    max_long_side: int = 1000
+    """The longer side stays at or below this, even if the shorter one then stays below the short side."""
+    multiple: int = 8
+    """Both sides are rounded up to a multiple of this, by stretching."""
+    resize: Literal["cv2", "pil"] = "cv2"
+    """cv2's bilinear (2018), or Pillow's, which averages when it shrinks (MIT)."""
+    flip: bool = False
+    """Average over the mirrored image too."""
+    window: int | None = None
+    """Show the network squares of this many pixels instead of the whole scaled image."""
+    stride: int | None = None
+    """Pixels from one window to the next; two thirds of a window unless given."""
+
+    def __post_init__(self) -> None:
+        if not self.short_sides or min(self.short_sides) < 1:
+            raise ValueError(f"short sides must be one or more lengths in pixels, not {self.short_sides}")
+        if self.max_long_side < 1:
+            raise ValueError(f"the longest side must be at least 1 pixel, not {self.max_long_side}")
+        if self.window is not None and self.window < 1:
+            raise ValueError(f"the window must be at least 1 pixel, not {self.window}")
+        if self.stride is not None and not 1 <= self.stride <= (self.window or 0):
+            raise ValueError(f"the stride must be between 1 and the window ({self.window}), not {self.stride}")
+
+    def scaled_size(self, height: int, width: int, short_side: int) -> tuple[int, int]:
+        """Return the (height, width) in pixels that the network sees of an image at one scale."""
+        height, width = fit_short_side(height, width, short_side, self.max_long_side)
+        return round_up(height, self.multiple), round_up(width, self.multiple)
+
+    def describe(self) -> str:
+        """Return the rule in words, to stand next to a number that it made."""
+        sides = " ".join(map(str, self.short_sides))
+        parts = [
+            f"short side {sides}, long side at most {self.max_long_side}",
+            f"stretched to multiples of {self.multiple} ({self.resize} bilinear)",
+        ]
+        if self.window is not None:
+            parts.append(f"windows of {self.window} every {self.stride or 2 * self.window // 3}, logits averaged")
+        averaged = len(self.short_sides) > 1 or self.flip
+        parts.append(f"softmax at label size{', averaged' if averaged else ''}{' with the mirrored image' * self.flip}")
+        return "; ".join(parts)
+
+
+RULES = {
+    "2018": Rule(),
+    "2018-multi": Rule(short_sides=(300, 400, 500, 600)),
+    "mit": Rule(short_sides=(300, 375, 450, 525, 600), resize="pil"),
+}
+"""The protocols that published numbers were made with."""
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put the model into evaluation mode; afterwards every layer is in the mode it was in, frozen ones too."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+@torch.inference_mode()
+def logit_maps(
+    model: Segmenter, images: Sequence[Pixels], rule: Rule, precision: Precision = "fp32"
+) -> list[list[Tensor]]:
+    """Run the network on images of one size at every scale of the rule.
+
+    Args:
+        model: In evaluation mode, on the device to compute on.
+        images: RGB uint8, each [H, W, 3].
+        rule: The scales, windows and flips.
+        precision: fp32, or the type that autocast computes in.
+
+    Returns:
+        For each image its logits at the decoder's stride, one float32 [h, w, C] for each scale (and mirror image).
+
+    Raises:
+        ValueError: the logits are not finite.
+    """
+    device = next(model.parameters()).device
+    maps: list[list[Tensor]] = [[] for _ in images]
+    for short_side in rule.short_sides:
+        size = rule.scaled_size(images[0].shape[0], images[0].shape[1], short_side)
+        scaled = np.stack([_resized(image, size, rule.resize) for image in images])
+        pixels = torch.from_numpy(scaled).to(device).permute(0, 3, 1, 2)
+        inputs = model.spec.preprocessing.normalize(pixels)
+        for mirrored in (False, True)[: 1 + rule.flip]:
+            with _autocast(device, precision):
+                logits = _forward(model, inputs.flip(-1) if mirrored else inputs, rule)
+            logits = logits.float().flip(-1) if mirrored else logits.float()
+            if not torch.isfinite(logits).all():
+                raise ValueError(f"the logits at short side {short_side} are not finite")
+            for own, image_logits in zip(maps, logits.permute(0, 2, 3, 1).contiguous(), strict=True):
+                own.append(image_logits)
+    return maps
+
+
+@torch.inference_mode()
+def fuse(maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]:
+    """Return the most probable class of every pixel and its probability.
+
+    Args:
+        maps: Logits [h, w, C] of one image at one or more scales.
+        size: (H, W) of the label map in pixels.
+
+    Returns:
+        labels [H, W], uint8 (int32 beyond 255 classes), and confidence float32 [H, W].
+    """
+    labels = np.empty(size, np.uint8 if maps[0].shape[-1] <= 255 else np.int32)
+    confidence = np.empty(size, np.float32)
+    for rows, probabilities in probability_bands(maps, size):
+        best, index = probabilities.max(-1)
+        labels[rows], confidence[rows] = index.cpu().numpy(), best.cpu().numpy()
+    return labels, confidence
+
+
+def probability_bands(maps: Sequence[Tensor], size: tuple[int, int]) -> Iterator[tuple[slice, Tensor]]:
+    """Yield the fused class probabilities in bands from top to bottom: (rows, float32 [rows, W, C]).
+
+    Each scale's logits are upsampled bilinearly (align_corners=False) to `size` before the softmax, as in 2018.
+    """
+    height, width = size
+    device, classes = maps[0].device, maps[0].shape[-1]
+    step = max(1, _BAND_ELEMENTS.get(device.type, _BAND_ELEMENTS_GPU) // (width * classes))
+    vertical = [_taps(height, scale.shape[0], device) for scale in maps]
+    horizontal = [_taps(width, scale.shape[1], device) for scale in maps]
+    for start in range(0, height, step):
+        rows = slice(start, min(start + step, height))
+        total: Tensor | None = None
+        for scale, (top, bottom, weight), (left, right, across) in zip(maps, vertical, horizontal, strict=True):
+            band = torch.lerp(scale[top[rows]], scale[bottom[rows]], weight[rows, None, None])
+            band = torch.lerp(band[:, left], band[:, right], across[:, None]).softmax(-1)
+            total = band if total is None else total.add_(band)
+        assert total is not None
+        yield rows, total if len(maps) == 1 else total.div_(len(maps))
+
+
+def _taps(length: int, source: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the two source indices and the weight of the second for each of `length` bilinear samples."""
+    position = (torch.arange(length, dtype=torch.float32, device=device) + 0.5) * (source / length) - 0.5
+    position = position.clamp(min=0)
+    first = position.long().clamp(max=source - 1)
+    return first, (first + 1).clamp(max=source - 1), position - first
+
+
+def _forward(model: Segmenter, inputs: Tensor, rule: Rule) -> Tensor:
+    """Return the logits [N, C, h, w] of normalized images, computed whole or in windows."""
+    height, width = inputs.shape[-2:]
+    if rule.window is None or rule.window >= max(height, width):
+        return _logits(model, inputs)
+    # Windows start and end on the grid of the logits, so that overlapping logits meet without resampling.
+    grid = model.stride
+    window = round_up(rule.window, grid)
+    stride = round_up(rule.stride or max(1, 2 * rule.window // 3), grid)
+    shape = (-(-height // grid), -(-width // grid))
+    total = inputs.new_zeros(len(inputs), model.spec.num_classes, *shape)
+    count = inputs.new_zeros(shape)
+    for top, left in itertools.product(_starts(height, window, stride, grid), _starts(width, window, stride, grid)):
+        part = _logits(model, inputs[:, :, top : top + window, left : left + window])
+        rows = slice(top // grid, top // grid + part.shape[2])
+        columns = slice(left // grid, left // grid + part.shape[3])
+        total[:, :, rows, columns] += part
+        count[rows, columns] += 1
+    return total / count
+
+
+def _starts(length: int, window: int, stride: int, grid: int) -> list[int]:
+    """Return where windows start along one side; the last one ends with the image and may be a little shorter."""
+    if window >= length:
+        return [0]
+    last = round_up(length - window, grid)
+    return [*range(0, last, stride), last]
+
+
+def _logits(model: Segmenter, inputs: Tensor) -> Tensor:
+    logits = model(inputs)
+    assert isinstance(logits, Tensor), "the model must be in evaluation mode"
+    return logits
+
+
+def _resized(image: Pixels, size: tuple[int, int], method: str) -> Pixels:
+    height, width = size
+    if method == "pil":
+        return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    if precision == "fp32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=_DTYPES[precision])

@@ -1,0 +1,91 @@
+"""What a label map looks like as files: palette PNGs, overlays, a legend, and the pictures of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from switchseg import files
+from switchseg.data.classes import Classes
+from switchseg.data.sample import Sample
+from switchseg.labels import IGNORED
+
+Labels = npt.NDArray[np.integer]
+Pixels = npt.NDArray[np.uint8]
+
+
+def label_image(labels: Labels, classes: Classes) -> Image.Image:
+    """Return the label map [H, W] as an image whose pixel values are the class indices.
+
+    Up to 255 classes it is a palette image in the classes' colours, with 255 (ignored) in black; beyond, 16-bit grey.
+    """
+    if len(classes) > IGNORED:
+        return Image.fromarray(labels.astype(np.uint16))
+    image = Image.fromarray(labels.astype(np.uint8))
+    image.putpalette(_colours(classes).tobytes())
+    return image
+
+
+def overlay(image: Pixels, labels: Labels, classes: Classes, opacity: float = 0.5) -> Pixels:
+    """Return the image [H, W, 3] tinted with the colour of each pixel's class; ignored pixels stay as they are."""
+    colours = _colours(classes)[labels]
+    mixed = (image * (1 - opacity) + colours * opacity + 0.5).astype(np.uint8)
+    return np.where((labels < len(classes))[..., None], mixed, image)
+
+
+def legend(classes: Classes, shares: Sequence[float], largest: int = 15) -> Image.Image:
+    """Return a picture of colour, name and share of the classes that occur, the largest first.
+
+    Args:
+        classes: The classes of the labels.
+        shares: The fraction of all pixels that each class takes.
+        largest: How many classes to show at most.
+    """
+    order = [index for index in np.argsort(shares)[::-1][:largest] if shares[index] > 0]
+    row, swatch, font = 24, 16, ImageFont.load_default(size=14)
+    lines = [f"{classes.names[index]}  {100 * shares[index]:.1f} %" for index in order]
+    width = 2 * row + max((round(font.getlength(line)) for line in lines), default=0)
+    picture = Image.new("RGB", (width, row * max(1, len(order))), "white")
+    draw = ImageDraw.Draw(picture)
+    for position, (index, line) in enumerate(zip(order, lines, strict=True)):
+        top = position * row + (row - swatch) // 2
+        draw.rectangle((6, top, 6 + swatch, top + swatch), fill=classes.palette[index], outline="black")
+        draw.text((6 + swatch + 8, top), line, fill="black", font=font)
+    return picture
+
+
+def shares_of(labels: Labels, num_classes: int) -> list[float]:
+    """Return the fraction of the pixels that each class takes."""
+    counts = np.bincount(labels.reshape(-1), minlength=num_classes)[:num_classes]
+    return [float(count) / labels.size for count in counts]
+
+
+def write_pictures(
+    folder: Path, sample: Sample, labels: Labels, confidence: npt.NDArray[np.float32], classes: Classes
+) -> None:
+    """Write NAME_image.jpg, NAME_truth.png, NAME_labels.png and NAME_confidence.png of one evaluated image."""
+    save(Image.fromarray(sample.image), folder / f"{sample.name}_image.jpg")
+    if sample.label is not None:
+        save(label_image(sample.label, classes), folder / f"{sample.name}_truth.png")
+    save(label_image(labels, classes), folder / f"{sample.name}_labels.png")
+    save(Image.fromarray((confidence * 255 + 0.5).astype(np.uint8)), folder / f"{sample.name}_confidence.png")
+
+
+def save(image: Image.Image, path: Path) -> None:
+    """Write the image whole or not at all, in the format that the suffix names."""
+    with files.replacing(path) as file:
+        image.save(file, format=Image.registered_extensions()[path.suffix.lower()], **_OPTIONS.get(path.suffix, {}))
+
+
+_OPTIONS: dict[str, dict[str, int]] = {".jpg": {"quality": 90}, ".png": {"compress_level": 3}}
+
+
+def _colours(classes: Classes) -> Pixels:
+    """Return RGB by label value [>= 256, 3]; values that are no class are black."""
+    colours = np.zeros((max(256, len(classes) + 1), 3), np.uint8)
+    colours[: len(classes)] = classes.palette
+    return colours

@@ -1,0 +1,60 @@
+"""How far long work has come: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+SECONDS_BETWEEN_LINES = 15.0
+
+
+@contextmanager
+def progress(what: str, total: int, unit: str = "images", shown: bool = True) -> Iterator[Callable[[int], None]]:
+    """Show the progress of `what` on stderr while the context lasts; yields a function that counts finished units."""
+    console = Console(stderr=True, quiet=not shown)
+    if console.is_terminal:
+        with _bar(console, unit) as bar:
+            task = bar.add_task(what, total=total, speed="")
+            started = time.monotonic()
+
+            def count(finished: int) -> None:
+                bar.advance(task, finished)
+                bar.update(task, speed=f"{bar.tasks[0].completed / max(time.monotonic() - started, 1e-9):.1f}")
+
+            yield count
+    else:
+        yield _Lines(console, what, total, unit).count
+
+
+class _Lines:
+    """Prints a line after the first units, then every few seconds, and at the end."""
+
+    def __init__(self, console: Console, what: str, total: int, unit: str) -> None:
+        self._console, self._what, self._total, self._unit = console, what, total, unit
+        self._done, self._started, self._spoke = 0, time.monotonic(), time.monotonic()
+
+    def count(self, finished: int) -> None:
+        self._done += finished
+        now = time.monotonic()
+        if self._done < self._total and now - self._spoke < SECONDS_BETWEEN_LINES:
+            return
+        self._spoke = now
+        speed = self._done / max(now - self._started, 1e-9)
+        line = f"{self._what}: {self._done}/{self._total} {self._unit}, {speed:.1f} {self._unit}/s"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _bar(console: Console, unit: str) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn(f"{{task.fields[speed]}} {unit}/s"),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=console,
+    )
