@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SCENES := runs/scenes
 
-.PHONY: quickstart test lint docs-images clean
+.PHONY: quickstart test test-slow lint clean
 
 quickstart: .venv/ready
 	$(BIN)/switchseg make-scenes --out $(SCENES) --images 400 --seed 1
@@ -11,6 +11,9 @@ quickstart: .venv/ready
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2
+
+test-slow: .venv/ready
+	$(BIN)/python -m pytest -m slow
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -34,6 +34,10 @@ class World:
             dist.all_reduce(values)
         return values
 
+    def any(self, flag: bool) -> bool:
+        """Return whether `flag` is set on some rank."""
+        return flag if self.size == 1 else bool(self.sum(torch.tensor(int(flag), device=self.device)))
+
     def barrier(self) -> None:
         """Wait until every rank is here."""
         if self.size > 1:

@@ -71,6 +71,12 @@ class Training:
         return self.config.train.images_per_device * self.world.size * self.config.train.accumulate
 
     @property
+    def is_over(self) -> bool:
+        """Whether all steps are done, or `train.patience` evaluations brought nothing better."""
+        train = self.config.train
+        return self.step >= train.steps or (train.patience > 0 and self.evaluations_since_best >= train.patience)
+
+    @property
     def best_model(self) -> Segmenter:
         """The model to evaluate and keep: the moving average where there is one."""
         return cast(Segmenter, self.average.module) if self.average is not None else self.model

@@ -1,0 +1,50 @@
+"""`switchseg compare CONFIG.yaml --norms syncbn gn sn`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from switchseg import files
+from switchseg.cli.run_flags import parse_run, run_config
+from switchseg.config.schema import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareFlags(RunConfig):
+    """Train CONFIG.yaml once per norm and compare: nothing but `model.norm` differs between the runs.
+
+    Each run lies in OUT/NORM. Runs that are complete are not trained again, a stopped comparison goes on where it was.
+    """
+
+    norms: tuple[str, ...] = ("syncbn", "gn", "sn")
+    """Which norms, in the order of the table's rows."""
+    out: Path | None = None
+    """Where the runs, table.md, table.json and report.html go (default: runs/NAME_OF_CONFIG)."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Train every norm, then write and print the table and draw the report."""
+    flags, stem = parse_run(CompareFlags, "compare", arguments)
+    out = flags.out or Path("runs") / stem
+    from switchseg.cli.report import write_report
+    from switchseg.engine.train import train
+    from switchseg.norms import find_norm
+    from switchseg.reports.runs import read_run
+    from switchseg.reports.table import results_table
+
+    config = run_config(flags)
+    for norm in flags.norms:
+        find_norm(norm)  # a misspelt name ends it now, not after hours
+    for norm in flags.norms:
+        model = dataclasses.replace(config.model, norm=norm)
+        if code := train(dataclasses.replace(config, model=model), out / norm):
+            return code
+    table = results_table([read_run(out / norm) for norm in flags.norms])
+    files.write_text(out / "table.md", table.to_markdown())
+    files.write_json(out / "table.json", table.to_json())
+    write_report([out / norm for norm in flags.norms], out / "report.html")
+    print(f"\n{table.to_markdown()}\nreport: {out / 'report.html'}")
+    return 0

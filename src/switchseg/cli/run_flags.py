@@ -1,0 +1,42 @@
+"""CONFIG.yaml plus a flag for each of its settings: what `train` and `compare` take."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from switchseg.cli.arguments import parse
+from switchseg.config import yaml
+from switchseg.config.schema import RunConfig
+from switchseg.errors import UserError
+
+Flags = TypeVar("Flags", bound=RunConfig)
+
+
+def parse_run(kind: type[Flags], verb: str, arguments: Sequence[str]) -> tuple[Flags, str]:
+    """Read the config that `arguments` name, put the flags on top, and return both with the config's stem.
+
+    Raises:
+        UserError: there is no config among the arguments, or it or a flag does not fit.
+    """
+    arguments = list(arguments)
+    if any(argument in ("-h", "--help") for argument in arguments):
+        arguments = ["--help"]  # shows the defaults of every setting, whatever the config
+        parse(kind, verb, arguments)
+    path = next((argument for argument in arguments if argument.endswith((".yaml", ".yml"))), None)
+    if path is None:
+        raise UserError(f"switchseg {verb} needs a config: switchseg {verb} CONFIG.yaml [--train.steps 100 ...]")
+    arguments.remove(path)
+    config = yaml.load(path, RunConfig)
+    return parse(kind, verb, arguments, default=kind(**_settings(config))), Path(path).stem
+
+
+def run_config(flags: RunConfig) -> RunConfig:
+    """Return the settings of the run alone, without the flags that are about this command only."""
+    return RunConfig(**_settings(flags))
+
+
+def _settings(config: RunConfig) -> dict[str, object]:
+    return {field.name: getattr(config, field.name) for field in dataclasses.fields(RunConfig)}

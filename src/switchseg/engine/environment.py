@@ -1,0 +1,44 @@
+"""What a run ran on: recorded once, in its first event."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from switchseg import __version__
+from switchseg.engine.training import Training
+
+
+def describe_environment(training: Training, images: int) -> dict[str, Any]:
+    """Return versions, device, ranks, commit and sizes, as the `start` event holds them."""
+    device = training.world.device
+    return {
+        "environment": {
+            "switchseg": __version__,
+            "commit": _commit(),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "ranks": training.world.size,
+        },
+        "parameters": sum(parameter.numel() for parameter in training.model.parameters()),
+        "images": images,
+        "images_per_step": training.images_per_step,
+    }
+
+
+def _commit() -> str | None:
+    """Return the commit of the source tree, or None for an installed package."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        found = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

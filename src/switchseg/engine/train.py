@@ -1,0 +1,115 @@
+"""Train one model: set-up, then the loop in the order of execution."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from switchseg.checkpoints import training_state
+from switchseg.config import yaml
+from switchseg.config.schema import RunConfig
+from switchseg.data.sample import Batch
+from switchseg.distributed import joined_world
+from switchseg.engine import interrupt
+from switchseg.engine.environment import describe_environment
+from switchseg.engine.finish import evaluate_and_keep_best, finish
+from switchseg.engine.interrupt import StopRequest, stop_on_signals
+from switchseg.engine.monitor import Monitor
+from switchseg.engine.run_directory import RunDirectory
+from switchseg.engine.setup import batches_from, build_model, open_data, restore
+from switchseg.engine.step import train_step
+from switchseg.engine.training import Training
+from switchseg.errors import UserError
+
+
+def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
+    """Train as `config` says into the run directory `out`, evaluate, and return the exit code.
+
+    Resume policy:
+    1. `auto` goes on from the last complete checkpoint of `out`, or starts where there is none.
+    2. `never` starts at step 0, in a directory without checkpoints.
+    3. A path goes on from that checkpoint.
+    In all cases settings that would make it another training are refused.
+
+    Returns:
+        0 when the run is complete, `interrupt.EXIT_CODE` when a signal stopped it; the same command then goes on.
+
+    Raises:
+        UserError: the config, the data, the checkpoint or the directory does not allow it, or the loss is not finite.
+    """
+    run = RunDirectory(out)
+    with contextlib.ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        world = stack.enter_context(joined_world(config.train.device, config.train.timeout))
+        if world.is_main:
+            stack.enter_context(run.locked())
+            run.check_same_run(config)
+        if config.train.threads:
+            torch.set_num_threads(config.train.threads)
+        dataset = open_data(config.data, config.data.train_split)
+        torch.manual_seed(config.train.seed)
+        training = Training.start(config, world, build_model(config.model, dataset.classes))
+        resumed = restore(training, run, resume)
+        if world.is_main:
+            yaml.save(run.config, config)
+        monitor = stack.enter_context(Monitor(run, training, resumed, images=len(dataset)))
+        if not resumed:
+            monitor.event("start", **describe_environment(training, images=len(dataset)))
+        batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
+        if run_steps(training, batches, run, monitor, stop):
+            return interrupt.EXIT_CODE
+        finish(training, run, monitor)
+    return 0
+
+
+def run_steps(
+    training: Training, batches: Iterator[Batch], run: RunDirectory, monitor: Monitor, stop: StopRequest
+) -> bool:
+    """Run the steps that are left; return whether a signal ended them early, with a checkpoint of where it was."""
+    config = training.config.train
+    training.set_training_mode()
+    while not training.is_over:
+        began = time.perf_counter()
+        accumulated = list(itertools.islice(batches, config.accumulate))
+        monitor.waited(time.perf_counter() - began)
+
+        train_step(training, accumulated)
+        monitor.step_done()
+
+        if config.evaluate_every and training.step % config.evaluate_every == 0:
+            evaluate_and_keep_best(training, run, monitor)
+            training.set_training_mode()
+
+        stopping = training.world.any(stop.made)
+        if stopping or training.is_over or training.step % config.checkpoint_every == 0:
+            save(training, run, monitor)
+        if stopping and not training.is_over:
+            monitor.say(f"stopped by {stop.signal_name} after step {training.step}; the same command goes on from there")
+            return True
+    return False
+
+
+def save(training: Training, run: RunDirectory, monitor: Monitor) -> None:
+    """Write a checkpoint of the current step. Every rank must call it.
+
+    Raises:
+        UserError: a parameter is not finite, so that this state is not worth keeping, or the disk is full.
+    """
+    for name, parameter in training.model.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise UserError(
+                f"step {training.step}: the parameter {name} is not finite, so no checkpoint was written and the last "
+                f"one stays; try a lower optim.lr_encoder and optim.lr_decoder, or train.clip_norm"
+            )
+    state = training.state_dict()
+    if training.world.is_main:
+        # The record first: after a crash it may be longer than the checkpoint, never shorter.
+        monitor.event("checkpoint", file=f"step_{training.step}.pt")
+        monitor.journal.sync()
+        training_state.save(run.checkpoints, state, training.step, training.config.train.keep_checkpoints)
+    training.world.barrier()
