@@ -16,7 +16,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def tag(name: str, *children: Child, **attributes: object) -> Markup:
+def tag(name: str, /, *children: Child, **attributes: object) -> Markup:
     """Return the element `name`.
 
     Underscores in an attribute's name stand for hyphens, one at its end is dropped (`class_`). An attribute that is
@@ -35,7 +35,7 @@ def tag(name: str, *children: Child, **attributes: object) -> Markup:
 
 def join(*children: Child) -> Markup:
     """Return the children one after another."""
-    pieces = []
+    pieces: list[str] = []
     for child in children:
         if isinstance(child, Markup):
             pieces.append(child)

@@ -80,7 +80,7 @@ class Run:
     """What tables and legends call the run: its norm, followed by its folder where that is not enough."""
     config: Record = field(default_factory=dict)
     events: dict[str, list[Record]] = field(default_factory=dict)
-    """Event name -> its records in the order of their steps; what a resumed run did again is in it once."""
+    """Event name -> its records, in the order of the log."""
     seconds: float = 0.0
     """Time at work over all sessions of the run."""
     unreadable_lines: int = 0
@@ -187,19 +187,12 @@ def _read_log(path: Path) -> tuple[dict[str, list[Record]], float, int]:
     seconds, previous = 0.0, None
     for record in records:
         if record["event"] == "start":
-            # The session goes on from a checkpoint: what the last one did after it is done again.
-            _forget(events, record["step"])
+            events.pop("end", None)  # the run goes on after all
         elif previous is not None:
             seconds += max(0.0, record["time"] - previous)
         previous = record["time"]
         events.setdefault(record["event"], []).append(record)
     return events, seconds, sum(bool(line.strip()) for line in lines) - len(records)
-
-
-def _forget(events: dict[str, list[Record]], step: int) -> None:
-    for event, records in events.items():
-        if event != "start":
-            records[:] = [r for r in records if r["step"] <= step and event != "end"]
 
 
 def _records(lines: Sequence[str]) -> Iterator[Record]:

@@ -28,6 +28,11 @@ RUNS = (
 STATISTICS = {"in": Ink("#ddaa33", "#e0b44c"), "ln": Ink("#bb5566", "#cf6f80"), "bn": Ink("#004488", "#4f8fd6")}
 
 
+def run_class(index: int) -> str:
+    """Return the CSS class that colours what belongs to the run at `index`."""
+    return f"r{index % len(RUNS)}"
+
+
 def run_ink(index: int) -> Ink:
     """Return the ink of the run at `index`; beyond six runs the colours begin again."""
     return RUNS[index % len(RUNS)]

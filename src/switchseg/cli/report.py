@@ -1,0 +1,33 @@
+"""`switchseg report`: one HTML page from one or more runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from switchseg import files
+from switchseg.cli.arguments import parse
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Draw one self-contained HTML page from one or more runs."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Run directories, or folders that hold some, in the order of the page; differences are taken to the first."""
+    out: Path = Path("report.html")
+    """The page."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Write the page and say where it is."""
+    options = parse(Arguments, "report", arguments)
+
+    from switchseg.reports.page import report_page
+    from switchseg.reports.runs import read_runs
+
+    page = report_page(read_runs(options.runs))
+    files.write_text(options.out, page)
+    print(f"{options.out} ({len(page.encode()) / 2**20:.1f} MB)")

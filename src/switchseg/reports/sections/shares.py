@@ -1,0 +1,82 @@
+"""How much of IN, LN and BN every layer uses at the end of the training, and on the way there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from switchseg.reports.markup import Markup, join, tag
+from switchseg.reports.runs import Run
+from switchseg.reports.sections.parts import titled_table
+from switchseg.reports.series import Shares, shares_over_time
+from switchseg.reports.svg import percent_text, share_areas, share_bars
+
+NAMES = {"in": "instance", "ln": "layer", "bn": "batch"}
+
+
+def section(runs: Sequence[Run]) -> Markup | None:
+    """Return the shares of the runs that mix statistics; None where none does."""
+    found = [(run, history) for run in runs if (history := shares_over_time(run))]
+    if not found:
+        return None
+    statistics = list(dict.fromkeys(name for _, history in found for name in history[-1][1].statistics))
+    lead = (
+        "Every layer mixes the moments of instance, layer and batch normalization by learned weights. "
+        "One column is one layer, from the input on the left to the output on the right."
+    )
+    keys = [tag("li", tag("i", class_=f"swatch s-{s}"), f"{s.upper()} ({NAMES[s]})") for s in statistics]
+    return join(
+        tag("p", lead, class_="lead"),
+        tag("ul", keys, class_="legend", aria_label="Statistics"),
+        [_of_run(run, history) for run, history in found],
+    )
+
+
+def _of_run(run: Run, history: Sequence[tuple[int, Shares]]) -> Markup:
+    step, shares = history[-1]
+    summary = "; ".join(
+        f"{kind} {_words(shares.statistics, values.mean(0))}"
+        for kind, values in (("means", shares.means), ("variances", shares.variances))
+    )
+    bars = tag(
+        "figure",
+        tag("figcaption", f"{run.label}: shares per layer after {step} steps. On average: {summary}."),
+        share_bars(shares, f"Shares per layer of {run.label}. On average: {summary}."),
+    )
+    return join(bars, _over_time(run, history), _numbers(run, shares))
+
+
+def _over_time(run: Run, history: Sequence[tuple[int, Shares]]) -> Markup | None:
+    same = [(step, shares) for step, shares in history if shares.statistics == history[-1][1].statistics]
+    if len(same) < 2:
+        return None
+    steps, statistics = [step for step, _ in same], same[-1][1].statistics
+    figures = []
+    for kind in ("means", "variances"):
+        values = np.array([(s.means if kind == "means" else s.variances).mean(0) for _, s in same])
+        title = f"{run.label}: {kind} over steps, averaged over the layers"
+        description = f"{title}. At the end {_words(statistics, values[-1])}."
+        figures.append(tag("figure", tag("figcaption", title), share_areas(steps, statistics, values, description)))
+    return tag("div", figures, class_="charts")
+
+
+def _numbers(run: Run, shares: Shares) -> Markup:
+    kinds = (("means", shares.means), ("variances", shares.variances))
+    groups = [tag("th", kind, colspan=len(shares.statistics), scope="colgroup") for kind, _ in kinds]
+    titles = [tag("th", name.upper(), scope="col") for _ in kinds for name in shares.statistics]
+    rows = [
+        tag(
+            "tr",
+            tag("th", layer, scope="row"),
+            [tag("td", f"{100 * share:.1f}") for _, values in kinds for share in values[index]],
+        )
+        for index, layer in enumerate(shares.layers)
+    ]
+    head = join(tag("tr", tag("th", "Layer", rowspan=2, scope="col"), groups), tag("tr", titles))
+    table = titled_table(f"Shares per layer of {run.label} in percent", head, rows, "dense", tall=True)
+    return tag("details", tag("summary", f"{run.label}: the same in numbers"), table)
+
+
+def _words(statistics: Sequence[str], values: Sequence[float] | np.ndarray) -> str:
+    return ", ".join(f"{name.upper()} {percent_text(value)}" for name, value in zip(statistics, values, strict=True))
