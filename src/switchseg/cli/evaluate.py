@@ -1,0 +1,134 @@
+"""`switchseg evaluate MODEL --dataset NAME --root DIR`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from switchseg.cli.arguments import parse
+from switchseg.errors import UserError
+
+if TYPE_CHECKING:
+    from switchseg.engine.evaluate import Evaluation
+    from switchseg.engine.inference import Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleFlags:
+    """What changes the result; each flag overrides what the named rule says."""
+
+    rule: Literal["2018", "2018-multi", "mit"] = "2018"
+    """2018: short side 450; 2018-multi: 300 400 500 600; mit: 300 375 450 525 600 with Pillow's resize."""
+    short_sides: tuple[int, ...] | None = None
+    """Lengths in pixels that the shorter image side is resized to; several are averaged."""
+    flip: bool = False
+    """Average over the mirrored image too."""
+    window: int | None = None
+    """Show the network squares of so many pixels instead of the whole scaled image."""
+    stride: int | None = None
+    """Pixels from one window to the next (default: two thirds of a window)."""
+    max_long_side: int | None = None
+    """Longest side in pixels of a scaled image (default: 1000)."""
+
+    def resolve(self) -> Rule:
+        """Return the rule that the flags describe."""
+        from dataclasses import replace
+
+        from switchseg.engine.inference import RULES
+
+        named = ("short_sides", "window", "stride", "max_long_side")
+        given = {key: value for key in named if (value := getattr(self, key)) is not None}
+        try:
+            return replace(RULES[self.rule], flip=self.flip, **given)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateFlags(RuleFlags):
+    """Score a model on a data set and print the scores per class."""
+
+    model: tyro.conf.Positional[Path]
+    """A model directory, or a run directory."""
+    dataset: str
+    """ade20k, camvid, folder, odgt, scenes, ..."""
+    root: Path
+    """The data set's folder."""
+    list_file: Annotated[Path | None, tyro.conf.arg(name="list")] = None
+    """A list of images and labels, for data sets that have one."""
+    split: str = "val"
+    json: Path | None = None
+    """Write the scores to this file."""
+    confusion: Path | None = None
+    """Write the confusion matrix to this file, as CSV."""
+    save: Path | None = None
+    """Write image, truth, labels and confidence of every image to this folder."""
+    device: str = "auto"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """What autocast computes in."""
+    images_per_batch: int = 1
+    """Images of equal size that the network sees at once."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Evaluate, print the table, and write what was asked for."""
+    flags = parse(EvaluateFlags, "evaluate", arguments)
+    rule = flags.resolve()
+    from switchseg import files
+    from switchseg.checkpoints.model_directory import load_model
+    from switchseg.data.datasets import open_dataset
+    from switchseg.distributed import joined_world
+    from switchseg.engine.evaluate import evaluate, write_confusion
+
+    with joined_world(flags.device) as world:
+        model = load_model(flags.model).to(world.device)
+        dataset = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
+        evaluation = evaluate(
+            model,
+            dataset,
+            rule,
+            world=world,
+            precision=flags.precision,
+            images_per_batch=flags.images_per_batch,
+            save=flags.save,
+        )
+        if not world.is_main:
+            return
+    print_evaluation(evaluation)
+    if flags.json is not None:
+        files.write_json(flags.json, evaluation.to_json())
+    if flags.confusion is not None:
+        write_confusion(flags.confusion, evaluation.matrix, dataset.classes)
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Print one line a class, then the scores and the rule that they were made by."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console, result = Console(), evaluation.scores
+    table = Table("class", "name", "IoU", "accuracy", "pixels", box=None)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for entry in result.per_class:
+        table.add_row(str(entry.index), entry.name, _percent(entry.iou), _percent(entry.accuracy), f"{entry.pixels:,}")
+    console.print(table)
+    lines = {
+        "mIoU": f"{_percent(result.mean_iou)} (classes that occur), {_percent(result.mean_iou_all_classes)} (all)",
+        "pixel accuracy": _percent(result.pixel_accuracy),
+        "overall score": f"{_percent(result.overall_score)} (mean of pixel accuracy and mIoU over all classes)",
+        "class accuracy": f"{_percent(result.mean_class_accuracy)} (mean)",
+        "weighted IoU": f"{_percent(result.frequency_weighted_iou)} (by frequency)",
+        "images": f"{evaluation.images} in {evaluation.seconds:.1f} s",
+        "rule": evaluation.to_json()["rule"],
+    }
+    for title, text in lines.items():
+        console.print(f"{title:<15} {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.2f} %"
