@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from switchseg.data.config import DataConfig
+from switchseg.errors import UserError
 from switchseg.losses.config import LossConfig
 from switchseg.models.config import ModelConfig
 from switchseg.optim.config import OptimConfig
@@ -54,16 +55,15 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for key in ("steps", "images_per_device", "accumulate", "log_every", "checkpoint_every", "keep_checkpoints"):
             if getattr(self, key) < 1:
-                raise ValueError(f"train.{key} must be at least 1, but is {getattr(self, key)}")
+                raise UserError(f"train.{key} must be at least 1, but is {getattr(self, key)}")
         if self.patience and not self.evaluate_every:
-            raise ValueError("train.patience needs train.evaluate_every, which is 0")
+            raise UserError("train.patience needs train.evaluate_every, which is 0")
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
     """How a run is scored when its training ends."""
 
-    split: str = "val"
     short_sides: tuple[int, ...] = (450,)
     """The single-scale protocol."""
     multi_short_sides: tuple[int, ...] = (300, 400, 500, 600)

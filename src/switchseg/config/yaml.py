@@ -68,7 +68,7 @@ def from_mapping(kind: type[T], content: Any, source: str, prefix: str = "") -> 
     values = {key: _convert(hints[key], value, source, f"{prefix}{key}") for key, value in content.items()}
     try:
         return kind(**values)
-    except ValueError as error:
+    except (UserError, ValueError) as error:
         raise UserError(f"{source}: {error}") from None
 
 

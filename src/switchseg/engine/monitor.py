@@ -31,7 +31,7 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
     def __init__(self, run: RunDirectory, training: Training, resumed: bool, images: int) -> None:
         self._training = training
         self._images = images
-        self._since = time.perf_counter()
+        self._began = self._since = time.perf_counter()
         self._waited = 0.0
         self._steps = 0
         self._speaks = training.world.is_main
@@ -50,6 +50,11 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
             self._bar.stop()
             self._board.close()
             self.journal.close()
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since this process began to train."""
+        return time.perf_counter() - self._began
 
     def waited(self, seconds: float) -> None:
         """Count time that a step spent waiting for its data."""

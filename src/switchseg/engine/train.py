@@ -21,7 +21,7 @@ from switchseg.engine.finish import evaluate_and_keep_best, finish
 from switchseg.engine.interrupt import StopRequest, stop_on_signals
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.run_directory import RunDirectory
-from switchseg.engine.setup import batches_from, build_model, open_data, restore
+from switchseg.engine.setup import batches_from, build_model, open_training, restore
 from switchseg.engine.step import train_step
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
@@ -51,7 +51,7 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
             run.check_same_run(config)
         if config.train.threads:
             torch.set_num_threads(config.train.threads)
-        dataset = open_data(config.data, config.data.train_split)
+        dataset = open_training(config.data)
         torch.manual_seed(config.train.seed)
         training = Training.start(config, world, build_model(config.model, dataset.classes))
         resumed = restore(training, run, resume)
@@ -89,7 +89,9 @@ def run_steps(
         if stopping or training.is_over or training.step % config.checkpoint_every == 0:
             save(training, run, monitor)
         if stopping and not training.is_over:
-            monitor.say(f"stopped by {stop.signal_name} after step {training.step}; the same command goes on from there")
+            monitor.say(
+                f"stopped by {stop.signal_name} after step {training.step}; the same command goes on from there"
+            )
             return True
     return False
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from switchseg.errors import UserError
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
@@ -18,4 +20,4 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         if self.auxiliary_weight < 0:
-            raise ValueError(f"loss.auxiliary_weight must not be negative, but is {self.auxiliary_weight}")
+            raise UserError(f"loss.auxiliary_weight must not be negative, but is {self.auxiliary_weight}")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from switchseg.errors import UserError
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
@@ -27,4 +29,4 @@ class OptimConfig:
     def __post_init__(self) -> None:
         for key in ("lr_encoder", "lr_decoder", "momentum", "weight_decay", "mixing_lr_scale", "warmup_steps"):
             if getattr(self, key) < 0:
-                raise ValueError(f"optim.{key} must not be negative, but is {getattr(self, key)}")
+                raise UserError(f"optim.{key} must not be negative, but is {getattr(self, key)}")

@@ -1,0 +1,70 @@
+"""What evaluation does to a run: the best model is kept during training, the kept model is scored at the end."""
+
+from __future__ import annotations
+
+import torch
+
+from switchseg import files
+from switchseg.checkpoints.model_directory import load_model, save_model
+from switchseg.config.schema import EvaluateConfig
+from switchseg.engine.evaluate import Evaluation, evaluate, write_confusion
+from switchseg.engine.inference import Rule
+from switchseg.engine.monitor import Monitor
+from switchseg.engine.run_directory import RunDirectory
+from switchseg.engine.setup import open_validation
+from switchseg.engine.training import Training
+
+
+def single_rule(config: EvaluateConfig) -> Rule:
+    """Return the rule of the single-scale protocol."""
+    return Rule(short_sides=config.short_sides, flip=config.flip)
+
+
+def multi_rule(config: EvaluateConfig) -> Rule:
+    """Return the rule of the multi-scale protocol."""
+    return Rule(short_sides=config.multi_short_sides, flip=config.flip)
+
+
+def evaluate_and_keep_best(training: Training, run: RunDirectory, monitor: Monitor) -> None:
+    """Score the model at one scale; if it is the best so far, it becomes the run's model. Every rank must call it."""
+    config = training.config
+    dataset = open_validation(config.data)
+    result = evaluate(training.best_model, dataset, single_rule(config.evaluate), world=training.world, quiet=True)
+    score = result.scores.mean_iou
+    record = {key: value for key, value in result.to_json().items() if key not in ("per_class", "seconds")}
+    monitor.event("evaluate", split=config.data.val_split, **record)
+    monitor.say(f"step {training.step}: mIoU {100 * score:.2f} on {config.data.val_split}")
+    if score > training.best_score:
+        training.best_score, training.evaluations_since_best = score, 0
+        if training.world.is_main:
+            save_model(training.best_model, run.model)
+    else:
+        training.evaluations_since_best += 1
+
+
+def finish(training: Training, run: RunDirectory, monitor: Monitor) -> None:
+    """Write the model of the run, score it at one and several scales, keep a few pictures. Every rank must call it."""
+    config, world = training.config, training.world
+    if world.is_main and not config.train.evaluate_every:
+        save_model(training.best_model, run.model)
+    world.barrier()
+    model = load_model(run.model).to(world.device)  # what is scored is what was saved
+    if config.train.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    dataset = open_validation(config.data)
+    keep = config.evaluate.pictures
+    single = evaluate(model, dataset, single_rule(config.evaluate), world=world, save=run.pictures, pictures=keep)
+    results: dict[str, Evaluation] = {"single": single}
+    if config.evaluate.multi_short_sides:
+        results["multi"] = evaluate(model, dataset, multi_rule(config.evaluate), world=world)
+    if not world.is_main:
+        return
+    for name, result in results.items():
+        write_confusion(run.path / f"confusion_{name}.csv", result.matrix, dataset.classes)
+        scores = result.scores
+        monitor.say(
+            f"{name} scale {' '.join(map(str, result.rule.short_sides))}: mIoU {100 * scores.mean_iou:.2f}, "
+            f"pixel accuracy {100 * scores.pixel_accuracy:.2f} on {result.images} images of {config.data.val_split}"
+        )
+    files.write_json(run.metrics, {name: result.to_json() for name, result in results.items()})
+    monitor.event("end", seconds=round(monitor.seconds, 1))
