@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from switchseg.data.classes import Classes
 from switchseg.data.dataset import Dataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World
+from switchseg.engine.ahead import read_ahead
 from switchseg.engine.inference import Precision, Rule, evaluating, fuse, logit_maps
 from switchseg.engine.pictures import write_pictures
 from switchseg.engine.progress import progress
@@ -151,32 +150,18 @@ def _truth(sample: Sample) -> npt.NDArray[np.integer]:
 
 
 def _batches(dataset: Dataset, indices: Sequence[int], size: int) -> Iterator[tuple[list[int], list[Sample]]]:
-    """Yield the samples in order, up to `size` at once while neighbours have equal sizes, read ahead in a thread."""
-    batch: list[tuple[int, Sample]] = []
-    for index, sample in _read_ahead(dataset, indices, 2 * size):
-        if batch and (len(batch) == size or batch[0][1].image.shape != sample.image.shape):
-            yield [number for number, _ in batch], [each for _, each in batch]
-            batch = []
-        batch.append((index, sample))
-    if batch:
-        yield [number for number, _ in batch], [each for _, each in batch]
-
-
-def _read_ahead(dataset: Dataset, indices: Sequence[int], ahead: int) -> Iterator[tuple[int, Sample]]:
-    waiting: deque[tuple[int, Future[Sample]]] = deque()
-    remaining = iter(indices)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read") as pool:
-        try:
-            for index in remaining:
-                waiting.append((index, pool.submit(dataset.read, index)))
-                if len(waiting) > ahead:
-                    number, sample = waiting.popleft()
-                    yield number, sample.result()
-            while waiting:
-                number, sample = waiting.popleft()
-                yield number, sample.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    """Yield the samples in order with their indices, up to `size` at once while neighbours have equal sizes."""
+    numbers: list[int] = []
+    samples: list[Sample] = []
+    for index, reading in read_ahead(dataset.read, indices, depth=2 * size):
+        sample = reading.result()
+        if samples and (len(samples) == size or samples[0].image.shape != sample.image.shape):
+            yield numbers, samples
+            numbers, samples = [], []
+        numbers.append(index)
+        samples.append(sample)
+    if samples:
+        yield numbers, samples
 
 
 def _spread(images: int, count: int) -> frozenset[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,24 +36,18 @@ def overlay(image: Pixels, labels: Labels, classes: Classes, opacity: float = 0.
     return np.where((labels < len(classes))[..., None], mixed, image)
 
 
-def legend(classes: Classes, shares: Sequence[float], largest: int = 15) -> Image.Image:
-    """Return a picture of colour, name and share of the classes that occur, the largest first.
-
-    Args:
-        classes: The classes of the labels.
-        shares: The fraction of all pixels that each class takes.
-        largest: How many classes to show at most.
-    """
-    order = [index for index in np.argsort(shares)[::-1][:largest] if shares[index] > 0]
-    row, swatch, font = 24, 16, ImageFont.load_default(size=14)
-    lines = [f"{classes.names[index]}  {100 * shares[index]:.1f} %" for index in order]
-    width = 2 * row + max((round(font.getlength(line)) for line in lines), default=0)
-    picture = Image.new("RGB", (width, row * max(1, len(order))), "white")
+def legend(classes: Classes, rows: int = 25) -> Image.Image:
+    """Return a picture of every class's colour, index and name, in columns of `rows`."""
+    line, swatch, font = 24, 16, ImageFont.load_default(size=14)
+    texts = [f"{index}  {name}" for index, name in enumerate(classes.names)]
+    column = 3 * swatch + max(round(font.getlength(text)) for text in texts)
+    columns = -(-len(texts) // rows)
+    picture = Image.new("RGB", (columns * column, line * min(rows, len(texts)) + 8), "white")
     draw = ImageDraw.Draw(picture)
-    for position, (index, line) in enumerate(zip(order, lines, strict=True)):
-        top = position * row + (row - swatch) // 2
-        draw.rectangle((6, top, 6 + swatch, top + swatch), fill=classes.palette[index], outline="black")
-        draw.text((6 + swatch + 8, top), line, fill="black", font=font)
+    for index, text in enumerate(texts):
+        left, top = swatch // 2 + index // rows * column, 8 + index % rows * line
+        draw.rectangle((left, top, left + swatch, top + swatch), fill=classes.palette[index], outline="black")
+        draw.text((left + swatch + 8, top), text, fill="black", font=font)
     return picture
 
 

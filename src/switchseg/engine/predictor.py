@@ -1,0 +1,167 @@
+"""The Python interface for using a model: `Predictor(path)(image) -> Prediction`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from switchseg.checkpoints.model_directory import load_model
+from switchseg.config import yaml
+from switchseg.config.schema import RunConfig
+from switchseg.data.classes import Classes
+from switchseg.data.images import read_image
+from switchseg.distributed import choose_device
+from switchseg.engine.inference import Pixels, Precision, Rule, fuse, logit_maps, probability_bands
+from switchseg.engine.pictures import overlay, shares_of
+from switchseg.errors import UserError
+
+ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | Tensor"
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says about one image of H x W pixels."""
+
+    image: Pixels
+    """RGB uint8 [H, W, 3], as the model got it."""
+    labels: npt.NDArray[np.integer]
+    """Class index of every pixel [H, W], uint8 (int32 beyond 255 classes)."""
+    confidence: npt.NDArray[np.float32]
+    """Probability of that class [H, W]."""
+    classes: Classes
+    logits: tuple[Tensor, ...]
+    """What the network returned at each scale, float32 [h, w, C]."""
+
+    @property
+    def probabilities(self) -> npt.NDArray[np.float32]:
+        """The probabilities of all classes, [C, H, W]; computed on request, for they take 4 x C x H x W bytes."""
+        values = np.empty((len(self.classes), *self.labels.shape), np.float32)
+        with torch.inference_mode():
+            for rows, band in probability_bands(self.logits, (self.labels.shape[0], self.labels.shape[1])):
+                values[:, rows] = band.permute(2, 0, 1).cpu().numpy()
+        return values
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The fraction of the pixels that each class takes, by name, the largest first, absent classes left out."""
+        shares = zip(self.classes.names, shares_of(self.labels, len(self.classes)), strict=True)
+        return dict(sorted(((name, share) for name, share in shares if share), key=lambda entry: -entry[1]))
+
+    def overlay(self, opacity: float = 0.5) -> Image.Image:
+        """Return the image tinted with the classes' colours."""
+        return Image.fromarray(overlay(self.image, self.labels, self.classes, opacity))
+
+
+class Predictor:
+    """A model ready to label images. It holds no state of its own, so threads may share it.
+
+    Args:
+        path: A model directory or a run directory.
+        rule: Scales, windows and flips; the single-scale rule of the run unless given (short side 450 for a model).
+        device: auto, cpu, cuda or cuda:INDEX.
+        precision: fp32, or the type that autocast computes in.
+
+    Raises:
+        UserError: there is no such model, or no such device.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        rule: Rule | None = None,
+        device: str = "auto",
+        precision: Precision = "fp32",
+    ) -> None:
+        self.rule = rule or usual_rule(path)
+        self.precision: Precision = precision
+        self.model = load_model(Path(path)).to(choose_device(device))
+
+    @property
+    def classes(self) -> Classes:
+        """The classes that the labels stand for."""
+        return self.model.spec.classes
+
+    def __call__(self, image: ImageLike) -> Prediction:
+        """Label one image.
+
+        Args:
+            image: A path, a PIL image, an RGB array [H, W, 3] or grey array [H, W] of uint8, or an RGB tensor
+                [3, H, W] of uint8 or of floats from 0 to 1.
+
+        Raises:
+            UserError: the file cannot be read, or the model's output is not finite.
+            TypeError, ValueError: the array or tensor is of another kind or shape.
+        """
+        return self.batch([image])[0]
+
+    def batch(self, images: Sequence[ImageLike], images_per_batch: int = 8) -> list[Prediction]:
+        """Label several images, in their order; up to `images_per_batch` of equal size go through the network at once.
+
+        Raises as calling it with one image does.
+        """
+        pixels = [as_pixels(image) for image in images]
+        by_size: dict[tuple[int, ...], list[int]] = {}
+        for index, image in enumerate(pixels):
+            by_size.setdefault(image.shape, []).append(index)
+        predictions: dict[int, Prediction] = {}
+        for indices in by_size.values():
+            for start in range(0, len(indices), images_per_batch):
+                chosen = indices[start : start + images_per_batch]
+                for index, prediction in zip(chosen, self._label([pixels[i] for i in chosen]), strict=True):
+                    predictions[index] = prediction
+        return [predictions[index] for index in range(len(pixels))]
+
+    def _label(self, images: Sequence[Pixels]) -> list[Prediction]:
+        try:
+            maps = logit_maps(self.model, images, self.rule, self.precision)
+        except ValueError as error:
+            raise UserError(f"{error}; the model is broken, or precision fp32 is needed") from None
+        return [
+            Prediction(image, *fuse(own, (image.shape[0], image.shape[1])), self.classes, tuple(own))
+            for image, own in zip(images, maps, strict=True)
+        ]
+
+
+def usual_rule(path: str | os.PathLike[str]) -> Rule:
+    """Return the single-scale rule that a run directory's config names; that of 2018 for a model directory."""
+    config = Path(path) / "config.yaml"
+    if not config.is_file():
+        return Rule()
+    evaluate = yaml.load(config, RunConfig).evaluate
+    return Rule(short_sides=evaluate.short_sides, flip=evaluate.flip)
+
+
+def as_pixels(image: ImageLike) -> Pixels:
+    """Return what `Predictor` takes as an RGB uint8 array [H, W, 3].
+
+    Raises:
+        UserError: the file cannot be read.
+        TypeError, ValueError: the array or tensor is of another kind or shape.
+    """
+    if isinstance(image, (str, os.PathLike)):
+        return np.asarray(read_image(image), np.uint8)
+    if isinstance(image, Image.Image):
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    if isinstance(image, Tensor):
+        if image.is_floating_point():
+            if not (image.min() >= 0 and image.max() <= 1):
+                raise ValueError("a tensor of floats must hold RGB from 0 to 1, not normalized values")
+            image = (image * 255).round().to(torch.uint8)
+        image = image.detach().permute(1, 2, 0).cpu().numpy() if image.ndim == 3 else image.detach().cpu().numpy()
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        raise TypeError(f"an image array must be uint8, not {getattr(image, 'dtype', type(image).__name__)}")
+    if image.ndim == 2:
+        image = np.repeat(image[..., None], 3, axis=-1)
+    if image.ndim != 3 or image.shape[-1] not in (3, 4) or 0 in image.shape:
+        raise ValueError(f"an image must have the shape [H, W, 3] (a tensor [3, H, W]), not {image.shape}")
+    return np.ascontiguousarray(image[..., :3])
