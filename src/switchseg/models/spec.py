@@ -18,6 +18,8 @@ class ModelSpec:
     norm: str
     classes: Classes
     preprocessing: Preprocessing = field(default=RGB)
+    auxiliary: bool = False
+    """Whether there is an auxiliary head, which answers in training mode only."""
 
     @property
     def num_classes(self) -> int:
@@ -30,17 +32,26 @@ class ModelSpec:
             "encoder": self.encoder,
             "decoder": self.decoder,
             "norm": self.norm,
+            "auxiliary": self.auxiliary,
             "classes": self.classes.to_json(),
             "preprocessing": self.preprocessing.to_json(),
         }
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> ModelSpec:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: an entry is missing or is not of the kind that `to_json` writes.
+        """
+        for key, kind in (("encoder", str), ("decoder", str), ("norm", str), ("auxiliary", bool)):
+            if not isinstance(entry[key], kind):
+                raise TypeError(f"{key} must be a {kind.__name__}, not {entry[key]!r}")
         return cls(
             entry["encoder"],
             entry["decoder"],
             entry["norm"],
             Classes.from_json(entry["classes"]),
             Preprocessing.from_json(entry["preprocessing"]),
+            entry["auxiliary"],
         )

@@ -1,0 +1,151 @@
+"""The two-file checkpoints of 2018 and of MIT <-> our models: functions from dict to dict, apart from any file.
+
+Both code bases save encoder and decoder apart. In 2018 all norms are Switchable Normalizations called `sn1` ...,
+with parameters (1, C, 1, 1) and statistics (1, C, 1); at MIT they are BatchNorms called `bn1` ...
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from switchseg.errors import UserError
+from switchseg.models.create import parse_decoder
+from switchseg.models.layouts import decoder_keys, encoder_keys
+from switchseg.models.weights import check_keys
+from switchseg.norms.modules import LONG_TRAINED
+
+State = Mapping[str, Tensor]
+
+# The shapes of an SN layer in 2018, of which ours are flat.
+_SHAPES = {"weight": (1, -1, 1, 1), "bias": (1, -1, 1, 1), "running_mean": (1, -1, 1), "running_var": (1, -1, 1)}
+
+# What MIT's synchronized BatchNorm keeps for its own bookkeeping.
+_BOOKKEEPING = ("_tmp_running_mean", "_tmp_running_var", "_running_iter")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the keys of a pair of files say about them."""
+
+    name: str
+    """`2018` or `mit`."""
+    norm: str
+    """The norm of the network: `sn` or `sn_in_ln` in 2018, `bn` at MIT."""
+    deep_stem: bool
+    """Whether a ResNet begins with three 3x3 convolutions, as MIT's do, rather than with one of 7x7."""
+
+    @property
+    def preprocessing(self) -> str:
+        """The input that the code base trained with: BGR 0 .. 255 in 2018, RGB with ImageNet statistics at MIT."""
+        return "bgr" if self.name == "2018" else "rgb"
+
+    def encoder_name(self, arch: str) -> str:
+        """Return our name of the encoder that a code base calls `arch`: both call different networks `resnet50`."""
+        match = re.fullmatch(r"resnet(18|34|50|101|152)s?(?:_dilated(8|16)|(dilated))?", arch)
+        if not match:
+            return arch
+        depth, stride, dilated = match.groups()
+        suffix = f"_dilated{stride or 8}" if stride or dilated else ""
+        return f"resnet{depth}{'s' if self.deep_stem else ''}{suffix}"
+
+
+def recognise(encoder: State, decoder: State) -> Layout:
+    """Tell from the keys which code base saved a pair of files.
+
+    Raises:
+        UserError: neither did, or each saved one of them.
+    """
+    norm = _norm(encoder, "encoder")
+    if _norm(decoder, "decoder") != norm:
+        raise UserError(
+            f"the encoder file has {norm} norms and the decoder file {_norm(decoder, 'decoder')}; take a pair"
+        )
+    return Layout("mit" if norm == "bn" else "2018", norm, "conv3.weight" in encoder)
+
+
+def _norm(state: State, part: str) -> str:
+    mixing = next((tensor for key, tensor in state.items() if key.endswith(".mean_weight")), None)
+    if mixing is not None and mixing.numel() in (2, 3):
+        return "sn" if mixing.numel() == 3 else "sn_in_ln"
+    if mixing is None and any(key.endswith(".running_mean") for key in state):
+        return "bn"
+    raise UserError(
+        f"the {part} file has neither the Switchable Normalizations of 2018 nor MIT's BatchNorms; its keys begin with "
+        f"{', '.join(list(state)[:3])}"
+    )
+
+
+def legacy_keys(model_keys: State, decoder: str, layout: str) -> dict[str, dict[str, str]]:
+    """Return {our key: their key} for the `encoder` and for the `decoder` file of a model's state dict."""
+    encoder = [key.removeprefix("encoder.") for key in model_keys if key.startswith("encoder.")]
+    rest = [key for key in model_keys if not key.startswith("encoder.")]
+    return {
+        "encoder": {f"encoder.{ours}": theirs for ours, theirs in encoder_keys(encoder, layout).items()},
+        "decoder": decoder_keys(rest, parse_decoder(decoder)[0]),
+    }
+
+
+def import_states(
+    encoder: State, decoder: State, wanted: State, decoder_name: str, layout: Layout
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Turn a pair of files into a state dict of the model whose own is `wanted`.
+
+    Returns the state dict and the keys that were left out because they are bookkeeping and hold no weights.
+
+    Raises:
+        UserError: a key is missing or unexpected, or a shape differs.
+    """
+    result: dict[str, Tensor] = {}
+    dropped: list[str] = []
+    files = {"encoder": encoder, "decoder": decoder}
+    for part, theirs_of in legacy_keys(wanted, decoder_name, layout.name).items():
+        state = {key: tensor for key, tensor in files[part].items() if not key.endswith(_BOOKKEEPING)}
+        dropped += [f"{part}.{key}" for key in files[part] if key not in state]
+        shapes = {}
+        for ours, theirs in theirs_of.items():
+            shapes[theirs] = wanted[ours]
+            if theirs in state:
+                state[theirs] = _as_ours(state[theirs], wanted[ours])
+            elif theirs.endswith(".num_batches_tracked"):
+                state[theirs] = torch.tensor(LONG_TRAINED)
+        check_keys(state, shapes, f"the {part} file ({layout.name} layout)")
+        result.update({ours: state[theirs] for ours, theirs in theirs_of.items()})
+    return result, dropped
+
+
+def export_states(model_state: State, decoder: str, norm: str) -> dict[str, dict[str, Tensor]]:
+    """Return the `encoder` and `decoder` state dicts that the 2018 code loads, or MIT's for a model with BatchNorm.
+
+    Raises:
+        UserError: the layouts have no place for a part of the model.
+    """
+    layouts = {"sn": "2018", "syncsn": "2018", "sn_in_ln": "2018", "bn": "mit", "syncbn": "mit"}
+    if norm not in layouts:
+        raise UserError(f"norm {norm!r}: the 2018 layout holds sn and sn_in_ln, MIT's bn and syncbn")
+    layout = layouts[norm]
+    result = {}
+    for part, theirs_of in legacy_keys(model_state, decoder, layout).items():
+        result[part] = {theirs: model_state[ours] for ours, theirs in theirs_of.items()}
+        if layout == "2018":
+            result[part] = _as_2018(result[part])
+    return result
+
+
+def _as_ours(tensor: Tensor, wanted: Tensor) -> Tensor:
+    channels = wanted.numel()
+    return tensor.reshape(wanted.shape) if tensor.shape in ((1, channels, 1, 1), (1, channels, 1)) else tensor
+
+
+def _as_2018(state: State) -> dict[str, Tensor]:
+    result = dict(state)
+    for norm in [key.removesuffix(".mean_weight") for key in state if key.endswith(".mean_weight")]:
+        result.pop(f"{norm}.num_batches_tracked", None)
+        for leaf, shape in _SHAPES.items():
+            if f"{norm}.{leaf}" in result:
+                result[f"{norm}.{leaf}"] = result[f"{norm}.{leaf}"].reshape(shape)
+    return result

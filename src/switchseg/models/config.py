@@ -1,0 +1,32 @@
+"""The model section of a config. Importing it loads no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Which network is built and what it starts from; the number of classes comes from the data set."""
+
+    encoder: str = "resnet50_dilated8"
+    """resnet18|34|50|101|152, MIT's resnet50dilated, resnext101, mobilenetv2dilated, hrnetv2, or any timm name;
+    `_dilated8` or `_dilated16` keeps the maps at that stride."""
+    decoder: str = "c1_bilinear_deepsup"
+    """c1, ppm, upernet, upernet_lite, aspp, deeplabv3plus or segformer; `_bilinear` is understood and changes nothing,
+    `_deepsup` adds the auxiliary head."""
+    norm: str = "sn"
+    """bn, syncbn, gn, in, ln, sn, sn_in_ln, syncsn, ssn or syncssn, in the encoder and in the decoder."""
+    pretrained: str | None = None
+    """Where the training starts: None is random weights; `imagenet` timm's weights for the encoder; otherwise the path
+    of an ImageNet checkpoint of the encoder, or of a model or run directory (all weights)."""
+    preprocessing: Literal["rgb", "bgr"] = "rgb"
+    """What the network sees: `rgb` is ImageNet's statistics as everybody uses them today, `bgr` is that of 2018."""
+    auxiliary: bool | None = None
+    """An auxiliary head on the encoder's second last map, in training only; None does as the decoder's name says."""
+    norm_init: Literal["uniform", "bn"] | None = None
+    """What a norm converted from BatchNorm starts as: `uniform` mixes all statistics equally, `bn` reproduces the
+    BatchNorm's output. None is `bn` for pretrained BatchNorm encoders and `uniform` otherwise."""
+    reset_head: bool = False
+    """Start from a model directory with other classes: its last layers begin at random, all the rest is loaded."""

@@ -1,0 +1,94 @@
+"""Files of tensors: read without ever running what is in them, loaded without ever dropping a key in silence."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from switchseg.errors import UserError
+
+
+def read_weights(path: Path | str) -> dict[str, Tensor]:
+    """Read a state dict from a .safetensors file or from one that `torch.save` wrote, onto the CPU.
+
+    A dict under `state_dict` or `model` is unwrapped, and a `module.` that all keys begin with is taken off.
+
+    Raises:
+        UserError: there is no such file, it is damaged, or it holds anything else than tensors by name.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file")
+    try:
+        content = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
+    except (SafetensorError, OSError, EOFError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: no whole weight file ({_first_line(error)}); copy or download it again") from error
+    for wrapper in ("state_dict", "model"):
+        if isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if not content or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()):
+        raise UserError(f"{path}: holds something else than tensors by name; save `model.state_dict()`")
+    if all(key.startswith("module.") for key in content):
+        content = {key.removeprefix("module."): value for key, value in content.items()}
+    return dict(content)
+
+
+def _load_pickle(path: Path) -> Mapping:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "weights_only" not in str(error) and "Unsupported" not in str(error):
+            raise OSError(_first_line(error)) from error
+        raise UserError(
+            f"{path}: holds Python objects besides tensors, and loading it could run code; save `model.state_dict()`"
+        ) from error
+    if not isinstance(content, Mapping):
+        raise UserError(f"{path}: holds a {type(content).__name__}, not a state dict; save `model.state_dict()`")
+    return content
+
+
+def check_keys(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:
+    """Compare keys and shapes of a file with those of a model.
+
+    Raises:
+        UserError: a key is missing or unexpected, or a shape differs; all of them are counted, some are named.
+    """
+    missing = [key for key in wanted if key not in found]
+    unexpected = [key for key in found if key not in wanted]
+    shapes = [
+        f"{key} {_shape(found[key])} for {_shape(tensor)}"
+        for key, tensor in wanted.items()
+        if key in found and found[key].shape != tensor.shape
+    ]
+    complaints = [
+        f"{len(keys)} {what}: {_some(keys)}"
+        for what, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+        if keys
+    ]
+    if complaints:
+        raise UserError(f"{source}: the weights are not those of this model; {'; '.join(complaints)}")
+
+
+def load_exactly(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load `state` into `module`; see `check_keys` for what is refused. The module is untouched if it is."""
+    check_keys(state, module.state_dict(), source)
+    module.load_state_dict(dict(state))
+
+
+def _some(keys: Iterable[str], count: int = 3) -> str:
+    keys = list(keys)
+    return ", ".join(keys[:count]) + (f" and {len(keys) - count} more" if len(keys) > count else "")
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "scalar"
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0].split(". ")[0]
