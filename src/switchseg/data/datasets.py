@@ -1,0 +1,53 @@
+"""Every data set that a config or a flag can name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from switchseg.data.config import DataConfig
+from switchseg.data.dataset import Dataset
+from switchseg.data.readers.ade20k import open_ade20k
+from switchseg.data.readers.camvid import open_camvid
+from switchseg.data.readers.folder import open_folder
+from switchseg.data.readers.odgt import open_odgt
+from switchseg.data.readers.scenes import open_scenes
+from switchseg.errors import UserError
+
+
+class Opener(Protocol):
+    """Opens the split `train`, `val` or `test` below the folder `root`, or the records of `list_file`."""
+
+    def __call__(self, root: str | Path, split: str, list_file: str | Path | None = None) -> Dataset:
+        """Raise a UserError if the files are not laid out as the data set's owner publishes them."""
+        ...
+
+
+DATASETS: dict[str, Opener] = {
+    "ade20k": open_ade20k,
+    "camvid": open_camvid,
+    "folder": open_folder,
+    "odgt": open_odgt,
+    "scenes": open_scenes,
+}
+
+
+def open_dataset(name: str, root: str | Path, split: str, list_file: str | Path | None = None) -> Dataset:
+    """Open the split `train`, `val` or `test` of a data set, or the records of `list_file`.
+
+    Raises:
+        UserError: the name is unknown, or the files are not laid out as the data set's owner publishes them.
+    """
+    if name not in DATASETS:
+        raise UserError(f"dataset: {name!r} is unknown; the data sets are {', '.join(DATASETS)}")
+    return DATASETS[name](root, split, list_file)
+
+
+def open_train(config: DataConfig) -> Dataset:
+    """Open what the config trains on."""
+    return open_dataset(config.dataset, config.root, config.train_split, config.train_list)
+
+
+def open_val(config: DataConfig) -> Dataset:
+    """Open what the config evaluates on."""
+    return open_dataset(config.dataset, config.root, config.val_split, config.val_list)

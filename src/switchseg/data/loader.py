@@ -1,0 +1,130 @@
+"""Batches for training: read ahead in worker processes, in an order that depends on the seed and the step alone."""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from switchseg.data.config import DataConfig
+from switchseg.data.dataset import Dataset
+from switchseg.data.images import check_decoder
+from switchseg.data.pipelines import PIPELINES, Pipeline
+from switchseg.data.sample import Batch
+from switchseg.errors import UserError
+
+_log = logging.getLogger(__name__)
+
+
+class Loader:
+    """The sub-batches of one rank for the steps `start_step` .. `steps` - 1."""
+
+    def __init__(
+        self, pipeline: Pipeline, workers: int, rank: int, world_size: int, start_step: int, steps: int
+    ) -> None:
+        self.skipped: set[str] = set()
+        """Why images were skipped so far (`on_error: skip`), one line each."""
+        self._pipeline, self._order = pipeline, pipeline.order()
+        self._rank, self._world_size = rank, world_size
+        self._steps = range(start_step, steps)
+        self._workers = workers
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def epoch(self, step: int) -> int:
+        """Return the epoch, from 0, that this rank is in at `step`."""
+        return self._pipeline.epoch(self._order, step * self._world_size + self._rank)
+
+    def __iter__(self) -> Iterator[Batch]:
+        loader: DataLoader[Batch | UserError] = DataLoader(
+            _SubBatches(self._pipeline),  # type: ignore[arg-type]
+            batch_size=None,
+            sampler=self._plan(),
+            num_workers=self._workers,
+            collate_fn=_unchanged,  # type: ignore[arg-type]
+            worker_init_fn=_start_worker,
+            pin_memory=torch.cuda.is_available(),
+            # The DataLoader draws a seed for its workers; from its own generator, or resuming would shift dropout.
+            generator=torch.Generator(),
+        )
+        try:
+            for batch in loader:
+                if isinstance(batch, UserError):
+                    raise batch
+                for reason in batch.skipped:
+                    if reason not in self.skipped:
+                        self.skipped.add(reason)
+                        _log.warning("skipped: %s", reason)
+                yield batch
+        except RuntimeError as error:
+            if died := re.search(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (.*)", str(error)):
+                raise UserError(
+                    f"data.workers: a data worker died ({died[1].rstrip('.')}); "
+                    "if memory ran out, or /dev/shm is small, lower data.workers"
+                ) from error
+            raise
+
+    def _plan(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the number and the records of one sub-batch after another; only this process holds the order."""
+        for step in self._steps:
+            number = step * self._world_size + self._rank
+            yield number, self._pipeline.records(self._order, number)
+
+
+class _SubBatches:
+    """What the DataLoader calls in a worker. Mistakes come back as values: raised ones would lose their one line."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    def __getitem__(self, plan: tuple[int, np.ndarray]) -> Batch | UserError:
+        try:
+            return self._pipeline.batch(*plan)
+        except UserError as error:
+            return error
+
+
+def build_loader(
+    config: DataConfig,
+    dataset: Dataset,
+    *,
+    images_per_rank: int,
+    seed: int,
+    rank: int = 0,
+    world_size: int = 1,
+    start_step: int = 0,
+    steps: int,
+    stride: int,
+) -> Loader:
+    """Return the sub-batches that `rank` sees in the steps `start_step` .. `steps` - 1, with labels at 1 / `stride`.
+
+    The same call gives the same batches, whatever the number of workers and whichever step it starts from. With the
+    `crop` pipeline the images of a step and their augmentation depend on the number of images of all ranks only.
+
+    Raises:
+        UserError: a setting does not fit; while iterating, a file cannot be used, or a worker died.
+    """
+    check_decoder(config.decoder)
+    if not len(dataset):
+        raise UserError(f"{config.root}: the data set {dataset.name} has no images")
+    dataset.decoder = config.decoder
+    pipeline = PIPELINES[config.pipeline](config, dataset, images_per_rank, seed, stride)
+    return Loader(pipeline, config.workers, rank, world_size, start_step, steps)
+
+
+def _unchanged(batch: Batch | UserError) -> Batch | UserError:
+    return batch
+
+
+def _start_worker(_: int) -> None:
+    # The training process decides when to stop; a Ctrl-C or a scheduler's SIGTERM reaches the whole group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    cv2.setNumThreads(0)

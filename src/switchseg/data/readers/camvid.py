@@ -1,0 +1,36 @@
+"""CamVid in the SegNet layout: {train,val,test}/ and {train,val,test}annot/, 11 classes, 11 is void."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from switchseg.data.classes import IGNORED, Classes
+from switchseg.data.dataset import FileDataset, canonical_split, existing_folder
+from switchseg.data.labels import LabelMap
+from switchseg.data.readers.pairs import open_pairs
+from switchseg.errors import UserError
+
+CAMVID = Classes(
+    (
+        *("Sky", "Building", "Pole", "Road", "Pavement", "Tree"),
+        *("SignSymbol", "Fence", "Car", "Pedestrian", "Bicyclist"),
+    ),
+    (
+        *((128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0)),
+        *((192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192)),
+    ),
+)
+
+SPLITS = ("train", "val", "test")
+_VOID = 11
+
+
+def open_camvid(root: str | Path, split: str, list_file: str | Path | None = None) -> FileDataset:
+    """Open ROOT/SPLIT and ROOT/SPLITannot."""
+    root, split = existing_folder(root), canonical_split(split)
+    if list_file:
+        raise UserError(f"{list_file}: camvid takes no list; its splits are {', '.join(SPLITS)}")
+    if not (root / split).is_dir():
+        raise UserError(f"{root / split}: no such folder; CamVid has {', '.join(SPLITS)} and train|val|testannot")
+    label_map = LabelMap({**LabelMap.identity(CAMVID).values, _VOID: IGNORED})
+    return open_pairs("camvid", root / split, root / f"{split}annot", CAMVID, label_map)

@@ -1,0 +1,19 @@
+"""The data set that `switchseg make-scenes` generates, laid out as ADE20K."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from switchseg.data.dataset import FileDataset, existing_folder
+from switchseg.data.description import describe
+from switchseg.data.readers.ade20k import open_ade_folders
+from switchseg.errors import UserError
+
+
+def open_scenes(root: str | Path, split: str, list_file: str | Path | None = None) -> FileDataset:
+    """Open generated scenes; the classes stand in ROOT/classes.json."""
+    root = existing_folder(root)
+    description = describe(root)
+    if description is None:
+        raise UserError(f"{root}: no classes.json; generate the data with `switchseg make-scenes --out {root}`")
+    return open_ade_folders("scenes", root, split, list_file, description.to_classes())
