@@ -10,6 +10,7 @@ from pathlib import Path
 from switchseg import files
 from switchseg.cli.run_flags import parse_run, run_config
 from switchseg.config.schema import RunConfig
+from switchseg.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,20 +32,22 @@ def run(arguments: Sequence[str]) -> int:
     out = flags.out or Path("runs") / stem
     from switchseg.cli.report import write_report
     from switchseg.engine.train import train
-    from switchseg.norms import find_norm
-    from switchseg.reports.runs import read_run
+    from switchseg.norms import NORMS
+    from switchseg.reports.runs import read_runs
     from switchseg.reports.table import results_table
 
+    if unknown := set(flags.norms) - set(NORMS):  # said now, not after hours of training the others
+        raise UserError(f"--norms: unknown norm {min(unknown)!r}; the norms are {', '.join(NORMS)}")
     config = run_config(flags)
-    for norm in flags.norms:
-        find_norm(norm)  # a misspelt name ends it now, not after hours
-    for norm in flags.norms:
+    runs = [out / norm for norm in flags.norms]
+    for norm, path in zip(flags.norms, runs, strict=True):
+        print(f"\n{norm}: {path}", flush=True)
         model = dataclasses.replace(config.model, norm=norm)
-        if code := train(dataclasses.replace(config, model=model), out / norm):
+        if code := train(dataclasses.replace(config, model=model), path):
             return code
-    table = results_table([read_run(out / norm) for norm in flags.norms])
+    table = results_table(read_runs(runs))
     files.write_text(out / "table.md", table.to_markdown())
     files.write_json(out / "table.json", table.to_json())
-    write_report([out / norm for norm in flags.norms], out / "report.html")
+    write_report(runs, out / "report.html")
     print(f"\n{table.to_markdown()}\nreport: {out / 'report.html'}")
     return 0

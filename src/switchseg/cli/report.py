@@ -24,10 +24,15 @@ class Arguments:
 def run(arguments: Sequence[str]) -> None:
     """Write the page and say where it is."""
     options = parse(Arguments, "report", arguments)
+    size = write_report(options.runs, options.out)
+    print(f"{options.out} ({size / 2**20:.1f} MB)")
 
+
+def write_report(runs: Sequence[Path], out: Path) -> int:
+    """Draw the page of `runs` into the file `out` and return its size in bytes."""
     from switchseg.reports.page import report_page
     from switchseg.reports.runs import read_runs
 
-    page = report_page(read_runs(options.runs))
-    files.write_text(options.out, page)
-    print(f"{options.out} ({len(page.encode()) / 2**20:.1f} MB)")
+    page = report_page(read_runs(runs))
+    files.write_text(out, page)
+    return len(page.encode())
