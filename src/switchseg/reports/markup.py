@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 VOID = {"br", "img", "input", "link", "meta"}
 
 Child = object
-"""Markup, text or a number (escaped), a list or tuple of children, or None for nothing."""
+"""Markup, text or a number (escaped), a sequence of children, or None for nothing."""
 
 
 class Markup(str):
@@ -39,7 +40,7 @@ def join(*children: Child) -> Markup:
     for child in children:
         if isinstance(child, Markup):
             pieces.append(child)
-        elif isinstance(child, (list, tuple)):
+        elif isinstance(child, Sequence) and not isinstance(child, str):
             pieces.append(join(*child))
         elif child is not None:
             pieces.append(escape(str(child), quote=False))

@@ -109,11 +109,11 @@ def share_bars(shares: Shares, description: str) -> Markup:
 
 
 def share_areas(steps: Sequence[int], statistics: Sequence[str], values: Array, description: str) -> Markup:
-    """Draw shares [steps, statistics] that sum to 1 as areas over steps, stacked in the order of the statistics."""
+    """Draw shares [steps, statistics] that sum to 1 as areas over steps, stacked from the top like the columns."""
     x = Scale(float(min(steps)), float(max(steps)), LEFT, WIDTH - 14)
     y = Scale(0.0, 1.0, HEIGHT - BOTTOM, TOP)
     across = x(np.array(steps, np.float64))
-    edges = y(np.concatenate((np.zeros((len(steps), 1)), np.cumsum(values, axis=1)), axis=1))
+    edges = y(1 - np.concatenate((np.zeros((len(steps), 1)), np.cumsum(values, axis=1)), axis=1))
     areas = []
     for index, statistic in enumerate(statistics):
         outline = np.concatenate(
@@ -184,8 +184,8 @@ def _end_labels(lines: Sequence[Line], y: Scale) -> list[Markup]:
     labels, above = [], -math.inf
     ends = sorted(lines, key=lambda line: y(float(line.series.values[-1])))
     for index, line in enumerate(ends):
-        room_below = (len(ends) - 1 - index) * 16
-        place = min(max(y(float(line.series.values[-1])) + 4, above + 16), HEIGHT - BOTTOM - room_below + 4)
+        room_below = (len(ends) - 1 - index) * 19
+        place = min(max(y(float(line.series.values[-1])) + 4, above + 19), HEIGHT - BOTTOM - room_below + 4)
         above = place
         name = line.label if len(line.label) <= 10 else line.label[:9] + "…"
         labels.append(tag("text", name, x=WIDTH - RIGHT + 8, y=place, class_=f"name {run_class(line.run)}"))

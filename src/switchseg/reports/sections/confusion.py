@@ -28,7 +28,9 @@ def section(runs: Sequence[Run]) -> Markup | None:
         "Each row is a true class and shows in percent what its pixels were taken for; the diagonal is right. "
         "Shares under half a percent are left empty."
     )
-    return join(tag("p", lead, class_="lead"), tag("div", matrices, class_="matrices"))
+    columns = max(min(len(run.confusion), MOST_CLASSES) for run in runs if run.confusion is not None)
+    grid = tag("div", matrices, class_="matrices", style=f"--classes:{columns}")
+    return join(tag("p", lead, class_="lead"), grid)
 
 
 def _of_run(index: int, run: Run, matrix: Matrix) -> Markup:

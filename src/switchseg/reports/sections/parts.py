@@ -27,5 +27,5 @@ def scrolling(content: Markup, label: str, class_: str = "") -> Markup:
 def titled_table(title: str, head: Markup, body: Sequence[Markup], class_: str, *, tall: bool = False) -> Markup:
     """Return a table that scrolls, with a title for those who hear the page."""
     caption = tag("caption", title, class_="unseen")
-    table = tag("table", caption, tag("thead", head), tag("tbody", list(body)), class_=class_)
+    table = tag("table", caption, tag("thead", head), tag("tbody", body), class_=class_)
     return scrolling(table, title, "tall" if tall else "")

@@ -28,13 +28,17 @@ def section(runs: Sequence[Run]) -> Markup | None:
     if not cases:
         return None
     shown = cases if len(cases) <= MOST else cases[: MOST // 2] + cases[-(MOST // 2) :]
-    count = "all" if len(shown) == len(cases) else f"the best and the worst {MOST // 2} of"
     lead = (
-        f"From the image with the most right pixels to the one with the fewest: {count} {len(cases)} that were kept. "
+        "From the image with the most right pixels to the one with the fewest, of those that the runs kept. "
         "Wrong pixels are red on the faded image; confidence goes from dark (unsure) to bright yellow (sure)."
     )
-    figures = [_figure(runs, *case, _rank(index, len(shown))) for index, case in enumerate(shown)]
-    return join(tag("p", lead, class_="lead"), figures)
+    if len(shown) == 1:
+        return join(tag("p", lead, class_="lead"), _figure(runs, *shown[0]))
+    best, *others, worst = shown
+    between = [_figure(runs, *case) for case in others]
+    folded = tag("details", tag("summary", f"{len(between)} more images, from better to worse"), between)
+    ends = _figure(runs, *best, rank="best"), _figure(runs, *worst, rank="worst")
+    return join(tag("p", lead, class_="lead"), ends, folded if between else None)
 
 
 def _cases(runs: Sequence[Run]) -> Iterable[tuple[Source, Answers]]:
@@ -49,13 +53,7 @@ def _score(answers: Answers) -> float:
     return float(np.mean([answer.right for answer in answers.values()]))
 
 
-def _rank(index: int, count: int) -> str:
-    if count == 1:
-        return ""
-    return "best" if index == 0 else "worst" if index == count - 1 else ""
-
-
-def _figure(runs: Sequence[Run], source: Source, answers: Answers, rank: str) -> Markup:
+def _figure(runs: Sequence[Run], source: Source, answers: Answers, rank: str = "") -> Markup:
     truth = images.shrunk(source.truth, source.size)
     classes = _classes(runs, truth, answers)
     tiles = [

@@ -8,7 +8,7 @@ import numpy as np
 
 from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import Run
-from switchseg.reports.sections.parts import titled_table
+from switchseg.reports.sections.parts import scrolling, titled_table
 from switchseg.reports.series import Shares, shares_over_time
 from switchseg.reports.svg import percent_text, share_areas, share_bars
 
@@ -39,11 +39,9 @@ def _of_run(run: Run, history: Sequence[tuple[int, Shares]]) -> Markup:
         f"{kind} {_words(shares.statistics, values.mean(0))}"
         for kind, values in (("means", shares.means), ("variances", shares.variances))
     )
-    bars = tag(
-        "figure",
-        tag("figcaption", f"{run.label}: shares per layer after {step} steps. On average: {summary}."),
-        share_bars(shares, f"Shares per layer of {run.label}. On average: {summary}."),
-    )
+    description = f"{run.label}: shares per layer after {step} steps. On average: {summary}."
+    drawing = scrolling(share_bars(shares, description), f"Shares per layer of {run.label}")
+    bars = tag("figure", tag("figcaption", description), drawing)
     return join(bars, _over_time(run, history), _numbers(run, shares))
 
 
