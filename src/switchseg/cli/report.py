@@ -1,4 +1,6 @@
-"""`switchseg report`: one HTML page from one or more runs."""
+"""`switchseg report RUN... --out report.html`."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +31,11 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def write_report(runs: Sequence[Path], out: Path) -> int:
-    """Draw the page of `runs` into the file `out` and return its size in bytes."""
+    """Draw the page of these run directories, and return its size in bytes.
+
+    Raises:
+        UserError: a folder is no run directory, or a file in it is damaged.
+    """
     from switchseg.reports.page import report_page
     from switchseg.reports.runs import read_runs
 

@@ -85,7 +85,7 @@ def share_bars(shares: Shares, description: str) -> Markup:
 
     The chart is twice as wide as others, 1060 units.
     """
-    left, width, height, gap = 76.0, 1060.0, 128.0, 16.0
+    left, width, height, gap = 90.0, 1060.0, 128.0, 16.0
     column = (width - left) / len(shares.layers)
     thin = min(0.16 * column, 2.0)
     parts = []

@@ -20,6 +20,7 @@ def number_text(value: float) -> str:
 CHARTS: tuple[tuple[str, str, str, Callable[[float], str], bool], ...] = (
     ("Training loss", "train", "loss", number_text, True),
     ("Pixel accuracy while training", "train", "accuracy", percent_text, True),
+    ("mIoU while training", "train", "mean_iou", percent_text, True),
     ("mIoU on the evaluation split", "evaluate", "mean_iou_all_classes", percent_text, False),
     ("Learning rate of the encoder", "train", "lr.encoder", number_text, False),
     ("Images per second", "train", "images_per_second", number_text, True),
