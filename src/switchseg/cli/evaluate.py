@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class RuleFlags:
     """What changes the result; each flag overrides what the named rule says."""
 
-    rule: Literal["2018", "2018-multi", "mit"] = "2018"
-    """2018: short side 450; 2018-multi: 300 400 500 600; mit: 300 375 450 525 600 with Pillow's resize."""
+    rule: Literal["2018", "2018-multi", "mit"] | None = None
+    """2018: short side 450; 2018-multi: 300 400 500 600; mit: 300 375 450 525 600 with Pillow's resize.
+    Without it the single-scale rule of the run directory, or 2018 for a model directory."""
     short_sides: tuple[int, ...] | None = None
     """Lengths in pixels that the shorter image side is resized to; several are averaged."""
     flip: bool = False
@@ -34,16 +35,15 @@ class RuleFlags:
     max_long_side: int | None = None
     """Longest side in pixels of a scaled image (default: 1000)."""
 
-    def resolve(self) -> Rule:
-        """Return the rule that the flags describe."""
-        from dataclasses import replace
-
+    def resolve(self, usual: Rule) -> Rule:
+        """Return the rule that the flags describe; `usual` is the one where no rule is named."""
         from switchseg.engine.inference import RULES
 
         named = ("short_sides", "window", "stride", "max_long_side")
         given = {key: value for key in named if (value := getattr(self, key)) is not None}
+        base = RULES[self.rule] if self.rule else usual
         try:
-            return replace(RULES[self.rule], flip=self.flip, **given)
+            return replace(base, flip=base.flip or self.flip, **given)
         except ValueError as error:
             raise UserError(str(error)) from None
 
@@ -77,13 +77,14 @@ class EvaluateFlags(RuleFlags):
 def run(arguments: Sequence[str]) -> None:
     """Evaluate, print the table, and write what was asked for."""
     flags = parse(EvaluateFlags, "evaluate", arguments)
-    rule = flags.resolve()
     from switchseg import files
     from switchseg.checkpoints.model_directory import load_model
     from switchseg.data.datasets import open_dataset
     from switchseg.distributed import joined_world
     from switchseg.engine.evaluate import evaluate, write_confusion
+    from switchseg.engine.predictor import usual_rule
 
+    rule = flags.resolve(usual_rule(flags.model))
     with joined_world(flags.device) as world:
         model = load_model(flags.model).to(world.device)
         dataset = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)

@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from switchseg.checkpoints.model_directory import load_model
+from switchseg.checkpoints.model_directory import find_model, load_model
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.data.classes import Classes
@@ -84,7 +84,8 @@ class Predictor:
     ) -> None:
         self.rule = rule or usual_rule(path)
         self.precision: Precision = precision
-        self.model = load_model(Path(path)).to(choose_device(device))
+        self.path = find_model(Path(path))
+        self.model = load_model(self.path).to(choose_device(device))
 
     @property
     def classes(self) -> Classes:

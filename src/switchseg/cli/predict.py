@@ -1,0 +1,56 @@
+"""`switchseg predict MODEL IMAGE|DIR|VIDEO... --out DIR`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from switchseg.cli.arguments import parse
+from switchseg.cli.evaluate import RuleFlags
+from switchseg.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictFlags(RuleFlags):
+    """Label images, folders (at any depth), glob patterns and videos.
+
+    Writes NAME_labels.png (pixel value = class index), NAME_overlay.png and NAME_shares.json of every image, and
+    legend.png. A file that cannot be labelled is reported and the others go on; the exit code is then 2.
+    """
+
+    model: tyro.conf.Positional[Path]
+    """A model directory, or a run directory."""
+    inputs: tyro.conf.Positional[tuple[str, ...]]
+    """Images, folders, patterns and videos."""
+    out: Path
+    """Folder for the results."""
+    submission: bool = False
+    """Also write submission/NAME.png with class + 1, as the ADE20K server takes it."""
+    resume: bool = True
+    """Leave out what an earlier call with the same model and flags has finished."""
+    device: str = "auto"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """What autocast computes in."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Label everything, then report what could not be."""
+    flags = parse(PredictFlags, "predict", arguments)
+    if not flags.inputs:
+        raise UserError("nothing to label; name images, folders or videos after the model")
+    from switchseg.engine.predict import find_inputs, predict
+    from switchseg.engine.predictor import Predictor, usual_rule
+
+    inputs = find_inputs(flags.inputs)
+    rule = flags.resolve(usual_rule(flags.model))
+    predictor = Predictor(flags.model, rule=rule, device=flags.device, precision=flags.precision)
+    failures = predict(predictor, inputs, flags.out, submission=flags.submission, resume=flags.resume)
+    for reason in failures.values():
+        print(f"switchseg: error: {reason}", file=sys.stderr)
+    print(f"{len(inputs) - len(failures)} of {len(inputs)} files labelled in {flags.out} ({rule.describe()})")
+    return 2 if failures else 0

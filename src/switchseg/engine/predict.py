@@ -1,0 +1,166 @@
+"""Labels files: images, folders, patterns and videos in, label maps and pictures out."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from switchseg import files
+from switchseg.checkpoints.model_directory import WEIGHTS
+from switchseg.data.images import SUFFIXES, read_image
+from switchseg.engine.ahead import read_ahead
+from switchseg.engine.pictures import label_image, legend, save
+from switchseg.engine.predictor import Prediction, Predictor
+from switchseg.engine.progress import progress
+from switchseg.engine.video import VIDEO_SUFFIXES, label_video
+from switchseg.errors import UserError
+
+SETTINGS = "predict.json"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file to label, and the path below the output folder, without suffix, that its results go by."""
+
+    path: Path
+    name: str
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the suffix is that of a video."""
+        return self.path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
+    """Return the images and videos that files, folders (at any depth) and glob patterns stand for, each once.
+
+    Results keep the folders below an argument; of files that would share a name, the later ones keep their suffix
+    or get a number.
+
+    Raises:
+        UserError: an argument stands for no file.
+    """
+    inputs: list[Input] = []
+    taken: set[str] = set()
+    seen: set[Path] = set()
+    for argument in arguments:
+        for path, below in _expand(os.fspath(argument)):
+            if path.resolve() in seen:
+                continue
+            seen.add(path.resolve())
+            stem = below.with_suffix("").as_posix()
+            candidates = [stem, below.as_posix(), *(f"{stem}-{number}" for number in range(2, len(taken) + 3))]
+            name = next(candidate for candidate in candidates if candidate not in taken)
+            taken.add(name)
+            inputs.append(Input(path, name))
+    return inputs
+
+
+def predict(
+    predictor: Predictor,
+    inputs: Sequence[Input],
+    out: Path,
+    *,
+    submission: bool = False,
+    resume: bool = True,
+    quiet: bool = False,
+) -> dict[str, str]:
+    """Write NAME_labels.png (class index), NAME_overlay.png and NAME_shares.json of every image, and legend.png.
+
+    A video gets NAME_overlay.mp4 and a folder NAME_labels of one label map per frame. A file that cannot be labelled
+    is left out and the others go on.
+
+    Args:
+        predictor: The model and its rule.
+        inputs: What `find_inputs` returned.
+        out: The folder for the results.
+        submission: Also write submission/NAME.png with class + 1, as the ADE20K server takes it.
+        resume: Leave out what an earlier call with the same model and rule has finished.
+        quiet: Show no progress.
+
+    Returns:
+        For each file that failed, by path, why.
+    """
+    settings = _settings(predictor, submission)
+    finished = resume and _read_settings(out) == settings
+    files.write_json(out / SETTINGS, settings)
+    save(legend(predictor.classes), out / "legend.png")
+    waiting = [each for each in inputs if not (finished and _marker(out, each).is_file())]
+    failures: dict[str, str] = {}
+    with progress("predict", len(inputs), "files", shown=not quiet) as count:
+        count(len(inputs) - len(waiting))
+        for each, reading in read_ahead(_read, waiting):
+            try:
+                image = reading.result()
+                if image is None:
+                    shares = label_video(predictor, each.path, out / each.name)
+                else:
+                    shares = write_prediction(predictor(image), out, each.name, submission)
+                files.write_json(_marker(out, each), shares)
+            except UserError as error:
+                failures[str(each.path)] = str(error)
+            count(1)
+    return failures
+
+
+def write_prediction(prediction: Prediction, out: Path, name: str, submission: bool = False) -> dict[str, float]:
+    """Write NAME_labels.png and NAME_overlay.png and return the share of each class that occurs."""
+    save(label_image(prediction.labels, prediction.classes), out / f"{name}_labels.png")
+    save(prediction.overlay(), out / f"{name}_overlay.png")
+    if submission:
+        save(Image.fromarray((prediction.labels + 1).astype(np.uint8)), out / "submission" / f"{name}.png")
+    return {key: round(share, 6) for key, share in prediction.shares.items()}
+
+
+def _read(each: Input) -> np.ndarray | None:
+    return None if each.is_video else read_image(each.path)
+
+
+def _expand(argument: str) -> Iterator[tuple[Path, Path]]:
+    """Yield the files that one argument stands for, each with its path below the argument's folder."""
+    path = Path(argument).expanduser()
+    if path.is_dir():
+        found = sorted(each for each in _files_below(path) if each.suffix.lower() in (*SUFFIXES, *VIDEO_SUFFIXES))
+        if not found:
+            raise UserError(f"{path}: no images or videos in this folder ({' '.join((*SUFFIXES, *VIDEO_SUFFIXES))})")
+        yield from ((each, each.relative_to(path)) for each in found)
+    elif path.exists() or not glob.has_magic(argument):
+        yield path, Path(path.name)
+    else:
+        matches = sorted(map(Path, glob.glob(os.path.expanduser(argument), recursive=True)))
+        if not matches:
+            raise UserError(f"{argument}: no file matches this pattern")
+        yield from ((each, Path(each.name)) for each in matches if each.is_file())
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    # os.walk does not follow links to folders, so a link that leads back up cannot trap it.
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent, name) for name in names)
+
+
+def _settings(predictor: Predictor, submission: bool) -> dict[str, Any]:
+    rule = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(predictor.rule).items()}
+    weights = predictor.path / WEIGHTS
+    model = {"path": str(weights.resolve()), "changed": weights.stat().st_mtime_ns}
+    return {"model": model, "rule": rule, "precision": predictor.precision, "submission": submission}
+
+
+def _read_settings(out: Path) -> Any:
+    try:
+        return json.loads((out / SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _marker(out: Path, each: Input) -> Path:
+    # Written last, so it stands for all files of an image.
+    return out / f"{each.name}_shares.json"

@@ -1,0 +1,104 @@
+"""Labels videos frame by frame (PyAV, the extra `video`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from switchseg import files
+from switchseg.engine.inference import Pixels
+from switchseg.engine.pictures import label_image, save
+from switchseg.engine.predictor import Prediction, Predictor
+from switchseg.errors import UserError
+
+VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
+_FRAMES_AT_ONCE = 4
+
+
+def label_video(predictor: Predictor, path: Path, target: Path) -> dict[str, float]:
+    """Write TARGET_overlay.mp4 with the timing of the video, and TARGET_labels/000001.png ... for its frames.
+
+    Returns:
+        The share of each class over all frames.
+
+    Raises:
+        UserError: PyAV is not installed, or the file is no video that it can decode.
+    """
+    av = _av()
+    counts = np.zeros(len(predictor.classes))
+    folder = target.parent / f"{target.name}_labels"
+    frames = 0
+    try:
+        with ExitStack() as stack:
+            source = stack.enter_context(av.open(str(path)))
+            if not source.streams.video:
+                raise UserError(f"{path}: a file without a video stream")
+            stream = source.streams.video[0]
+            sink = stack.enter_context(files.replacing(target.parent / f"{target.name}_overlay.mp4"))
+            writer = stack.enter_context(_Writer(av, sink, stream))
+            for prediction, time in _predictions(predictor, source.decode(stream)):
+                frames += 1
+                counts += np.bincount(prediction.labels.reshape(-1), minlength=len(counts)) / prediction.labels.size
+                save(label_image(prediction.labels, prediction.classes), folder / f"{frames:06}.png")
+                writer.add(np.asarray(prediction.overlay()), time)
+            if not frames:
+                raise UserError(f"{path}: a video without a frame")
+    except av.FFmpegError as error:
+        raise UserError(f"{path}: not a video that can be decoded ({error.strerror})") from None
+    order = np.argsort(-counts, kind="stable")
+    return {predictor.classes.names[i]: round(float(counts[i] / frames), 6) for i in order if counts[i]}
+
+
+class _Writer(AbstractContextManager["_Writer"]):
+    """An H.264 file in the size and with the time stamps of the source."""
+
+    def __init__(self, av: Any, sink: Any, source: Any) -> None:
+        self._av = av
+        self._container = av.open(sink, "w", format="mp4")
+        self._stream = self._container.add_stream("libx264", rate=source.average_rate or 25)
+        self._stream.pix_fmt, self._stream.options = "yuv420p", {"crf": "20"}
+        self._stream.time_base = self._stream.codec_context.time_base = source.time_base
+
+    def add(self, pixels: Pixels, time: int) -> None:
+        """Encode one frame that is shown from `time` on, in units of the source's time base."""
+        # H.264 with subsampled colour wants even sides.
+        pixels = np.pad(pixels, ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0)), mode="edge")
+        if not self._stream.codec_context.is_open:
+            self._stream.height, self._stream.width = pixels.shape[:2]
+        frame = self._av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        frame.pts, frame.time_base = time, self._stream.time_base
+        self._container.mux(self._stream.encode(frame))
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._container.mux(self._stream.encode())
+        self._container.close()
+
+
+def _predictions(predictor: Predictor, frames: Any) -> Iterator[tuple[Prediction, int]]:
+    waiting: list[tuple[Pixels, int]] = []
+    time = -1
+    for frame in frames:
+        time = time + 1 if frame.pts is None else frame.pts
+        waiting.append((frame.to_ndarray(format="rgb24"), time))
+        if len(waiting) == _FRAMES_AT_ONCE:
+            yield from _flush(predictor, waiting)
+            waiting = []
+    yield from _flush(predictor, waiting)
+
+
+def _flush(predictor: Predictor, frames: list[tuple[Pixels, int]]) -> Iterator[tuple[Prediction, int]]:
+    predictions = predictor.batch([pixels for pixels, _ in frames]) if frames else []
+    yield from zip(predictions, (time for _, time in frames), strict=True)
+
+
+def _av() -> Any:
+    try:
+        import av
+    except ImportError:
+        raise UserError("videos need PyAV: pip install 'switchseg[video]'") from None
+    return av
