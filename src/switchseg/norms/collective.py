@@ -1,0 +1,77 @@
+"""Batch moments over the processes of a group, weighted by the elements that each of them saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+# An operator takes numbers, strings and tensors: groups travel by name, "" for a process that is alone.
+_GROUPS: dict[str, dist.ProcessGroup] = {}
+
+
+def name_group(group: dist.ProcessGroup | None = None) -> str:
+    """Return the name that the functions below know `group` by (None: all processes); "" if nobody else is in it."""
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size(group) == 1:
+        return ""
+    group = dist.group.WORLD if group is None else group
+    assert group is not None
+    _GROUPS[group.group_name] = group
+    return group.group_name
+
+
+def gather_moments(moments: Tensor, elements: int, group: str) -> tuple[Tensor, Tensor]:
+    """Merge the means and variances (2, C) over `elements` values in this process with those of the others.
+
+    Returns:
+        The moments of all values, and how many there are (a tensor).
+    """
+    own = torch.cat([moments.flatten(), moments.new_full((1,), elements)])
+    everyone = own.new_empty(dist.get_world_size(_GROUPS[group]) * own.numel())
+    dist.all_gather_into_tensor(everyone, own, group=_GROUPS[group])
+    rows = everyone.view(-1, own.numel())  # [ranks, 2 C + 1]
+    total = rows[:, -1].sum()
+    part = rows[:, -1:] / total
+    means, variances = rows[:, :-1].chunk(2, dim=1)
+    mean = (part * means).sum(0)
+    # Deviations from the common mean, not E[x^2] - E[x]^2, which cancels.
+    var = (part * (variances + (means - mean).square())).sum(0)
+    return torch.stack([mean, var]), total
+
+
+def gather_gradient(grad: Tensor, elements: int, group: str) -> Tensor:
+    """Return this process's part of the gradient (2, C) of the common moments: every process's loss depends on them."""
+    summed = torch.cat([grad.flatten(), grad.new_full((1,), elements)])
+    dist.all_reduce(summed, group=_GROUPS[group])
+    return summed[:-1].view_as(grad) * (elements / summed[-1])
+
+
+class _Combined(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, moments: Tensor, elements: int, group: str) -> Any:
+        merged, total = gather_moments(moments, elements, group)
+        ctx.elements, ctx.group = elements, group
+        ctx.save_for_backward(moments[0] - merged[0])
+        ctx.mark_non_differentiable(total)
+        return merged, total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> Any:
+        (deviation,) = ctx.saved_tensors
+        grad_mean, grad_var = gather_gradient(grad, ctx.elements, ctx.group)
+        return torch.stack([grad_mean + 2 * deviation * grad_var, grad_var]), None, None
+
+
+def combine_moments(mean: Tensor, var: Tensor, elements: int, group: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the mean and variance (C,) over all processes of `group`, and their number of elements per channel.
+
+    Differentiable: a gradient reaches the inputs of every process. Alone, it returns what it was given.
+    """
+    if not group:
+        return mean, var, mean.new_tensor(elements)
+    merged, total = _Combined.apply(torch.stack([mean, var]), elements, group)
+    return merged[0], merged[1], total

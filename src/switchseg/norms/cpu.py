@@ -1,0 +1,93 @@
+"""The fused operator's passes over the input on the CPU, each the fastest ATen kernel that there is for it.
+
+Tensors are (N, C, ...), dense in the order of their shape or channels_last. Statistics are float32, or float64 for a
+float64 input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from switchseg.norms.reference import statistics_dtype
+
+
+def moments_of_maps(x: Tensor, eps: float) -> tuple[Tensor, Tensor | None]:
+    """Return the means and unbiased variances (2, N, C) of `x`, and whatever of its normalization came for free.
+
+    What may come for free is (x - mean) / sqrt(biased variance + eps), in a new tensor.
+    """
+    dtype = statistics_dtype(x.dtype)
+    images, channels = x.shape[:2]
+    length = x.numel() // (images * channels)
+    unbiased = length / max(1, length - 1)
+    if x.is_contiguous():
+        rows = _rows(x)
+        ones = torch.ones(images * channels, dtype=dtype)
+        # One group per map: two-pass statistics for the price of two plain sums, which would cancel at a large mean.
+        y, mean, rstd = torch.native_group_norm(rows, ones, None, 1, len(ones), length, len(ones), eps)
+        var = rstd.pow(-2).sub_(eps).mul_(unbiased) if length > 1 else torch.zeros_like(rstd)
+        # What has been rounded to half precision is no start for a second step.
+        return torch.cat([mean, var]).view(2, images, channels), y.view_as(x) if y.dtype == dtype else None
+    pairs = [torch.batch_norm_update_stats(image.to(dtype), None, None, 0.0) for image in _images(x)]
+    moments = torch.stack([torch.stack(pair) for pair in pairs], 1)
+    moments[1] *= unbiased
+    return moments, None
+
+
+def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -> Tensor:
+    """Return x * scale + shift for `scale` and `shift` (N, C), in `out` where given, which may be `x` itself."""
+    if not x.is_contiguous():
+        shape = (*scale.shape, *[1] * (x.dim() - 2))
+        return torch.addcmul(shift.view(shape), x, scale.view(shape)).to(x.dtype)
+    out = torch.empty_like(x) if out is None else out
+    scale, shift = scale.flatten(), shift.flatten()
+    unused = scale.new_empty(0)
+    # Evaluation-mode batch norm of one image with N C channels: the only affine map in ATen that costs one pass.
+    zeros, ones = torch.zeros_like(scale), torch.ones_like(scale)
+    torch.native_batch_norm(
+        _rows(x), scale, shift, zeros, ones, False, 0.0, 0.0, out=(_rows(out), unused, unused.clone())
+    )
+    return out
+
+
+def gradient_sums(grad: Tensor, x: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sums of `grad` and of `grad` (x - mean) over every map, both (N, C) like `mean`."""
+    if x.is_contiguous():
+        products, sums = _channel_sums(_rows(grad), _rows(x), mean.flatten())
+        return sums.view_as(mean), products.view_as(mean)
+    pairs = [_channel_sums(*images) for images in zip(_images(grad), _images(x), mean, strict=True)]
+    products, sums = (torch.stack(rows) for rows in zip(*pairs, strict=True))
+    return sums, products
+
+
+def gradient_affine(grad: Tensor, x: Tensor, scale: Tensor, slope: Tensor, shift: Tensor) -> Tensor:
+    """Return grad * scale + x * slope + shift for coefficients (N, C)."""
+    shape = (*scale.shape, *[1] * (x.dim() - 2))
+    if x.is_contiguous() and x.dtype == scale.dtype:
+        return affine(grad, scale, shift).addcmul_(x, slope.view(shape))
+    result = torch.addcmul(shift.view(shape), grad, scale.view(shape))  # float32 for half precision
+    return result.addcmul_(x, slope.view(shape)).to(x.dtype)
+
+
+def _channel_sums(grad: Tensor, x: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sums of grad (x - mean) and of `grad` per channel: batch norm's parameter gradients at variance 1."""
+    ones = torch.ones_like(mean)
+    mask = [False, True, True]
+    _, products, sums = torch.ops.aten.native_batch_norm_backward(
+        grad, x, ones, mean, ones, None, None, False, 0.0, mask
+    )
+    return products, sums
+
+
+def _rows(x: Tensor) -> Tensor:
+    """View contiguous maps (N, C, ...) as the channels of one image (1, N C, L)."""
+    return x.view(1, x.shape[0] * x.shape[1], -1)
+
+
+def _images(x: Tensor) -> Iterator[Tensor]:
+    """View a channels_last tensor as N images (1, C, L, 1), channels_last too."""
+    pixels = x.movedim(1, -1).flatten(1, -2)  # [N, L, C]
+    return iter(pixels.unsqueeze(2).permute(0, 3, 1, 2).split(1))
