@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import browser as browser
 from tests.reports.make_runs import make_run
 
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "compare": ("switchseg.cli.compare", "train the same config with several norms and print the table"),
     "import-weights": ("switchseg.cli.import_weights", "turn 2018 and MIT checkpoints into a model directory"),
     "report": ("switchseg.cli.report", "draw one HTML page from one or more runs"),
+    "plot": ("switchseg.cli.plot", "draw one figure for a paper: shares, curves or classes"),
     "make-scenes": ("switchseg.cli.make_scenes", "generate the procedural data set of the quickstart"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -116,12 +116,14 @@ class Run:
         return value
 
 
-def read_runs(paths: Iterable[str | Path]) -> list[Run]:
+def read_runs(paths: Sequence[str | Path]) -> list[Run]:
     """Read run directories, or folders of run directories, and give each run a label of its own.
 
     Raises:
-        UserError: a path is no run directory, or one of its files is damaged.
+        UserError: there is no path, one is no run directory, or one of its files is damaged.
     """
+    if not paths:
+        raise UserError("no run given; name one or more run directories (the --out folders of trainings)")
     runs = [read_run(folder) for path in paths for folder in _run_folders(Path(path))]
     labels = Counter(run.label for run in runs)
     folders = Counter((run.label, run.path.name) for run in runs)

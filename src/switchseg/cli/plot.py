@@ -1,0 +1,35 @@
+"""`switchseg plot shares|curves|classes RUN... --out FIG.svg`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from switchseg.cli.arguments import parse
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Draw one figure for a paper."""
+
+    kind: Annotated[Literal["shares", "curves", "classes"], tyro.conf.Positional]
+    """The IN/LN/BN shares per layer, the training curves, or the IoU per class beside its frequency."""
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Run directories, or folders that hold some."""
+    out: Path = Path("figure.svg")
+    """The figure; its suffix, .svg, .pdf or .png, is its format."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Write the figure and say where it is."""
+    options = parse(Arguments, "plot", arguments)
+
+    from switchseg.reports.figures import write_figure
+    from switchseg.reports.runs import read_runs
+
+    write_figure(options.kind, read_runs(options.runs), options.out)
+    print(options.out)

@@ -1,0 +1,148 @@
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from switchseg.reports.markup import VOID
+from switchseg.reports.page import SECTIONS, report_page
+from switchseg.reports.runs import read_run, read_runs
+from tests.browser import accessibility_findings, complaints
+
+
+class Outline(HTMLParser):
+    """Collects what a page consists of, and insists that every element is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page(run_folders: list[Path]) -> str:
+    return report_page(read_runs(run_folders))
+
+
+def test_the_page_is_well_formed_and_whole(page):
+    outline = Outline(page)
+    assert [section["id"] for section in outline.all("section")] == list(SECTIONS)
+    assert len(outline.all("h1")) == 1
+    assert all(picture["alt"] for picture in outline.all("img"))
+    # Four images: the photograph and the truth once, then prediction, errors and confidence for each of three runs.
+    assert len(outline.all("img")) == 4 * (2 + 3 * 3)
+    identifiers = [attributes["id"] for _, attributes in outline.elements if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_the_page_is_self_contained_and_small(page):
+    sources = [element.get("src") or element.get("href") for _, element in Outline(page).elements]
+    assert all(source is None or source.startswith(("data:", "#")) for source in sources)
+    assert not re.search(r"@import|url\((?!data:)", page)
+    assert len(page.encode()) < 5 * 2**20
+
+
+def test_the_table_shows_differences_to_the_first_run(page, run_folders):
+    first, _, last = read_runs(run_folders)
+    difference = 100 * (last.single.mean_iou_all_classes - first.single.mean_iou_all_classes)
+    assert f'class="delta up">{difference:+.2f}<' in page
+    assert f"{100 * last.single.mean_iou_all_classes:.2f} %, {difference:.2f} points above SyncBN" in page
+
+
+def test_the_configs_differ_by_the_norm_alone(page):
+    differences = page.split("Settings that differ")[1].split("</table>")[0]
+    assert re.findall(r'scope="row">([^<]+)', differences) == ["model.norm"]
+
+
+def test_one_run_that_goes_on_shows_what_it_has(run_folders, tmp_path):
+    folder = Path(shutil.copytree(run_folders[2], tmp_path / "sn"))
+    for name in ("metrics.json", "confusion_single.csv"):
+        (folder / name).unlink()
+    shutil.rmtree(folder / "pictures")
+    lines = (folder / "log.jsonl").read_text().splitlines(keepends=True)
+    (folder / "log.jsonl").write_text("".join(lines[:40]))
+    outline = Outline(going := report_page([read_run(folder)]))
+    assert [section["id"] for section in outline.all("section")] == ["shares", "curves", "setup"]
+    assert "was stopped or still goes on" in going
+    assert "No run has been evaluated yet" in going
+
+
+def test_a_run_that_has_only_begun_has_a_page(tmp_path):
+    (tmp_path / "log.jsonl").write_text('{"event": "start", "step": 0, "time": 1.0}\n')
+    assert [section["id"] for section in Outline(report_page([read_run(tmp_path)])).all("section")] == ["setup"]
+
+
+def test_names_from_files_are_escaped(run_folders):
+    run = replace(read_run(run_folders[0]), label="<script>alert(1)</script>")
+    page = report_page([run])
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_many_classes_are_folded_and_the_matrix_is_cut(run_folders):
+    import numpy as np
+
+    run = read_run(run_folders[0])
+    scores = tuple(replace(run.single.per_class[0], index=i, name=f"thing {i}", pixels=1000 - i) for i in range(150))
+    matrix = np.eye(150, dtype=int) * np.arange(1000, 850, -1)
+    many = replace(run, single=replace(run.single, per_class=scores), confusion=matrix, classes=None)
+    page = report_page([many])
+    assert "The 120 rarer classes" in page
+    assert "the 20 most frequent of 150 classes" in page
+
+
+def test_the_page_never_loads_torch():
+    code = "import sys, switchseg.reports.page, switchseg.reports.figures; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_browser_shows_it_without_complaint(browser, page, tmp_path, width, scheme):
+    path = tmp_path / "report.html"
+    path.write_text(page)
+    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
+        view = context.new_page()
+        errors = complaints(view)
+        view.goto(path.as_uri())
+        for summary in view.locator("summary").all():
+            summary.click()
+        assert view.evaluate("document.documentElement.scrollWidth") == width
+        assert view.evaluate("[...document.images].every(i => i.naturalWidth > 0 || i.loading == 'lazy')")
+        background = view.evaluate("getComputedStyle(document.body).backgroundColor")
+        brightness = sum(map(int, re.findall(r"\d+", background)))
+        assert brightness > 600 if scheme == "light" else brightness < 150
+        assert accessibility_findings(view) == []
+        assert errors == []
+
+
+def test_the_keyboard_reaches_every_section(browser, page, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(page)
+    with browser.new_context() as context:
+        view = context.new_page()
+        view.goto(path.as_uri())
+        view.keyboard.press("Tab")
+        assert view.evaluate("document.activeElement.textContent") == "Skip to the results"
+        reached = []
+        for _ in SECTIONS:
+            view.keyboard.press("Tab")
+            reached.append(view.evaluate("document.activeElement.getAttribute('href')"))
+        assert reached == [f"#{name}" for name in SECTIONS]

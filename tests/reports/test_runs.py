@@ -1,0 +1,102 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from switchseg.errors import UserError
+from switchseg.reports.runs import read_run, read_runs
+from tests.reports.make_runs import CLASSES, START, make_run
+
+
+@pytest.fixture
+def copy(run_folders: list[Path], tmp_path: Path) -> Path:
+    """A run directory that a test may damage."""
+    return Path(shutil.copytree(run_folders[2], tmp_path / "sn"))
+
+
+def test_a_finished_run_is_read_whole(run_folders):
+    run = read_run(run_folders[2])
+    written = json.loads((run_folders[2] / "metrics.json").read_text())
+    assert run.label == "SN"
+    assert run.norm == "sn"
+    assert run.finished
+    assert run.last_step == 240
+    assert run.single.mean_iou_all_classes == written["single"]["mean_iou_all_classes"]
+    assert run.multi.short_sides == (180, 240, 300)
+    assert [score.name for score in run.single.per_class] == list(CLASSES.names)
+    assert run.classes == CLASSES
+    assert np.trace(run.confusion) / run.confusion.sum() == pytest.approx(run.single.pixel_accuracy, abs=1e-12)
+    assert [picture.name for picture in run.pictures] == [f"street_{index:03d}" for index in range(4)]
+
+
+def test_a_run_that_goes_on_needs_only_its_log(copy):
+    for name in ("metrics.json", "confusion_single.csv", "config.yaml"):
+        (copy / name).unlink()
+    shutil.rmtree(copy / "pictures")
+    shutil.rmtree(copy / "model")
+    lines = (copy / "log.jsonl").read_text().splitlines()[:30]
+    (copy / "log.jsonl").write_text("\n".join([*lines[:-1], lines[-1][:25]]))
+    run = read_run(copy)
+    assert not run.finished
+    assert run.unreadable_lines == 1
+    assert (run.single, run.multi, run.confusion, run.classes, run.pictures) == (None, None, None, None, ())
+    assert run.label == "sn"
+
+
+def test_time_at_work_leaves_out_the_pause_before_a_run_went_on(copy):
+    def line(event: str, time: float) -> str:
+        return json.dumps({"event": event, "step": 0, "time": START + time})
+
+    times = [("start", 0), ("train", 50), ("start", 9000), ("train", 9020), ("end", 9030)]
+    (copy / "log.jsonl").write_text("\n".join(line(*entry) for entry in times))
+    assert read_run(copy).seconds == pytest.approx(50 + 30)
+
+
+def test_a_run_that_was_prolonged_is_not_finished(copy):
+    with (copy / "log.jsonl").open("a") as log:
+        log.write(json.dumps({"event": "start", "step": 240, "time": START + 999}) + "\n")
+    assert not read_run(copy).finished
+
+
+def test_runs_of_one_norm_get_labels_of_their_own(tmp_path):
+    folders = [make_run(tmp_path / name, "gn", images=1) for name in ("a", "b", "c/a")]
+    assert [run.label for run in read_runs(folders[:2])] == ["GN (a)", "GN (b)"]
+    assert [run.label for run in read_runs([folders[0], folders[2]])] == [f"GN ({folders[0]})", f"GN ({folders[2]})"]
+
+
+def test_a_folder_of_runs_stands_for_them_in_the_order_of_their_start(tmp_path):
+    for delay, norm in enumerate(("syncbn", "gn", "sn")):
+        folder = make_run(tmp_path / norm, norm, images=1)
+        first, *rest = (folder / "log.jsonl").read_text().splitlines()
+        first = json.dumps({**json.loads(first), "time": START + delay})
+        (folder / "log.jsonl").write_text("\n".join([first, *rest]))
+    assert [run.label for run in read_runs([tmp_path])] == ["SyncBN", "GN", "SN"]
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"no log\.jsonl"):
+        read_runs([tmp_path])
+    with pytest.raises(UserError, match="name one or more"):
+        read_runs([])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metrics.json", "{"),
+        ("metrics.json", '{"single": {"mean_iou": 0.5}}'),
+        ("metrics.json", "[1]"),
+        ("config.yaml", "a: [1"),
+        ("model/config.json", '{"classes": [{"name": "sky"}]}'),
+        ("confusion_single.csv", ",sky\nsky,many\n"),
+        ("confusion_single.csv", ",sky,road\nsky,1,2\n"),
+    ],
+)
+def test_a_damaged_file_is_named_in_one_line(copy, name, content):
+    (copy / name).write_text(content)
+    with pytest.raises(UserError) as caught:
+        read_run(copy)
+    assert str(caught.value).startswith(str(copy / name))
+    assert "\n" not in str(caught.value)

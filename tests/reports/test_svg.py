@@ -1,0 +1,67 @@
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from switchseg.reports.series import Series, Shares
+from switchseg.reports.svg import Line, line_chart, nice_ticks, percent_text, share_areas, share_bars
+
+
+def coordinates(element: ElementTree.Element) -> np.ndarray:
+    return np.array([[float(v) for v in point.split(",")] for point in element.get("points").split()])
+
+
+def test_a_line_falls_where_its_values_fall():
+    series = Series(np.array([0.0, 50, 100]), np.array([1.0, 0.5, 0.0]))
+    chart = ElementTree.fromstring(line_chart("falling", [Line("a & b", 0, series)], percent_text))
+    points = coordinates(chart.find("polyline"))
+    assert points[:, 0] == pytest.approx([points[0, 0], points[:, 0].mean(), points[2, 0]])
+    assert points[0, 1] < points[1, 1] < points[2, 1]
+    assert points[1, 1] == pytest.approx((points[0, 1] + points[2, 1]) / 2, abs=0.1)
+    assert chart.get("aria-label") == "falling"
+    assert [text.text for text in chart.findall("text")][-1] == "a & b"
+
+
+@pytest.mark.parametrize("values", [[3.0], [3.0, 3.0], [0.0, 0.0], [1e-9, 2e-9], [1e12, -1e12]])
+def test_any_values_give_a_finite_drawing(values):
+    series = Series(np.arange(float(len(values))), np.array(values))
+    chart = line_chart("x", [Line("a", 0, series)], percent_text, smooth=5)
+    ElementTree.fromstring(chart)
+    assert "nan" not in chart
+    assert "inf" not in chart
+
+
+def test_names_at_the_ends_do_not_touch():
+    lines = [Line(f"run {i}", i, Series(np.array([0.0, 1.0]), np.array([1.0, 0.1 + i / 1000]))) for i in range(5)]
+    chart = ElementTree.fromstring(line_chart("x", lines, percent_text))
+    names = [t for t in chart.findall("text") if "name" in t.get("class", "")]
+    places = sorted(float(name.get("y")) for name in names)
+    assert len(places) == 5
+    assert min(np.diff(places)) >= 18.9
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.31, 2.9), (-5.0, 5.0), (0.0021, 0.0187), (7.0, 7.0)])
+def test_ticks_enclose_the_values_in_a_handful_of_steps(low, high):
+    ticks = nice_ticks(low, high, 5)
+    assert ticks[0] <= low <= high <= ticks[-1]
+    assert 2 <= len(ticks) <= 8
+    assert np.diff(ticks) == pytest.approx(ticks[1] - ticks[0])
+
+
+def test_share_columns_are_as_tall_as_their_shares():
+    shares = Shares(("a", "b"), ("in", "bn"), np.array([[0.25, 0.75], [1.0, 0.0]]), np.array([[0.5, 0.5], [0.0, 1.0]]))
+    groups = ElementTree.fromstring(share_bars(shares, "x")).findall("g")
+    heights = np.array([[float(rect.get("height")) for rect in group.findall("rect")] for group in groups])
+    assert heights / heights.sum(1, keepdims=True) == pytest.approx(
+        np.concatenate((shares.means, shares.variances)), abs=1e-3
+    )
+    assert groups[0].find("title").text == "a, means: IN 25 %, BN 75 %"
+
+
+def test_share_areas_fill_the_frame():
+    values = np.array([[0.5, 0.5], [0.1, 0.9]])
+    first, second = ElementTree.fromstring(share_areas([10, 20], ("in", "bn"), values, "x")).findall("polygon")
+    upper, lower = coordinates(first), coordinates(second)
+    assert upper[:2, 1] == pytest.approx([12, 12])
+    assert lower[2:, 1] == pytest.approx([238, 238])
+    assert upper[2:][::-1] == pytest.approx(lower[:2])
