@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -21,3 +23,23 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real sample images in {folder} (or SWITCHSEG_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_camvid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in CamVid's layout: a few small images whose classes can be told from their colours."""
+    root = tmp_path_factory.mktemp("camvid")
+    generator = np.random.default_rng(0)
+    for split, count in (("train", 8), ("val", 3), ("test", 2)):
+        for folder in (split, f"{split}annot"):
+            (root / folder).mkdir()
+        for index in range(count):
+            height, width = (48, 64) if index % 3 else (64, 48)
+            label = np.zeros((height, width), np.uint8)
+            for value in range(1, 12):
+                top, left = generator.integers(0, height - 12), generator.integers(0, width - 12)
+                label[top : top + 24, left : left + 24] = value
+            image = (label[..., None] * np.array([20, 7, 13]) + generator.integers(0, 20, (height, width, 3))) % 256
+            Image.fromarray(image.astype(np.uint8)).save(root / split / f"{split}_{index}.png")
+            Image.fromarray(label).save(root / f"{split}annot" / f"{split}_{index}.png")
+    return root

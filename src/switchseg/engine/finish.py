@@ -67,4 +67,4 @@ def finish(training: Training, run: RunDirectory, monitor: Monitor) -> None:
             f"pixel accuracy {100 * scores.pixel_accuracy:.2f} on {result.images} images of {config.data.val_split}"
         )
     files.write_json(run.metrics, {name: result.to_json() for name, result in results.items()})
-    monitor.event("end", seconds=round(monitor.seconds, 1))
+    monitor.event("end", steps=config.train.steps, seconds=round(monitor.seconds, 1))

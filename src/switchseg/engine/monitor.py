@@ -91,7 +91,7 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
             "loss": reading.loss,
             "accuracy": reading.accuracy,
             "mean_iou": reading.mean_iou,
-            "lr": training.rates(),
+            "lr": training.rates(training.step - 1),
             "images_per_second": round(speed, 3),
             "data_wait": round(self._waited / elapsed, 4),
         }

@@ -11,12 +11,13 @@ from typing import Any
 
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
+from switchseg.engine import journal
 from switchseg.errors import UserError
 
 # Settings that may differ when a run goes on: where it runs, what it reports, and how long it shall be.
 # (How the images of a step are spread over devices may differ too; their number is checked with the checkpoint.)
 _FREE = (
-    *("data.root", "data.workers", "evaluate.", "train.device", "train.threads", "train.timeout"),
+    *("data.root", "data.val_", "data.workers", "evaluate.", "train.device", "train.threads", "train.timeout"),
     *("train.steps", "train.images_per_device", "train.accumulate", "train.keep_checkpoints", "train.patience"),
 )
 _FREE_SUFFIXES = ("_every",)
@@ -79,10 +80,15 @@ class RunDirectory:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserError(
-                    f"{self.path}: another process trains in it; wait, or pass another --out"
-                ) from None
+                raise UserError(f"{self.path}: another process trains in it; wait, or pass another --out") from None
             yield
+
+    def is_complete(self, steps: int) -> bool:
+        """Whether a training of `steps` steps has come to its end here, scores included."""
+        if not (self.journal.exists() and self.metrics.exists()):
+            return False
+        events = journal.read(self.journal)
+        return bool(events) and events[-1]["event"] == "end" and events[-1]["steps"] == steps
 
     def check_same_run(self, config: RunConfig) -> None:
         """Refuse to go on with this run under settings that would make it another one.

@@ -21,7 +21,7 @@ from switchseg.engine.finish import evaluate_and_keep_best, finish
 from switchseg.engine.interrupt import StopRequest, stop_on_signals
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.run_directory import RunDirectory
-from switchseg.engine.setup import batches_from, build_model, open_training, restore
+from switchseg.engine.setup import batches_from, build_model, open_training, open_validation, restore
 from switchseg.engine.step import train_step
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
@@ -49,9 +49,14 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         if world.is_main:
             stack.enter_context(run.locked())
             run.check_same_run(config)
+        if resume == "auto" and world.any(run.is_complete(config.train.steps)):
+            if world.is_main:
+                print(f"{out}: complete after {config.train.steps} steps; pass another --out to train again")
+            return 0
         if config.train.threads:
             torch.set_num_threads(config.train.threads)
         dataset = open_training(config.data)
+        open_validation(config.data)  # a mistake in it ends the run now, not after its training
         torch.manual_seed(config.train.seed)
         training = Training.start(config, world, build_model(config.model, dataset.classes))
         resumed = restore(training, run, resume)

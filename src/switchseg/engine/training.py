@@ -99,7 +99,7 @@ class Training:
             "seed": self.config.train.seed,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "scheduler": {k: v for k, v in self.scheduler.state_dict().items() if k != "lr_lambdas"},
+            "scheduler": self.scheduler.state_dict(),
             "scaler": self.scaler.state_dict(),
             "average": self.average.state_dict() if self.average is not None else None,
             "meter": self.meter.state_dict(self.world),
@@ -133,17 +133,14 @@ class Training:
         self.best_score = state["best_score"]
         self.evaluations_since_best = state["evaluations_since_best"]
 
+    def rates(self, step: int) -> dict[str, float]:
+        """Return the learning rates of encoder and decoder in `step`, counted from 0."""
+        groups = zip(self.optimizer.param_groups, self._rates(step), strict=True)
+        return {cast(str, g["name"]).split("/")[0]: rate for g, rate in groups if not g["name"].endswith("/mixing")}
+
     def _rates(self, step: int) -> list[float]:
         factors = (factor(step) for factor in self.scheduler.lr_lambdas)
         return [base * factor for base, factor in zip(self.scheduler.base_lrs, factors, strict=True)]
-
-    def rates(self) -> dict[str, float]:
-        """Return the learning rates that the coming step uses, of encoder and decoder."""
-        return {
-            cast(str, group["name"]).split("/")[0]: group["lr"]
-            for group in self.optimizer.param_groups
-            if not group["name"].endswith("/mixing")
-        }
 
 
 def freeze_norms(model: nn.Module) -> None:

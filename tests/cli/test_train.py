@@ -1,0 +1,216 @@
+"""`switchseg train` as users run it: real processes, signals, kills and mistakes."""
+
+import contextlib
+import fcntl
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from switchseg.checkpoints import training_state
+from switchseg.cli import main
+from switchseg.engine import interrupt
+
+CONFIG = """
+model: {encoder: resnet18_dilated8, decoder: ppm_bilinear_deepsup, norm: sn}
+data: {dataset: camvid, short_sides: [32, 40, 48], max_long_side: 64, workers: 1}
+train: {steps: 8, images_per_device: 2, log_every: 1, log_shares_every: 4, checkpoint_every: 2, threads: 1, ema_decay: 0.9}
+evaluate: {short_sides: [40], multi_short_sides: [32, 48], pictures: 2}
+"""
+
+
+def command(folder: Path, data: Path, *flags: str) -> list[str]:
+    config = folder / "config.yaml"
+    config.write_text(CONFIG)
+    out = ["--out", str(folder / "run"), "--data.root", str(data)]
+    return [sys.executable, "-m", "switchseg", "train", str(config), *out, *flags]
+
+
+def run(folder: Path, data: Path, *flags: str) -> subprocess.CompletedProcess:
+    """Run the command in this process, which saves the seconds that the imports take."""
+    return called(command(folder, data, *flags))
+
+
+def called(arguments: list[str]) -> subprocess.CompletedProcess:
+    output, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        code = main(arguments[3:])
+    return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
+
+
+def events(folder: Path, *kinds: str) -> list[dict]:
+    lines = [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
+    timing = {"time", "images_per_second", "data_wait", "seconds", "environment"}
+    return [{k: v for k, v in line.items() if k not in timing} for line in lines if line["event"] in kinds]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, tiny_camvid) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = run(folder, tiny_camvid)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def assert_same_end(folder: Path, undisturbed: Path) -> None:
+    assert events(folder, "start", "train", "shares", "checkpoint") == events(
+        undisturbed, "start", "train", "shares", "checkpoint"
+    )
+    ends = [training_state.load(training_state.latest(each / "run" / "checkpoints")) for each in (folder, undisturbed)]
+    assert_equal(*ends)
+    models = [(each / "run" / "model" / "model.safetensors").read_bytes() for each in (folder, undisturbed)]
+    assert models[0] == models[1]
+
+
+def assert_equal(a, b) -> None:
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b)
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert_equal(a[key], b[key])
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b)
+        for x, y in zip(a, b, strict=True):
+            assert_equal(x, y)
+    else:
+        assert a == b
+
+
+def test_a_run_directory_is_complete(undisturbed):
+    out = undisturbed / "run"
+    for name in ("config.yaml", "log.jsonl", "metrics.json", "report.html", "model/config.json"):
+        assert (out / name).is_file(), name
+    assert sorted(path.name for path in (out / "checkpoints").iterdir()) == ["last", "step_6.pt", "step_8.pt"]
+    assert any((out / "tensorboard").iterdir())
+    assert len(list((out / "pictures").glob("*_truth.png"))) == 2
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["single"]["short_sides"] == [40]
+    assert metrics["multi"]["images"] == 3
+
+
+def test_the_rate_of_every_step_is_that_of_its_own_step(undisturbed):
+    rates = [event["lr"]["encoder"] for event in events(undisturbed, "train")]
+    assert rates == pytest.approx([0.02 * (1 - step / 8) ** 0.9 for step in range(8)])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_goes_on_where_it_was(tmp_path, tiny_camvid, undisturbed, number):
+    process = subprocess.Popen(
+        command(tmp_path, tiny_camvid),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if line.startswith("step 3/"):
+            os.killpg(process.pid, number)  # the workers get it too, as from a terminal
+            break
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == interrupt.EXIT_CODE, errors
+    assert signal.Signals(number).name in output
+    assert errors == ""
+    assert run(tmp_path, tiny_camvid).returncode == 0
+    stopped_at = training_state.step_of(Path(events(tmp_path, "checkpoint")[1]["file"]))
+    assert 3 <= stopped_at < 8
+    same = [event for event in events(tmp_path, "checkpoint") if event["step"] % 2 == 0]
+    assert same == events(undisturbed, "checkpoint")
+    assert events(tmp_path, "train", "shares") == events(undisturbed, "train", "shares")
+    model = "run/model/model.safetensors"
+    assert (tmp_path / model).read_bytes() == (undisturbed / model).read_bytes()
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_change_nothing(tmp_path, tiny_camvid, undisturbed):
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        process = subprocess.Popen(
+            command(tmp_path, tiny_camvid), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        )
+        time.sleep(3 + 5 * float(torch.rand(1, generator=generator)))
+        if process.poll() is not None:
+            assert process.returncode == 0, process.stderr.read()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert run(tmp_path, tiny_camvid).returncode == 0
+    assert_same_end(tmp_path, undisturbed)
+
+
+def test_a_complete_run_is_not_trained_again(tmp_path, tiny_camvid):
+    assert run(tmp_path, tiny_camvid, "--train.steps", "1").returncode == 0
+    before = (tmp_path / "run" / "model" / "model.safetensors").stat().st_mtime_ns
+    again = run(tmp_path, tiny_camvid, "--train.steps", "1")
+    assert again.returncode == 0
+    assert "complete" in again.stdout
+    assert (tmp_path / "run" / "model" / "model.safetensors").stat().st_mtime_ns == before
+    never = run(tmp_path, tiny_camvid, "--train.steps", "1", "--resume", "never")
+    assert never.returncode == 2
+    assert "would overwrite" in never.stderr
+
+
+def test_a_second_job_in_the_same_directory_is_refused(tmp_path, tiny_camvid):
+    (tmp_path / "run").mkdir()
+    with (tmp_path / "run" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run(tmp_path, tiny_camvid)
+    assert done.returncode == 2
+    assert "another process trains in it" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--train.stepps", "3"], ["--train.stepps", "--train.steps"]),
+        (["--model.norm", "xn"], ["'xn'", "syncbn"]),
+        (["--model.encoder", "resnet51_dilated8"], ["resnet51"]),
+        (["--model.decoder", "c2"], ["'c2'", "c1"]),
+        (["--data.root", "/nowhere"], ["/nowhere", "no such folder"]),
+        (["--data.dataset", "camvit"], ["'camvit'", "camvid"]),
+        (["--train.steps", "0"], ["train.steps", "at least 1"]),
+        (["--train.device", "tpu9"], ["'tpu9'"]),
+        (["--resume", "/nowhere/step_1.pt"], ["/nowhere/step_1.pt", "no such checkpoint"]),
+        (["--data.val-split", "vall"], ["vall"]),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, tiny_camvid, flags, words):
+    done = run(tmp_path, tiny_camvid, *flags)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_an_unknown_key_of_the_config_is_named(tmp_path, tiny_camvid):
+    arguments = command(tmp_path, tiny_camvid)
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("encoder", "encodr"))
+    done = called(arguments)
+    assert done.returncode == 2
+    assert "unknown key model.encodr; did you mean model.encoder?" in done.stderr
+
+
+def test_another_training_does_not_go_on_with_this_run(tmp_path, tiny_camvid):
+    assert run(tmp_path, tiny_camvid, "--train.steps", "1").returncode == 0
+    done = run(tmp_path, tiny_camvid, "--train.steps", "2", "--optim.lr-encoder", "0.5")
+    assert done.returncode == 2
+    assert "optim.lr_encoder = 0.02, not 0.5" in done.stderr
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_update_and_names_the_layer(tmp_path, tiny_camvid):
+    done = run(tmp_path, tiny_camvid, "--optim.lr-encoder", "1e18", "--optim.lr-decoder", "1e18")
+    assert done.returncode == 2
+    assert "step" in done.stderr
+    assert "not finite" in done.stderr or "the loss is" in done.stderr
+    found = training_state.latest(tmp_path / "run" / "checkpoints")
+    if found is not None:
+        state = training_state.load(found)
+        assert all(torch.isfinite(t).all() for t in state["model"].values())
