@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from switchseg.data.scenes.textures import Colour, Texture
+from switchseg.data.scenes.textures import Colour, Texture, rgb
 
 _NEAR = 0.35
 _FIXED_POINT = 4  # bits behind the point in cv2.fillPoly
@@ -27,7 +27,7 @@ class Canvas:
         self.label = np.zeros((height, width), np.uint8)
         self.focal, self.centre_x, self.horizon, self.eye = focal, centre_x, horizon, eye
         self.haze: Colour = (200, 205, 215)
-        self.haze_distance = 1e9
+        self.haze_distance = 0.0  # in metres; 0 is clear air
 
     def paint(self, axis: str, at: float, corners: Points, label: int, texture: Texture, shade: float = 1.0) -> None:
         """Paint a polygon that lies in the plane where `axis` (`x`, `y` or `z`) has the value `at`.
@@ -40,9 +40,12 @@ class Canvas:
             return
         rows, columns, mask = found
         a, b, depth = self._coordinates(axis, at, rows, columns)
-        colours = texture(a, b) * shade
-        clear = np.exp(-np.maximum(depth, 0) / self.haze_distance)[..., None].astype(np.float32)
-        colours = colours * clear + np.float32(self.haze) * (1 - clear)
+        colours = texture(a, b)
+        colours *= np.float32(shade)
+        if self.haze_distance:
+            clear = np.exp(-np.maximum(depth, 0) / self.haze_distance)[..., None].astype(np.float32)
+            colours *= clear
+            colours += rgb(self.haze) * (1 - clear)
         np.copyto(self.image[rows, columns], colours, where=mask[..., None])
         np.copyto(self.label[rows, columns], np.uint8(label), where=mask)
 
@@ -79,7 +82,7 @@ class Canvas:
         height, width = self.label.shape
         b = (self.horizon - np.arange(height, dtype=np.float32)[:, None]) / max(1.0, self.horizon)
         a = np.arange(width, dtype=np.float32)[None] / max(1.0, self.horizon)
-        self.image[:] = texture(*np.broadcast_arrays(a, b))
+        self.image[:] = texture(a, b)
         self.label[:] = label
 
     def _project(self, axis: str, at: float, corners: Points) -> np.ndarray:
@@ -108,17 +111,16 @@ class Canvas:
         return slice(top, bottom), slice(left, right), mask.view(bool)
 
     def _coordinates(self, axis: str, at: float, rows: slice, columns: slice) -> tuple[np.ndarray, ...]:
-        """Return both coordinates in the plane and the depth of each pixel, three times float32 [h, w]."""
+        """Return both coordinates in the plane and the depth of each pixel: float32, [h, w] when broadcast."""
         right = (np.arange(columns.start, columns.stop, dtype=np.float32)[None] + 0.5 - self.centre_x) / self.focal
         down = (np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + 0.5 - self.horizon) / self.focal
         if axis == "z":
-            depth = np.full((down.shape[0], right.shape[1]), at, np.float32)
-            return np.broadcast_to(right * at, depth.shape), np.broadcast_to(self.eye - down * at, depth.shape), depth
+            return right * np.float32(at), np.float32(self.eye) - down * np.float32(at), np.full((1, 1), at, np.float32)
         if axis == "y":
-            depth = np.broadcast_to((self.eye - at) / _not_zero(down), (down.shape[0], right.shape[1]))
+            depth = np.float32(self.eye - at) / _not_zero(down)
             return right * depth, depth, depth
-        depth = np.broadcast_to(at / _not_zero(right), (down.shape[0], right.shape[1]))
-        return depth, self.eye - down * depth, depth
+        depth = np.float32(at) / _not_zero(right)
+        return depth, np.float32(self.eye) - down * depth, depth
 
 
 def rectangle(a: tuple[float, float], b: tuple[float, float]) -> Points:

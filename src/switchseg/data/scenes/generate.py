@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -13,8 +14,8 @@ import numpy as np
 
 from switchseg import files
 from switchseg.data.order import generator
-from switchseg.data.scenes.classes import SCENE_CLASSES
 from switchseg.data.scenes.canvas import Canvas
+from switchseg.data.scenes.classes import SCENE_CLASSES
 from switchseg.data.scenes.room import room
 from switchseg.data.scenes.street import street
 from switchseg.data.scenes.textures import noise
@@ -23,6 +24,8 @@ from switchseg.errors import UserError
 _SUPERSAMPLING = 2
 _UNLABELLED = 0  # in the files; class k is stored as k + 1
 _JPEG_QUALITY = 92
+_MARK = "scenes.json"  # says what was generated, so that the same call again has nothing to do
+_VERSION = 1  # goes up whenever the same seed gives other pixels
 
 
 class Scene(NamedTuple):
@@ -66,28 +69,51 @@ def make_scenes(folder: Path, images: int, seed: int, workers: int) -> Iterator[
     """Write `images` training scenes and a fifth as many for validation; yield each as it is done.
 
     The layout is {images,annotations}/{training,validation}/ with training.odgt, validation.odgt, classes.json and
-    classes.txt. The same seed gives the same files; the first scenes do not depend on how many follow.
+    classes.txt. The same seed gives the same files, and the first scenes do not depend on how many follow. What an
+    earlier call left in `folder` is kept if it is the same data set, whole, and replaced otherwise.
 
     Raises:
-        UserError: the folder holds something else already, or cannot be written to.
+        UserError: the folder holds something else, or cannot be written to.
     """
     counts = {"training": images, "validation": max(1, images // 5)}
+    made = {"images": images, "seed": seed, "version": _VERSION}
     jobs = [Job(folder, split, number, seed) for split, count in counts.items() for number in range(count)]
-    lines: dict[str, list[str]] = {split: [] for split in counts}
     try:
-        for kind in ("images", "annotations"):
-            for split in counts:
-                (folder / kind / split).mkdir(parents=True, exist_ok=True)
+        if _earlier(folder) == {**made, "complete": True}:
+            return
+        _prepare(folder, list(counts))
+        files.write_json(folder / _MARK, {**made, "complete": False})
         files.write_json(folder / "classes.json", SCENE_CLASSES.to_json())
         files.write_text(folder / "classes.txt", "\n".join(SCENE_CLASSES.names) + "\n")
+        lines: dict[str, list[str]] = {split: [] for split in counts}
         with ProcessPoolExecutor(workers) as pool:
-            for job, record in zip(jobs, pool.map(_write, jobs, chunksize=8), strict=True):
+            for job, record in zip(jobs, pool.map(_write, jobs, chunksize=4), strict=True):
                 lines[job.split].append(json.dumps(record))
                 yield job
         for split in counts:
             files.write_text(folder / f"{split}.odgt", "\n".join(lines[split]) + "\n")
+        files.write_json(folder / _MARK, {**made, "complete": True})
     except OSError as error:
         raise UserError(f"{error.filename or folder}: cannot be written ({error.strerror})") from None
+
+
+def _earlier(folder: Path) -> dict[str, object] | None:
+    """Return what an earlier call noted in `folder`, None if nothing is there."""
+    if not folder.exists() or not any(folder.iterdir()):
+        return None
+    try:
+        noted: dict[str, object] = json.loads((folder / _MARK).read_text())
+    except (FileNotFoundError, ValueError):
+        raise UserError(f"{folder}: holds something else than generated scenes; name another folder") from None
+    return noted
+
+
+def _prepare(folder: Path, splits: list[str]) -> None:
+    """Make empty folders for the images and annotations."""
+    for kind in ("images", "annotations"):
+        shutil.rmtree(folder / kind, ignore_errors=True)
+        for split in splits:
+            (folder / kind / split).mkdir(parents=True)
 
 
 def _write(job: Job) -> dict[str, object]:
@@ -114,7 +140,9 @@ def _tilted(canvas: Canvas, degrees: float) -> tuple[np.ndarray, np.ndarray]:
     grow = np.cos(angle) + np.sin(angle) * max(width / height, height / width)
     turn = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), degrees, grow)
     image = cv2.warpAffine(canvas.image, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    label = cv2.warpAffine(canvas.label, turn, (width, height), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    label = cv2.warpAffine(
+        canvas.label, turn, (width, height), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+    )
     return image, label
 
 

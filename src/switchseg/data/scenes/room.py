@@ -10,7 +10,17 @@ import numpy as np
 from switchseg.data.scenes.canvas import Canvas, ellipse, rectangle
 from switchseg.data.scenes.classes import CEILING, DOOR, FLOOR, PICTURE, SOFA, TABLE, WALL, WINDOW
 from switchseg.data.scenes.people import person
-from switchseg.data.scenes.textures import Colour, Texture, bricks, foliage, painting, plain, sky, stripes
+from switchseg.data.scenes.textures import (
+    Colour,
+    Texture,
+    bricks,
+    foliage,
+    painting,
+    plain,
+    random_colour,
+    sky,
+    stripes,
+)
 
 _WALLS: list[Colour] = [
     *((222, 212, 194), (198, 206, 190), (184, 200, 214), (226, 200, 176), (206, 186, 206), (232, 228, 220)),
@@ -62,7 +72,7 @@ def _floor(rng: np.random.Generator) -> Texture:
     if kind == 1:
         grey = rng.uniform(150, 215)
         return bricks((grey, grey * 0.98, grey * 0.94), (grey * 0.6,) * 3, 0.45, 0.45, False)
-    return plain(tuple(rng.uniform(90, 170, 3)), 12, 9, int(rng.integers(512)))
+    return plain(random_colour(rng, 90, 170), 12, 9, int(rng.integers(512)))
 
 
 def _skirting(canvas: Canvas, left: float, right: float, depth: float) -> None:
@@ -72,9 +82,7 @@ def _skirting(canvas: Canvas, left: float, right: float, depth: float) -> None:
         canvas.paint("x", at, rectangle((0, depth), (0, 0.1)), WALL, white, 0.85)
 
 
-def _hang(
-    rng: np.random.Generator, canvas: Canvas, axis: str, at: float, low: float, high: float, tall: float
-) -> None:
+def _hang(rng: np.random.Generator, canvas: Canvas, axis: str, at: float, low: float, high: float, tall: float) -> None:
     """Put windows, pictures and at most one door side by side on a wall that reaches from `low` to `high`."""
     door, place = False, low + rng.uniform(0, 0.8)
     while place < high:
@@ -132,14 +140,14 @@ def _picture(
     frame: Colour = (60, 45, 35) if rng.random() < 0.5 else (205, 175, 105)
     canvas.paint(axis, at, rectangle(a, b), PICTURE, plain(frame, 6, 6))
     canvas.paint(axis, at, rectangle(_wider(a, -0.05), _wider(b, -0.05)), PICTURE, plain((236, 232, 222), 3))
-    art = painting([tuple(c) for c in rng.uniform(20, 235, (4, 3))], int(rng.integers(512)))
+    art = painting([random_colour(rng, 20, 235) for _ in range(4)], int(rng.integers(512)))
     canvas.paint(axis, at, rectangle(_wider(a, -0.1), _wider(b, -0.1)), PICTURE, art)
 
 
 def _rug(rng: np.random.Generator, canvas: Canvas, left: float, right: float, depth: float) -> None:
     x, z = rng.uniform(left * 0.4, right * 0.4), rng.uniform(2.0, depth - 0.8)
     half = (rng.uniform(0.6, 1.2), rng.uniform(0.4, 0.8))
-    first, second = (tuple(c) for c in rng.uniform(40, 220, (2, 3)))
+    first, second = (random_colour(rng, 40, 220) for _ in range(2))
     canvas.paint("y", 0, rectangle((x - half[0], x + half[0]), (z - half[1], z + half[1])), FLOOR, plain(first, 14, 8))
     inner = rectangle((x - half[0] * 0.8, x + half[0] * 0.8), (z - half[1] * 0.75, z + half[1] * 0.75))
     canvas.paint("y", 0, inner, FLOOR, stripes(first, second, 0.12))
@@ -166,7 +174,7 @@ def _furniture(
 
 
 def _sofa(rng: np.random.Generator, x: tuple[float, float], z: float, canvas: Canvas) -> None:
-    cloth = plain(tuple(rng.uniform(40, 190, 3)), 9, 7, int(rng.integers(512)))
+    cloth = plain(random_colour(rng, 40, 190), 9, 7, int(rng.integers(512)))
     arm, seat, back = rng.uniform(0.14, 0.24), rng.uniform(0.38, 0.46), rng.uniform(0.75, 0.95)
     canvas.darken("y", 0, rectangle(_wider(x, 0.1), (z - 0.25, z + 0.9)), 0.45)
     canvas.box(x, (0.1, back), (z + 0.62, z + 0.85), SOFA, cloth, (0.9, 0.7, 1.1))
@@ -176,14 +184,12 @@ def _sofa(rng: np.random.Generator, x: tuple[float, float], z: float, canvas: Ca
     for _ in range(rng.integers(0, 3)):
         a = rng.uniform(x[0] + 0.4, x[1] - 0.4)
         cushion = rectangle((a - 0.18, a + 0.18), (seat, seat + 0.32))
-        canvas.paint("z", z + 0.55, cushion, SOFA, plain(tuple(rng.uniform(60, 230, 3)), 8, 8))
-    for a in ((x[0], x[0] + arm), (x[1] - arm, x[1])):
-        canvas.box(a, (0.1, seat + 0.2), (z, z + 0.8), SOFA, cloth, (0.95, 0.72, 1.15))
+        canvas.paint("z", z + 0.55, cushion, SOFA, plain(random_colour(rng, 60, 230), 8, 8))
+    for span in ((x[0], x[0] + arm), (x[1] - arm, x[1])):
+        canvas.box(span, (0.1, seat + 0.2), (z, z + 0.8), SOFA, cloth, (0.95, 0.72, 1.15))
 
 
-def _table(
-    rng: np.random.Generator, x: tuple[float, float], z: tuple[float, float], canvas: Canvas
-) -> None:
+def _table(rng: np.random.Generator, x: tuple[float, float], z: tuple[float, float], canvas: Canvas) -> None:
     tone, tall = rng.uniform(0.5, 1.6), rng.uniform(0.42, 0.76)
     wood = plain((142 * tone, 100 * tone, 62 * tone), 8, 3, int(rng.integers(512)))
     canvas.darken("y", 0, rectangle(_wider(x, 0.05), _wider(z, 0.05)), 0.4)

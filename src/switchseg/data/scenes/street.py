@@ -91,9 +91,7 @@ def _buildings(rng: np.random.Generator, canvas: Canvas, side: int, front: float
         canvas.box(x, (0, rng.uniform(4, 17)), (near, far), BUILDING, _facade(rng), (0.9, shade, 1.0))
 
 
-def _things(
-    rng: np.random.Generator, half: float, pavement: float
-) -> list[tuple[float, Callable[[Canvas], None]]]:
+def _things(rng: np.random.Generator, half: float, pavement: float) -> list[tuple[float, Callable[[Canvas], None]]]:
     """Return (depth, how to draw it) of everything that stands on the ground before the buildings."""
     things: list[tuple[float, Callable[[Canvas], None]]] = []
     for side in (-1, 1):
@@ -130,7 +128,8 @@ def _tree(rng: np.random.Generator, x: float, z: float, canvas: Canvas) -> None:
         a, b = x + rng.uniform(-0.6, 0.6) * crown, trunk + crown * rng.uniform(0.5, 1.5)
         radius = crown * rng.uniform(0.45, 0.75)
         wobble = rng.uniform(0.82, 1.18, 16)
-        points = [(a + (p - a) * w, b + (q - b) * w) for (p, q), w in zip(ellipse(a, b, radius, radius), wobble)]
+        outline = zip(ellipse(0, 0, radius, radius), wobble, strict=True)
+        points = [(a + p * w, b + q * w) for (p, q), w in outline]
         canvas.paint("z", z, points, TREE, leaves, 0.75 + 0.35 * (b - trunk) / (2 * crown))
 
 
@@ -145,25 +144,34 @@ def _pole(rng: np.random.Generator, x: float, z: float, canvas: Canvas) -> None:
         canvas.paint("z", z, ellipse(x + arm, top - 0.08, 0.3, 0.1), POLE, plain((230, 225, 200)))
         return
     colour = [(200, 30, 30), (30, 80, 180), (235, 190, 30)][rng.integers(3)]
-    shape = ellipse(x, top, 0.38, 0.38) if rng.random() < 0.6 else [(x - 0.42, top - 0.3), (x + 0.42, top - 0.3), (x, top + 0.42)]
+    shape = (
+        ellipse(x, top, 0.38, 0.38)
+        if rng.random() < 0.6
+        else [(x - 0.42, top - 0.3), (x + 0.42, top - 0.3), (x, top + 0.42)]
+    )
     canvas.paint("z", z, shape, POLE, plain(colour, 4))
     canvas.paint("z", z, rectangle((x - 0.24, x + 0.24), (top - 0.08, top + 0.07)), POLE, plain((240, 240, 240), 3))
 
 
 def _car(rng: np.random.Generator, x: float, z: float, canvas: Canvas) -> None:
-    length, half, waist, roof = rng.uniform(3.6, 4.8), rng.uniform(0.8, 0.95), rng.uniform(0.85, 1.0), rng.uniform(1.35, 1.8)
+    length, half, waist, roof = (
+        rng.uniform(3.6, 4.8),
+        rng.uniform(0.8, 0.95),
+        rng.uniform(0.85, 1.0),
+        rng.uniform(1.35, 1.8),
+    )
     canvas.darken("y", 0, rectangle((x - half - 0.15, x + half + 0.15), (z - 0.2, z + length + 0.2)), 0.6)
     rubber, glass = plain((28, 28, 30), 4), plain((52, 62, 74), 10, 2)
     side = x - half if x > 0 else x + half
     for wheel in (z + length * 0.2, z + length * 0.8):
         canvas.paint("x", side, ellipse(wheel, 0.32, 0.34, 0.32), CAR, rubber)
     paint = plain(_PAINTS[rng.integers(len(_PAINTS))], 4, 2, int(rng.integers(512)))
+    canvas.box((x - half, x + half), (0.28, waist), (z, z + length), CAR, paint, (1.0, 0.78, 1.2))
     cabin = (z + length * 0.12, z + length * 0.72)
     canvas.box((x - half * 0.86, x + half * 0.86), (waist, roof), cabin, CAR, glass, (1.0, 0.85, 1.0))
     if roof < canvas.eye:
         canvas.paint("y", roof, rectangle((x - half * 0.86, x + half * 0.86), cabin), CAR, paint, 1.2)
     canvas.paint("z", cabin[0], rectangle((x - half * 0.86, x + half * 0.86), (roof - 0.1, roof)), CAR, paint)
-    canvas.box((x - half, x + half), (0.28, waist), (z, z + length), CAR, paint, (1.0, 0.78, 1.2))
     for wheel in (z + length * 0.2, z + length * 0.8):
         canvas.paint("x", side, ellipse(wheel, 0.32, 0.34, 0.32), CAR, rubber)
         canvas.paint("x", side, ellipse(wheel, 0.32, 0.16, 0.15), CAR, plain((150, 150, 155), 5))

@@ -14,6 +14,17 @@ Colour = tuple[float, float, float]
 _TILE = 512
 
 
+def rgb(colour: Colour) -> np.ndarray:
+    """Return a colour as float32 [3]."""
+    return np.array(colour, np.float32)
+
+
+def random_colour(rng: np.random.Generator, low: float, high: float) -> Colour:
+    """Return a colour with each channel between `low` and `high`."""
+    red, green, blue = rng.uniform(low, high, 3).tolist()
+    return red, green, blue
+
+
 def noise(a: np.ndarray, b: np.ndarray, per_metre: float, offset: int = 0) -> np.ndarray:
     """Return cloudy noise with mean 0 and standard deviation 1, float32 [h, w]; `per_metre` says how fine it is."""
     columns = (a * (per_metre * 16) + offset).astype(np.int32) & (_TILE - 1)
@@ -26,13 +37,15 @@ def plain(colour: Colour, rough: float = 6.0, per_metre: float = 4.0, offset: in
     """One colour with blotches: asphalt, plaster, cloth."""
 
     def texture(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return _filled(a, b, colour) + rough * noise(a, b, per_metre, offset)[..., None]
+        blotched: np.ndarray = rgb(colour) + np.float32(rough) * noise(a, b, per_metre, offset)[..., None]
+        return blotched
 
     return texture
 
 
 def bricks(colour: Colour, joint: Colour, width: float, height: float, shifted: bool = True) -> Texture:
     """Rows of bricks, tiles or planks, each a little different in brightness."""
+    joint_width = 0.05 * min(width, height) + 0.004
 
     def texture(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         row = np.floor(b / height)
@@ -40,8 +53,8 @@ def bricks(colour: Colour, joint: Colour, width: float, height: float, shifted: 
         column = np.floor(along)
         tint = np.sin(row * 12.9898 + column * 78.233) * 43758.5453
         tint = (tint - np.floor(tint) - 0.5) * 28
-        colours = _filled(a, b, colour) + (tint + 5 * noise(a, b, 6))[..., None]
-        seam = (along - column < 0.06) | (b / height - row < 0.1)
+        colours: np.ndarray = _filled(a, b, colour) + (tint + 5 * noise(a, b, 6))[..., None].astype(np.float32)
+        seam = ((along - column) * width < joint_width) | (b - row * height < joint_width)
         colours[np.broadcast_to(seam, colours.shape[:2])] = joint
         return colours
 
@@ -58,10 +71,10 @@ def windows(wall: Texture, pane: Colour, step: tuple[float, float], share: tuple
         inside = (x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1])
         frame = inside & ~((x > low[0] + 0.06) & (x < high[0] - 0.06) & (y > low[1] + 0.06) & (y < high[1] - 0.06))
         lit = np.sin(column * 91.7 + row * 47.3) > 0.8
-        shine = (30 * (y - 0.5) + 40 * lit)[..., None] * np.float32([1.0, 0.9, 0.6])
-        colours = np.where(inside[..., None], np.float32(pane) + shine, wall(a, b))
+        shine = (30 * (y - 0.5) + 40 * lit)[..., None] * rgb((1.0, 0.9, 0.6))
+        colours = np.where(inside[..., None], rgb(pane) + shine, wall(a, b))
         colours[frame] = colours[frame] * 0.4 + 120
-        return colours.astype(np.float32)
+        return colours
 
     return texture
 
@@ -70,8 +83,9 @@ def stripes(first: Colour, second: Colour, width: float) -> Texture:
     """Upright stripes: wallpaper, curtains."""
 
     def texture(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        share = (0.5 + 0.5 * np.sign(np.sin(a * (np.pi / width))))[..., None].astype(np.float32)
-        return _filled(a, b, first) * share + _filled(a, b, second) * (1 - share) + 3 * noise(a, b, 5)[..., None]
+        odd = np.sin(a * (np.pi / width))[..., None] < 0
+        striped: np.ndarray = np.where(odd, rgb(second), rgb(first)) + 3 * noise(a, b, 5)[..., None]
+        return striped
 
     return texture
 
@@ -82,7 +96,8 @@ def foliage(colour: Colour, per_metre: float = 1.5, offset: int = 0) -> Texture:
     def texture(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         coarse, fine = noise(a, b, per_metre, offset), noise(a, b, 5 * per_metre, offset + 77)
         light = 1 + 0.16 * coarse + 0.22 * fine
-        return _filled(a, b, colour) * np.clip(light, 0.35, 1.7)[..., None]
+        leaves: np.ndarray = rgb(colour) * np.clip(light, 0.35, 1.7)[..., None]
+        return leaves
 
     return texture
 
@@ -92,17 +107,18 @@ def sky(top: Colour, bottom: Colour, clouds: float, offset: int) -> Texture:
 
     def texture(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         height = np.clip(b, 0, 1)[..., None].astype(np.float32)
-        clear = np.float32(top) * height + np.float32(bottom) * (1 - height)
+        clear = rgb(top) * height + rgb(bottom) * (1 - height)
         cover = noise(a * 0.6, b * 1.6, 2.0, offset) * 0.6 + noise(a, b * 2, 5.0, offset + 11) * 0.2
         cover = np.clip(cover + 2 * clouds - 1, 0, 1)[..., None] * np.float32(0.85)
-        return clear * (1 - cover) + np.float32([246, 246, 248]) * cover
+        clouded: np.ndarray = clear * (1 - cover) + rgb((246, 246, 248)) * cover
+        return clouded
 
     return texture
 
 
 def painting(colours: list[Colour], offset: int) -> Texture:
     """Abstract art: bands of a few colours that follow the noise."""
-    table = np.float32(colours)
+    table = np.array(colours, np.float32)
 
     def texture(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         level = noise(a, b, 2.0, offset) + 2.5 * b + a
@@ -113,7 +129,7 @@ def painting(colours: list[Colour], offset: int) -> Texture:
 
 
 def _filled(a: np.ndarray, b: np.ndarray, colour: Colour) -> np.ndarray:
-    return np.broadcast_to(np.float32(colour), (*np.broadcast_shapes(a.shape, b.shape), 3)).copy()
+    return np.broadcast_to(rgb(colour), (*np.broadcast_shapes(a.shape, b.shape), 3)).copy()
 
 
 @cache
@@ -123,9 +139,9 @@ def _noise_tile() -> np.ndarray:
     total = np.zeros((_TILE, _TILE), np.float32)
     for octave in range(6):
         cells = 8 << octave
-        coarse = rng.standard_normal((cells, cells)).astype(np.float32)
-        wrapped = np.pad(coarse, 2, mode="wrap")
+        wrapped = np.pad(rng.standard_normal((cells, cells)).astype(np.float32), 2, mode="wrap")
         scale = _TILE // cells
-        fine = cv2.resize(wrapped, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        total += fine[2 * scale : 2 * scale + _TILE, 2 * scale : 2 * scale + _TILE] / 1.6**octave
-    return (total - total.mean()) / total.std()
+        fine = np.asarray(cv2.resize(wrapped, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
+        total += fine.astype(np.float32)[2 * scale : 2 * scale + _TILE, 2 * scale : 2 * scale + _TILE] / 1.6**octave
+    tile: np.ndarray = (total - total.mean()) / total.std()
+    return tile
