@@ -1,0 +1,176 @@
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from PIL import Image
+
+from switchseg.checkpoints.model_directory import load_model
+from switchseg.data.classes import Classes
+from switchseg.data.datasets import open_dataset
+from switchseg.data.sample import Sample
+from switchseg.distributed import World
+from switchseg.engine.evaluate import check_classes, evaluate, write_confusion
+from switchseg.engine.inference import Rule, fuse, logit_maps
+from switchseg.errors import UserError
+from switchseg.models.segmenter import Segmenter
+
+RULE = Rule(short_sides=(48, 64))
+
+
+class Images:
+    """A data set of given samples."""
+
+    name = "toy"
+    decoder = "pillow"
+
+    def __init__(self, samples: Iterable[Sample], classes: int = 11) -> None:
+        self.samples, self.classes = list(samples), Classes.unnamed(classes)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def sizes(self) -> np.ndarray:
+        return np.array([sample.image.shape[:2] for sample in self.samples], np.int32)
+
+    def read(self, index: int) -> Sample:
+        return self.samples[index]
+
+
+def toy(count: int = 5, ignored: bool = True) -> Images:
+    generator = np.random.default_rng(0)
+    samples = []
+    for index in range(count):
+        size = (40, 56) if index % 2 else (56, 40)
+        label = generator.integers(0, 11, size).astype(np.uint8)
+        if ignored:
+            label[:5] = 255
+        samples.append(Sample(generator.integers(0, 256, (*size, 3), np.uint8), label, f"image{index}"))
+    return Images(samples)
+
+
+@pytest.fixture
+def model(camvid_model: Path) -> Segmenter:
+    return load_model(camvid_model)
+
+
+def test_equals_the_loop_of_2018(model: Segmenter) -> None:
+    """One image at a time, NumPy histograms per image, sums over the data set."""
+    intersection, union, correct, labelled = np.zeros(11), np.zeros(11), 0, 0
+    for sample in toy().samples:
+        assert sample.label is not None
+        labels, _ = fuse(logit_maps(model, [sample.image], RULE)[0], sample.label.shape)
+        prediction, truth = labels.astype(int) + 1, np.where(sample.label == 255, 0, sample.label.astype(int) + 1)
+        prediction *= truth > 0
+        both = prediction * (prediction == truth)
+        own, *areas = (np.histogram(x, bins=11, range=(1, 11))[0] for x in (both, prediction, truth))
+        intersection, union = intersection + own, union + areas[0] + areas[1] - own
+        correct, labelled = correct + (both > 0).sum(), labelled + (truth > 0).sum()
+    result = evaluate(model, toy(), RULE, quiet=True).scores
+    assert result.mean_iou_all_classes == pytest.approx((intersection / (union + 1e-10)).mean(), abs=1e-12)
+    assert result.pixel_accuracy == pytest.approx(correct / labelled, abs=1e-12)
+
+
+def test_batches_score_like_single_images(model: Segmenter) -> None:
+    one, many = (evaluate(model, toy(6), RULE, images_per_batch=size, quiet=True) for size in (1, 4))
+    np.testing.assert_array_equal(one.matrix, many.matrix)
+
+
+def test_json_has_the_fixed_keys(model: Segmenter) -> None:
+    entry = evaluate(model, toy(), Rule(short_sides=(48, 64), flip=True), quiet=True).to_json()
+    assert entry["images"] == 5
+    assert entry["short_sides"] == [48, 64]
+    assert entry["flip"] is True
+    assert entry["seconds"] > 0
+    assert "short side 48 64" in entry["rule"]
+    assert len(entry["per_class"]) == 11
+    json.dumps(entry, allow_nan=False)
+
+
+def test_the_model_is_left_in_its_mode(model: Segmenter) -> None:
+    model.train()
+    evaluate(model, toy(1), RULE, quiet=True)
+    assert model.training
+
+
+def test_labels_may_have_another_size_than_the_image(model: Segmenter) -> None:
+    image = np.zeros((40, 56, 3), np.uint8)
+    data = Images([Sample(image, np.zeros((20, 28), np.uint8), "half")])
+    assert int(evaluate(model, data, RULE, quiet=True).matrix.sum()) == 20 * 28
+
+
+def test_pictures_of_a_few_images(model: Segmenter, tmp_path: Path) -> None:
+    data = toy()
+    evaluate(model, data, RULE, save=tmp_path, pictures=2, quiet=True)
+    kinds = ("confidence.png", "image.jpg", "labels.png", "truth.png")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"image{i}_{kind}" for i in (0, 4) for kind in kinds]
+    truth = Image.open(tmp_path / "image4_truth.png")
+    assert truth.mode == "P"
+    np.testing.assert_array_equal(np.asarray(truth), data.samples[4].label)
+    labels, confidence = fuse(logit_maps(model, [data.samples[4].image], RULE)[0], (56, 40))
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "image4_labels.png")), labels)
+    stored = np.asarray(Image.open(tmp_path / "image4_confidence.png"))
+    assert np.abs(stored - 255 * confidence).max() <= 0.5 + 1e-3
+
+
+def test_confusion_matrix_as_csv(tmp_path: Path) -> None:
+    matrix = np.array([[5, 1], [0, 7]])
+    write_confusion(tmp_path / "c.csv", matrix, Classes.named(("road, wet", "sky")))
+    rows = list(csv.reader((tmp_path / "c.csv").read_text().splitlines()))
+    assert [row[1:] for row in rows] == [["road, wet", "sky"], ["5", "1"], ["0", "7"]]
+    assert [row[0] for row in rows[1:]] == ["road, wet", "sky"]
+
+
+def test_wrong_number_of_classes_is_one_clear_line(model: Segmenter) -> None:
+    with pytest.raises(UserError, match=r"^the model has 11 classes but data set toy has 3; [^\n]*$"):
+        check_classes(model, Images([], classes=3))
+
+
+def test_an_image_without_label_is_named(model: Segmenter) -> None:
+    data = Images([Sample(np.zeros((32, 32, 3), np.uint8), None, "photo")])
+    with pytest.raises(UserError, match="^photo: an image without a label"):
+        evaluate(model, data, RULE, quiet=True)
+
+
+@pytest.mark.parametrize(
+    "samples", [[], [Sample(np.zeros((32, 32, 3), np.uint8), np.full((32, 32), 255, np.uint8), "a")]]
+)
+def test_nothing_labelled_is_an_error(model: Segmenter, samples: list[Sample]) -> None:
+    with pytest.raises(UserError, match="has a labelled pixel"):
+        evaluate(model, Images(samples), RULE, quiet=True)
+
+
+def test_a_model_that_diverged_is_an_error_that_names_the_image(model: Segmenter) -> None:
+    with torch.no_grad():
+        next(model.parameters()).fill_(float("inf"))
+    with pytest.raises(UserError, match="image0: the logits at short side 48 are not finite"):
+        evaluate(model, toy(1), RULE, quiet=True)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (700, 3)])
+def test_odd_sizes(model: Segmenter, size: tuple[int, int]) -> None:
+    data = Images([Sample(np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8), "odd")])
+    assert (
+        evaluate(model, data, Rule(short_sides=(40,), max_long_side=200), quiet=True).matrix.sum() == size[0] * size[1]
+    )
+
+
+def _rank(rank: int, size: int, model_path: Path, root: Path, out: Path) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{out}/meet", rank=rank, world_size=size)
+    world = World(rank=rank, size=size, device=torch.device("cpu"))
+    result = evaluate(load_model(model_path), open_dataset("camvid", root, "val"), RULE, world=world, quiet=True)
+    np.save(out / f"rank{rank}.npy", result.matrix)
+    dist.destroy_process_group()
+
+
+def test_two_ranks_equal_one_exactly(camvid_model: Path, tiny_camvid: Path, tmp_path: Path) -> None:
+    alone = evaluate(load_model(camvid_model), open_dataset("camvid", tiny_camvid, "val"), RULE, quiet=True)
+    mp.start_processes(_rank, (2, camvid_model, tiny_camvid, tmp_path), nprocs=2, start_method="spawn")
+    for rank in range(2):
+        np.testing.assert_array_equal(np.load(tmp_path / f"rank{rank}.npy"), alone.matrix)

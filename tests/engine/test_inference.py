@@ -1,0 +1,149 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from switchseg.engine import inference
+from switchseg.engine.inference import RULES, Rule, evaluating, fuse, logit_maps, probability_bands
+from switchseg.models.create import create_model
+from switchseg.models.segmenter import Segmenter
+
+
+@pytest.fixture(scope="module")
+def model() -> Segmenter:
+    torch.manual_seed(0)
+    return create_model("resnet18_dilated8", "c1", "sn", num_classes=5).eval()
+
+
+def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def plain_probabilities(maps: list[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
+    """The formula of 2018, whole maps at once: [C, H, W]."""
+    upsampled = [F.interpolate(m.permute(2, 0, 1)[None], size=size, mode="bilinear")[0] for m in maps]
+    return torch.stack([logits.softmax(0) for logits in upsampled]).mean(0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_bands_equal_the_plain_formula(data: st.DataObject) -> None:
+    torch.manual_seed(data.draw(st.integers(0, 1000)))
+    classes = data.draw(st.sampled_from([1, 2, 7, 300]))
+    size = (data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40)))
+    shapes = data.draw(st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=1, max_size=3))
+    maps = [3 * torch.randn(*shape, classes) for shape in shapes]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(inference._BAND_ELEMENTS, "cpu", data.draw(st.sampled_from([1, 500, 2**19])))
+        bands = torch.cat([band for _, band in probability_bands(maps, size)]).permute(2, 0, 1)
+        labels, confidence = fuse(maps, size)
+    expected = plain_probabilities(maps, size)
+    torch.testing.assert_close(bands, expected, atol=1e-5, rtol=0)
+    np.testing.assert_array_equal(labels, bands.argmax(0).numpy())
+    np.testing.assert_allclose(confidence, expected.max(0).values.numpy(), atol=1e-5)
+    assert labels.dtype == (np.uint8 if classes <= 255 else np.int32)
+
+
+def test_scaled_sizes_are_those_of_2018() -> None:
+    sizes = [Rule().scaled_size(512, 683, side) for side in (300, 400, 500, 600)]
+    assert sizes == [(304, 400), (400, 536), (504, 672), (600, 800)]
+    assert Rule().scaled_size(100, 1000, 450) == (104, 1000)  # the long side rules
+
+
+def test_maps_are_the_models_logits_at_every_scale(model: Segmenter) -> None:
+    image = picture(40, 56)
+    maps = logit_maps(model, [image], Rule(short_sides=(40, 64)))[0]
+    inputs = model.spec.preprocessing.normalize(torch.from_numpy(image).permute(2, 0, 1)[None])
+    with torch.inference_mode():
+        torch.testing.assert_close(maps[0], model(inputs)[0].permute(1, 2, 0), atol=1e-6, rtol=0)
+    assert [tuple(m.shape) for m in maps] == [(5, 7, 5), (8, 12, 5)]
+
+
+def test_a_batch_equals_its_images_one_by_one(model: Segmenter) -> None:
+    images = [picture(48, 64, seed) for seed in range(3)]
+    together = logit_maps(model, images, Rule(short_sides=(48,)))
+    for image, maps in zip(images, together, strict=True):
+        alone = logit_maps(model, [image], Rule(short_sides=(48,)))[0]
+        torch.testing.assert_close(maps[0], alone[0], atol=1e-5, rtol=0)
+
+
+def test_flipping_adds_the_mirror_image_of_the_mirrored_image(model: Segmenter) -> None:
+    image = picture(48, 64)
+    plain, mirrored = logit_maps(model, [image], Rule(short_sides=(48,), flip=True))[0]
+    swapped = logit_maps(model, [image[:, ::-1]], Rule(short_sides=(48,)))[0][0]
+    torch.testing.assert_close(mirrored, swapped.flip(1), atol=1e-5, rtol=0)
+    assert not torch.allclose(plain, mirrored)
+
+
+def test_one_window_that_covers_all_is_the_whole_image(model: Segmenter) -> None:
+    whole = logit_maps(model, [picture(48, 64)], Rule(short_sides=(48,)))[0][0]
+    for window in (64, 65, 1000):
+        assert torch.equal(logit_maps(model, [picture(48, 64)], Rule(short_sides=(48,), window=window))[0][0], whole)
+
+
+@pytest.mark.parametrize("encoder", ["resnet18_dilated8", "resnet18"])  # logits at 1/8 and at 1/32
+@pytest.mark.parametrize(("window", "stride"), [(32, None), (40, 40), (33, 10)])
+def test_windows_average_their_logits_where_they_overlap(encoder: str, window: int, stride: int | None) -> None:
+    torch.manual_seed(0)
+    net = create_model(encoder, "c1", "bn", num_classes=3).eval()
+    rule = Rule(short_sides=(72,), window=window, stride=stride)
+    result = logit_maps(net, [picture(72, 104)], rule)[0][0]
+    grid = net.stride
+    size, step = -(-window // grid) * grid, -(-(stride or 2 * window // 3) // grid) * grid
+    inputs = net.spec.preprocessing.normalize(torch.from_numpy(picture(72, 104)).permute(2, 0, 1)[None])
+    total, count = torch.zeros_like(result), torch.zeros(result.shape[:2])
+    tops, lefts = ([*range(0, length - size, step), -(-(length - size) // grid) * grid] for length in (72, 104))
+    for top, left in itertools.product(tops, lefts):
+        with torch.inference_mode():
+            part = net(inputs[..., top : top + size, left : left + size])[0].permute(1, 2, 0)
+        rows, columns = slice(top // grid, top // grid + len(part)), slice(left // grid, left // grid + part.shape[1])
+        total[rows, columns] += part
+        count[rows, columns] += 1
+    assert count.min() >= 1
+    torch.testing.assert_close(result, total / count[..., None], atol=1e-5, rtol=0)
+
+
+def test_autocast_stays_near_and_returns_float32(model: Segmenter) -> None:
+    rule = Rule(short_sides=(48,))
+    exact = logit_maps(model, [picture(48, 64)], rule)[0][0]
+    rough = logit_maps(model, [picture(48, 64)], rule, "bf16")[0][0]
+    assert rough.dtype == torch.float32
+    assert 0 < float((rough - exact).abs().max()) < 0.1 * float(exact.abs().max())
+
+
+def test_logits_that_are_not_finite_are_an_error(model: Segmenter) -> None:
+    broken = create_model("resnet18", "c1", "bn", num_classes=2).eval()
+    torch.nn.init.constant_(broken.decoder.classify.bias, float("nan"))  # type: ignore[arg-type, union-attr]
+    with pytest.raises(ValueError, match="short side 32 are not finite"):
+        logit_maps(broken, [picture(32, 32)], Rule(short_sides=(32,)))
+
+
+def test_evaluating_restores_the_mode_of_every_layer() -> None:
+    net = create_model("resnet18", "c1", "bn", num_classes=2).train()
+    frozen = net.encoder
+    frozen.eval()
+    with evaluating(net):
+        assert not any(module.training for module in net.modules())
+    assert net.training
+    assert not any(module.training for module in frozen.modules())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"short_sides": ()}, {"short_sides": (0,)}, {"window": 0}, {"stride": 8}, {"window": 8, "stride": 9}]
+)
+def test_impossible_rules_are_refused(wrong: dict) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        Rule(**wrong)
+
+
+def test_a_rule_says_what_it_does() -> None:
+    assert RULES["2018"].describe() == (
+        "short side 450, long side at most 1000; stretched to multiples of 8 (cv2 bilinear); softmax at label size"
+    )
+    text = Rule(short_sides=(300, 400), flip=True, window=240, resize="pil").describe()
+    for part in ("300 400", "(pil bilinear)", "windows of 240 every 160", "averaged with the mirrored image"):
+        assert part in text

@@ -1,0 +1,115 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from switchseg.engine.inference import Rule
+from switchseg.engine.predict import find_inputs, predict
+from switchseg.engine.predictor import Predictor
+from switchseg.errors import UserError
+
+
+def stored(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
+@pytest.fixture(scope="module")
+def predictor(camvid_model: Path) -> Predictor:
+    return Predictor(camvid_model, rule=Rule(short_sides=(40,)), device="cpu")
+
+
+def write(path: Path, seed: int = 0, size: tuple[int, int] = (40, 60)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)).save(path)
+    return path
+
+
+def test_inputs_are_files_folders_and_patterns_each_once(tmp_path: Path) -> None:
+    for name in ("a.png", "b.jpg", "deep/er/a.png", "deep/ü.png", "notes.txt"):
+        write(tmp_path / name) if name[-3:] != "txt" else (tmp_path / name).write_text("")
+    folder = find_inputs([tmp_path])
+    assert [each.name for each in folder] == ["a", "b", "deep/er/a", "deep/ü"]
+    assert find_inputs([tmp_path, str(tmp_path / "*.png"), tmp_path / "a.png"]) == folder
+    assert [each.name for each in find_inputs([str(tmp_path / "**" / "a.png")])] == ["a", "a.png"]
+
+
+def test_names_never_collide(tmp_path: Path) -> None:
+    paths = [write(tmp_path / name) for name in ("x/a.png", "x/a.jpg", "y/a.png", "z/a.png")]
+    assert [each.name for each in find_inputs(paths)] == ["a", "a.jpg", "a.png", "a-2"]
+
+
+def test_a_link_to_its_own_folder_ends(tmp_path: Path) -> None:
+    write(tmp_path / "a.png")
+    os.symlink(tmp_path, tmp_path / "again")
+    assert [each.name for each in find_inputs([tmp_path])] == ["a"]
+
+
+@pytest.mark.parametrize("wrong", ["empty", "*.png"])
+def test_an_argument_without_files_is_an_error(tmp_path: Path, wrong: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no images|no file matches"):
+        find_inputs([str(tmp_path / wrong)])
+
+
+def test_files_of_one_image(predictor: Predictor, tmp_path: Path) -> None:
+    image = write(tmp_path / "in" / "deep" / "photo.png")
+    out = tmp_path / "out"
+    assert predict(predictor, find_inputs([tmp_path / "in"]), out, submission=True, quiet=True) == {}
+    prediction = predictor(image)
+    labels = stored(out / "deep" / "photo_labels.png")
+    np.testing.assert_array_equal(np.asarray(labels), prediction.labels)
+    assert labels.getpalette()[:3] == list(prediction.classes.palette[0])
+    np.testing.assert_array_equal(np.asarray(stored(out / "deep" / "photo_overlay.png")), prediction.overlay())
+    submitted = stored(out / "submission" / "deep" / "photo.png")
+    assert submitted.mode == "L"
+    np.testing.assert_array_equal(np.asarray(submitted), prediction.labels + 1)
+    shares = json.loads((out / "deep" / "photo_shares.json").read_text())
+    assert shares == {name: pytest.approx(share, abs=1e-6) for name, share in prediction.shares.items()}
+    assert stored(out / "legend.png").height > 11 * 16
+
+
+def test_a_bad_file_is_reported_and_the_rest_goes_on(predictor: Predictor, tmp_path: Path) -> None:
+    write(tmp_path / "a.png")
+    (tmp_path / "b.jpg").write_bytes(b"no image")
+    write(tmp_path / "c.png")
+    failures = predict(predictor, find_inputs([tmp_path]), tmp_path / "out", quiet=True)
+    assert list(failures) == [str(tmp_path / "b.jpg")]
+    assert str(tmp_path / "b.jpg") in failures[str(tmp_path / "b.jpg")]
+    assert (tmp_path / "out" / "c_labels.png").is_file()
+    assert not (tmp_path / "out" / "b_labels.png").exists()
+
+
+def test_what_is_finished_is_not_done_again(predictor: Predictor, camvid_model: Path, tmp_path: Path) -> None:
+    inputs = find_inputs([write(tmp_path / "a.png"), write(tmp_path / "b.png")])
+    out = tmp_path / "out"
+    predict(predictor, inputs[:1], out, quiet=True)
+    made = (out / "a_labels.png").stat().st_mtime_ns
+    predict(predictor, inputs, out, quiet=True)
+    assert (out / "a_labels.png").stat().st_mtime_ns == made
+    assert (out / "b_labels.png").is_file()
+    other = Predictor(camvid_model, rule=Rule(short_sides=(48,)), device="cpu")
+    predict(other, inputs, out, quiet=True)  # another rule: the old labels no longer hold
+    assert (out / "a_labels.png").stat().st_mtime_ns != made
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "RGBA", "I;16", "LA"])
+def test_image_modes(predictor: Predictor, tmp_path: Path, mode: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    if mode == "I;16":
+        image = Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
+    else:
+        image = Image.fromarray(pixels).convert(mode)
+    image.save(tmp_path / "image.tif")
+    assert predict(predictor, find_inputs([tmp_path / "image.tif"]), tmp_path / "out", quiet=True) == {}
+    assert stored(tmp_path / "out" / "image_labels.png").size == (60, 40)
+
+
+def test_a_single_pixel(predictor: Predictor, tmp_path: Path) -> None:
+    inputs = find_inputs([write(tmp_path / "dot.png", size=(1, 1))])
+    assert predict(predictor, inputs, tmp_path / "out", quiet=True) == {}
+    assert stored(tmp_path / "out" / "dot_labels.png").size == (1, 1)

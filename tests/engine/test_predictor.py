@@ -1,0 +1,110 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from switchseg.engine.inference import Rule
+from switchseg.engine.predictor import Predictor, usual_rule
+from switchseg.errors import UserError
+
+RULE = Rule(short_sides=(40, 64))
+
+
+@pytest.fixture(scope="module")
+def predictor(camvid_model: Path) -> Predictor:
+    return Predictor(camvid_model, rule=RULE, device="cpu")
+
+
+def picture(height: int = 40, width: int = 60, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def test_prediction_holds_labels_probabilities_and_classes(predictor: Predictor) -> None:
+    prediction = predictor(picture())
+    assert prediction.labels.shape == (40, 60)
+    assert prediction.labels.dtype == np.uint8
+    assert prediction.probabilities.shape == (11, 40, 60)
+    np.testing.assert_allclose(prediction.probabilities.sum(0), 1, atol=1e-5)
+    np.testing.assert_array_equal(prediction.probabilities.argmax(0), prediction.labels)
+    np.testing.assert_array_equal(prediction.probabilities.max(0), prediction.confidence)
+    assert prediction.classes.names[3] == "Road"
+    assert sum(prediction.shares.values()) == pytest.approx(1)
+    assert list(prediction.shares.values()) == sorted(prediction.shares.values(), reverse=True)
+
+
+def test_every_kind_of_image_gives_the_same_labels(predictor: Predictor, tmp_path: Path) -> None:
+    pixels = picture()
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    tensor = torch.from_numpy(pixels).permute(2, 0, 1)
+    alpha = np.dstack([pixels, np.full(pixels.shape[:2], 7, np.uint8)])
+    kinds = [tmp_path / "image.png", str(tmp_path / "image.png"), Image.fromarray(pixels), tensor, tensor / 255, alpha]
+    expected = predictor(pixels).labels
+    for kind in kinds:
+        np.testing.assert_array_equal(predictor(kind).labels, expected)
+
+
+def test_channels_are_rgb(predictor: Predictor) -> None:
+    assert not np.array_equal(predictor(picture()).confidence, predictor(picture()[..., ::-1]).confidence)
+
+
+def test_grey_pixels_stand_for_equal_channels(predictor: Predictor) -> None:
+    grey = picture()[..., 0]
+    np.testing.assert_array_equal(predictor(grey).labels, predictor(np.dstack([grey] * 3)).labels)
+
+
+def test_exif_orientation_of_a_pil_image_is_applied(predictor: Predictor, tmp_path: Path) -> None:
+    image = Image.fromarray(picture())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "turned.png", exif=exif)
+    with Image.open(tmp_path / "turned.png") as turned:
+        assert predictor(turned).labels.shape == (60, 40)
+    assert predictor(tmp_path / "turned.png").labels.shape == (60, 40)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "says"),
+    [
+        (picture().astype(np.float32), TypeError, "must be uint8, not float32"),
+        (torch.randn(3, 8, 8), ValueError, "from 0 to 1"),
+        (picture()[None], ValueError, r"not \(1, 40, 60, 3\)"),
+        (picture()[:0], ValueError, "shape"),
+        (5, TypeError, "not int"),
+        ("absent.jpg", UserError, r"^absent\.jpg: no such file$"),
+    ],
+)
+def test_what_is_no_image_is_refused(predictor: Predictor, wrong: object, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        predictor(wrong)  # type: ignore[arg-type]
+
+
+def test_batches_keep_the_order_and_the_labels(predictor: Predictor) -> None:
+    images = [picture(40, 60, 0), picture(56, 40, 1), picture(40, 60, 2), picture(40, 60, 3)]
+    for image, prediction in zip(images, predictor.batch(images, images_per_batch=2), strict=True):
+        np.testing.assert_array_equal(prediction.image, image)
+        np.testing.assert_allclose(prediction.probabilities, predictor(image).probabilities, atol=1e-5)
+
+
+def test_threads_share_one_predictor(predictor: Predictor) -> None:
+    images = [picture(40, 60, seed) for seed in range(12)]
+    alone = [predictor(image).probabilities for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda image: predictor(image).probabilities, images))
+    for expected, found in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_overlay_mixes_image_and_colour(predictor: Predictor) -> None:
+    prediction = predictor(picture())
+    np.testing.assert_array_equal(np.asarray(prediction.overlay(0)), prediction.image)
+    colours = np.array(prediction.classes.palette)[prediction.labels]
+    np.testing.assert_array_equal(np.asarray(prediction.overlay(1)), colours)
+
+
+def test_a_run_directory_is_used_at_its_own_scale(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("evaluate: {short_sides: [72], flip: true}\n")
+    assert usual_rule(tmp_path) == Rule(short_sides=(72,), flip=True)
+    assert usual_rule(tmp_path / "model") == Rule()
