@@ -61,9 +61,7 @@ def run(arguments: Sequence[str]) -> int | None:
     save_model(model, options.out)
 
     spec = model.spec
-    print(
-        f"{options.out}: {spec.encoder} + {spec.decoder}, {spec.norm}, {spec.num_classes} classes, {preprocessing} input"
-    )
+    print(f"{options.out}: {spec.encoder} + {spec.decoder}, {spec.norm}, {spec.num_classes} classes, {preprocessing}")
     print(f"recognised the {layout.name} layout; {len(state)} tensors taken over", end="")
     print(f", {len(dropped)} left out that only served training ({dropped[0]}, ...)" if dropped else "")
     return None

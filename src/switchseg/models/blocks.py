@@ -112,4 +112,5 @@ class AuxiliaryHead(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Return logits [N, num_classes, h, w] at the size of the second last map."""
-        return self.classify(self.dropout(self.block(maps[-2])))
+        logits: Tensor = self.classify(self.dropout(self.block(maps[-2])))
+        return logits

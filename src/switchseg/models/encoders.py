@@ -45,11 +45,10 @@ ENCODERS = (
 class TimmEncoder(Encoder):
     """A timm network in its `features_only` form, without the maps that are larger than a quarter of the image."""
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, body: Any) -> None:
         super().__init__()
         self.body = body
-        info: Any = body.feature_info
-        strides, channels = info.reduction(), info.channels()
+        strides, channels = body.feature_info.reduction(), body.feature_info.channels()
         self._taken = [index for index, stride in enumerate(strides) if stride >= 4]
         self.maps = MapSizes(tuple(channels[i] for i in self._taken), tuple(strides[i] for i in self._taken))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -19,10 +21,10 @@ class HighResolutionFusion(nn.Module):
         super().__init__()
         self.branches = branches
         self.fuse_layers = fuse_layers
+        layers: Any
         for target, layers in enumerate(fuse_layers):
             for source in range(target + 1, len(branches)):
                 layers[source] = layers[source][:2]  # the convolution and its norm, without timm's upsampling
-        self.act = nn.ReLU()
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """Return one map per branch, of the sizes of `maps`."""
@@ -30,18 +32,18 @@ class HighResolutionFusion(nn.Module):
         return [self._fuse(target, maps) for target in range(len(self.fuse_layers))]
 
     def _fuse(self, target: int, maps: list[Tensor]) -> Tensor:
-        layers = self.fuse_layers[target]
-        total = layers[0](maps[0])
+        layers: Any = self.fuse_layers[target]
+        total: Tensor = layers[0](maps[0])
         for source in range(1, len(maps)):
             value = layers[source](maps[source])
             total = total + (resize(value, maps[target]) if source > target else value)
-        return self.act(total)
+        return torch.relu(total)
 
 
 class HRNetV2(Encoder):
     """HRNet-W48 with one map of 48 + 96 + 192 + 384 = 720 channels at a quarter of the image."""
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, body: Any) -> None:
         super().__init__()
         for stage in (body.stage2, body.stage3, body.stage4):
             for index, module in enumerate(stage):

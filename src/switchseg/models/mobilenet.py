@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from switchseg.models.blocks import Encoder, MapSizes
@@ -15,7 +17,7 @@ class MobileNetV2(Encoder):
 
     taken = (2, 4, 7, 14)
 
-    def __init__(self, body: nn.Module, output_stride: int) -> None:
+    def __init__(self, body: Any, output_stride: int) -> None:
         super().__init__()
         self.stem = nn.Sequential(body.conv_stem, body.bn1)
         self.blocks = nn.Sequential(*(block for stage in body.blocks for block in stage))

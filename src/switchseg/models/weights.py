@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -25,13 +26,14 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
+    content: Mapping[str, Any]
     try:
         content = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
     except (SafetensorError, OSError, EOFError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"{path}: no whole weight file ({_first_line(error)}); copy or download it again") from error
     for wrapper in ("state_dict", "model"):
-        if isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
+        inner: Any = content.get(wrapper)
+        content = inner if isinstance(inner, Mapping) else content
     if not content or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()):
         raise UserError(f"{path}: holds something else than tensors by name; save `model.state_dict()`")
     if all(key.startswith("module.") for key in content):
@@ -39,7 +41,7 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     return dict(content)
 
 
-def _load_pickle(path: Path) -> Mapping:
+def _load_pickle(path: Path) -> Mapping[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

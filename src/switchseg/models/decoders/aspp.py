@@ -29,7 +29,8 @@ class AtrousPyramid(nn.Module):
         """Return [N, width, H, W] from [N, C, H, W]."""
         branches = [branch(maps) for branch in self.branches]
         branches.append(resize(self.image(average_pool(maps, 1)), maps))
-        return self.dropout(self.project(torch.cat(branches, 1)))
+        result: Tensor = self.dropout(self.project(torch.cat(branches, 1)))
+        return result
 
 
 class ASPP(Decoder):
@@ -46,4 +47,5 @@ class ASPP(Decoder):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Return logits at the size of the last map."""
-        return self.classify(self.block(self.pyramid(maps[-1])))
+        logits: Tensor = self.classify(self.block(self.pyramid(maps[-1])))
+        return logits

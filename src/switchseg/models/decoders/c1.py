@@ -18,4 +18,5 @@ class C1(Decoder):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Return logits at the size of the last map."""
-        return self.classify(self.block(maps[-1]))
+        logits: Tensor = self.classify(self.block(maps[-1]))
+        return logits

@@ -29,4 +29,5 @@ class DeepLabV3Plus(Decoder):
         """Return logits at the size of the first map."""
         detail = self.detail(maps[0])
         context = resize(self.pyramid(maps[-1]), detail)
-        return self.classify(self.block(torch.cat([context, detail], 1)))
+        logits: Tensor = self.classify(self.block(torch.cat([context, detail], 1)))
+        return logits

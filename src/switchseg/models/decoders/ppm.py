@@ -21,4 +21,5 @@ class PPM(Decoder):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Return logits at the size of the last map."""
-        return self.classify(self.dropout(self.block(self.pyramid(maps[-1]))))
+        logits: Tensor = self.classify(self.dropout(self.block(self.pyramid(maps[-1]))))
+        return logits

@@ -24,4 +24,5 @@ class SegFormer(Decoder):
         """Return logits at the size of the first map."""
         projected = [linear(level) for linear, level in zip(self.linears, maps, strict=True)]
         fused = torch.cat([projected[0], *(resize(level, projected[0]) for level in projected[1:])], 1)
-        return self.classify(self.dropout(self.block(fused)))
+        logits: Tensor = self.classify(self.dropout(self.block(fused)))
+        return logits

@@ -33,7 +33,8 @@ class UPerNet(Decoder):
             path = lateral + resize(path, lateral)
             levels.insert(0, self.outputs[index](path))
         fused = torch.cat([levels[0], *(resize(level, levels[0]) for level in levels[1:])], 1)
-        return self.classify(self.block(fused))
+        logits: Tensor = self.classify(self.block(fused))
+        return logits
 
 
 class UPerNetLite(UPerNet):
