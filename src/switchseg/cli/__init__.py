@@ -16,6 +16,7 @@ COMMANDS = {
     "import-weights": ("switchseg.cli.import_weights", "turn 2018 and MIT checkpoints into a model directory"),
     "report": ("switchseg.cli.report", "draw one HTML page from one or more runs"),
     "plot": ("switchseg.cli.plot", "draw one figure for a paper: shares, curves or classes"),
+    "demo": ("switchseg.cli.demo", "serve a page that labels images in the browser"),
     "make-scenes": ("switchseg.cli.make_scenes", "generate the procedural data set of the quickstart"),
 }
 

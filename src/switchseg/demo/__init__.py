@@ -1,0 +1,1 @@
+"""The web page: label an image with one model or two side by side. Needs the extra `demo`."""

@@ -1,0 +1,157 @@
+"""The page itself: what it consists of, and what happens when an image arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import numpy.typing as npt
+
+from switchseg.data.order import generator
+from switchseg.data.scenes.generate import make_scene
+from switchseg.demo.answer import answer
+from switchseg.demo.uploads import Limits, read_upload
+from switchseg.engine.predictor import Predictor
+from switchseg.errors import UserError
+
+ALONE = "none"
+"""The choice of no second model."""
+SAMPLES = 6
+SAMPLE_SEED = 2018
+WAITING = 200
+"""Requests that may wait; one more is told that the page is busy."""
+
+FONTS = ("-apple-system", "BlinkMacSystemFont", "Segoe UI", "Roboto", "Helvetica Neue", "Liberation Sans", "sans-serif")
+
+
+def build_app(
+    predictors: Mapping[str, Predictor], limits: Limits | None = None, samples: Sequence[npt.NDArray[np.uint8]] = ()
+) -> gr.Blocks:
+    """Return the page for these models.
+
+    Args:
+        predictors: Name on the page -> model; at least one.
+        limits: What a visitor may ask for.
+        samples: Images to pick from, RGB uint8 [H, W, 3]; generated scenes unless given.
+    """
+    limits, names = limits or Limits(), list(predictors)
+    samples = list(samples) or sample_images()
+
+    def label(image: npt.NDArray[np.uint8], chosen: Sequence[str], **details: str) -> str:
+        models = dict.fromkeys(name for name in chosen if name in predictors)
+        return answer({name: predictors[name](image) for name in models}, **details)
+
+    def label_upload(path: str | None, model: str, other: str = ALONE) -> str:
+        if path is None:
+            raise gr.Error("Drop an image first, or take a sample.", print_exception=False)
+        try:
+            image, remark = read_upload(path, limits)
+            return label(image, (model, other), stem=Path(path).stem, remark=remark)
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    @lru_cache(maxsize=4 * SAMPLES)
+    def label_sample(index: int, model: str, other: str) -> str:
+        return label(samples[index], (model, other), stem=f"sample_{index}")
+
+    def label_again(path: str | None, sample: int, model: str, other: str) -> str:
+        return label_sample(sample, model, other) if path is None else label_upload(path, model, other)
+
+    def take_sample(model: str, other: str, event: gr.SelectData) -> tuple[str, int, None]:
+        return label_sample(event.index, model, other), event.index, None
+
+    app = gr.Blocks(title="SwitchSeg", analytics_enabled=False, delete_cache=(300, 600))
+    with app:
+        gr.HTML(_heading(names))
+        sample = gr.State(0)
+        with gr.Row():
+            with gr.Column(scale=1, min_width=290):
+                upload = gr.File(label="Drop an image or pick one", file_types=["image"], height=150, elem_id="upload")
+                gallery = gr.Gallery(
+                    list(samples),
+                    label="Or take a sample",
+                    columns=3,
+                    allow_preview=False,
+                    interactive=False,
+                    object_fit="cover",
+                    height="auto",
+                    buttons=[],
+                    elem_id="samples",
+                )
+                several = len(names) > 1
+                model = gr.Dropdown(names, value=names[0], label="Model", visible=several)
+                other = gr.Dropdown([ALONE, *names], value=ALONE, label="Compare with", visible=several)
+                gr.Markdown(
+                    f"Up to {limits.megabytes} MB and {limits.megapixels} megapixels. "
+                    "Images are labelled on this machine, sent nowhere, and deleted after ten minutes.",
+                    elem_classes="fine",
+                )
+            with gr.Column(scale=3, min_width=320):
+                viewer = gr.HTML(
+                    html_template='<div class="viewer"><p class="empty">Drop an image, or take a sample.</p></div>',
+                    css_template=_asset("viewer.css"),
+                    js_on_load=_asset("viewer.js"),
+                    elem_id="viewer",
+                )
+        # One line for all: however a request comes, no more than the launch allows run at once.
+        shared: dict[str, Any] = {"concurrency_id": "label"}
+        private: dict[str, Any] = {**shared, "api_visibility": "private"}
+        upload.upload(label_upload, [upload, model, other], viewer, api_name="predict", **shared)
+        gallery.select(take_sample, [model, other], [viewer, sample, upload], **private)
+        gr.on([model.input, other.input, app.load], label_again, [upload, sample, model, other], viewer, **private)
+    return app
+
+
+def launch(app: gr.Blocks, *, host: str, port: int, concurrency: int, limits: Limits, block: bool = True) -> str:
+    """Serve the page and return its address; with `block`, only when the server is stopped.
+
+    Raises:
+        UserError: the port is taken.
+    """
+    app.queue(max_size=WAITING, default_concurrency_limit=concurrency)
+    try:
+        _, address, _ = app.launch(
+            server_name=host,
+            server_port=port,
+            share=False,
+            quiet=True,
+            show_error=False,  # what was not foreseen is told to the terminal, never to visitors
+            max_file_size=f"{limits.megabytes}mb",
+            theme=gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONTS),
+            css=_asset("page.css"),
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+            mcp_server=False,
+            prevent_thread_lock=True,
+        )
+    except OSError:
+        raise UserError(f"--port {port} of {host} cannot be used; another program may have it, pass another") from None
+    print(f"the demo is at {address} (Ctrl-C stops it)", flush=True)
+    if block:
+        app.block_thread()
+    return str(address)
+
+
+def sample_images(count: int = SAMPLES) -> list[npt.NDArray[np.uint8]]:
+    """Return generated scenes, the same ones every time."""
+    return [make_scene(generator(SAMPLE_SEED, index)).image for index in range(count)]
+
+
+def _heading(names: Sequence[str]) -> str:
+    models = f"{names[0]}." if len(names) == 1 else "Pick a model, or two to compare."
+    return (
+        "<header><h1>SwitchSeg</h1>"
+        f"<p>Every pixel of an image gets a class. {models} "
+        "Point at the picture to read the class; untick classes to hide them.</p></header>"
+    )
+
+
+def _asset(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")

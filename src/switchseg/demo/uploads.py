@@ -1,0 +1,51 @@
+"""What strangers may upload: an image of bounded size, or one line that says why it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from switchseg.data.images import image_size, read_image
+from switchseg.errors import UserError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one visitor may ask for."""
+
+    megabytes: int = 20
+    """Largest file."""
+    megapixels: int = 50
+    """Most pixels of a file, known from its header before any is decoded."""
+    long_side: int = 1600
+    """Pixels of the longer side that an image is scaled down to before it is labelled and shown."""
+
+
+def read_upload(path: str | Path, limits: Limits) -> tuple[npt.NDArray[np.uint8], str]:
+    """Return the image as RGB uint8 [H, W, 3], and a remark for the visitor if it was scaled down, else "".
+
+    Raises:
+        UserError: the file is no image, damaged or too large; the line names the file without its folder.
+    """
+    path = Path(path)
+    if path.stat().st_size > limits.megabytes * 2**20:
+        raise UserError(f"{path.name} has more than {limits.megabytes} MB, the most that this page takes")
+    content = path.read_bytes()
+    height, width = image_size(content, path.name)
+    if height * width > limits.megapixels * 1e6:
+        size = f"{width} x {height} pixels"
+        raise UserError(f"{path.name} has {size}; this page takes up to {limits.megapixels} megapixels")
+    image = read_image(content, path.name)
+    factor = limits.long_side / max(height, width)
+    if factor >= 1:
+        return image, ""
+    small = cv2.resize(image, _scaled(width, height, factor), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), f"Scaled down from {width} x {height} to {small.shape[1]} x {small.shape[0]}."
+
+
+def _scaled(width: int, height: int, factor: float) -> tuple[int, int]:
+    return max(1, round(width * factor)), max(1, round(height * factor))
