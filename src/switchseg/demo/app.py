@@ -46,9 +46,7 @@ def build_app(
         models = dict.fromkeys(name for name in chosen if name in predictors)
         return answer({name: predictors[name](image) for name in models}, **details)
 
-    def label_upload(path: str | None, model: str, other: str = ALONE) -> str:
-        if path is None:
-            raise gr.Error("Drop an image first, or take a sample.", print_exception=False)
+    def label_upload(path: str, model: str, other: str = ALONE) -> str:
         try:
             image, remark = read_upload(path, limits)
             return label(image, (model, other), stem=Path(path).stem, remark=remark)
@@ -59,16 +57,18 @@ def build_app(
     def label_sample(index: int, model: str, other: str) -> str:
         return label(samples[index], (model, other), stem=f"sample_{index}")
 
-    def label_again(path: str | None, sample: int, model: str, other: str) -> str:
-        return label_sample(sample, model, other) if path is None else label_upload(path, model, other)
+    def label_again(current: str | int, model: str, other: str) -> str:
+        if isinstance(current, int):
+            return label_sample(current, model, other)
+        return label_upload(current, model, other)
 
-    def take_sample(model: str, other: str, event: gr.SelectData) -> tuple[str, int, None]:
-        return label_sample(event.index, model, other), event.index, None
+    def take_sample(model: str, other: str, event: gr.SelectData) -> tuple[str, int]:
+        return label_sample(event.index, model, other), event.index
 
     app = gr.Blocks(title="SwitchSeg", analytics_enabled=False, delete_cache=(300, 600))
     with app:
         gr.HTML(_heading(names))
-        sample = gr.State(0)
+        current = gr.State(0)  # what is shown: the path of an upload, or the place of a sample
         with gr.Row():
             with gr.Column(scale=1, min_width=290):
                 upload = gr.File(label="Drop an image or pick one", file_types=["image"], height=150, elem_id="upload")
@@ -79,7 +79,6 @@ def build_app(
                     allow_preview=False,
                     interactive=False,
                     object_fit="cover",
-                    height="auto",
                     buttons=[],
                     elem_id="samples",
                 )
@@ -101,9 +100,12 @@ def build_app(
         # One line for all: however a request comes, no more than the launch allows run at once.
         shared: dict[str, Any] = {"concurrency_id": "label"}
         private: dict[str, Any] = {**shared, "api_visibility": "private"}
-        upload.upload(label_upload, [upload, model, other], viewer, api_name="predict", **shared)
-        gallery.select(take_sample, [model, other], [viewer, sample, upload], **private)
-        gr.on([model.input, other.input, app.load], label_again, [upload, sample, model, other], viewer, **private)
+        labelled = upload.upload(label_upload, [upload, model, other], viewer, api_name="predict", **shared)
+        # Emptied, the drop zone takes the next image.
+        labelled.success(lambda path: (path, None), upload, [current, upload], queue=False, api_visibility="private")
+        labelled.failure(lambda: None, None, upload, queue=False, api_visibility="private")
+        gallery.select(take_sample, [model, other], [viewer, current], **private)
+        gr.on([model.input, other.input, app.load], label_again, [current, model, other], viewer, **private)
     return app
 
 
@@ -122,7 +124,7 @@ def launch(app: gr.Blocks, *, host: str, port: int, concurrency: int, limits: Li
             quiet=True,
             show_error=False,  # what was not foreseen is told to the terminal, never to visitors
             max_file_size=f"{limits.megabytes}mb",
-            theme=gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONTS),
+            theme=_theme(),
             css=_asset("page.css"),
             footer_links=[],
             run_history=False,
@@ -142,6 +144,13 @@ def launch(app: gr.Blocks, *, host: str, port: int, concurrency: int, limits: Li
 def sample_images(count: int = SAMPLES) -> list[npt.NDArray[np.uint8]]:
     """Return generated scenes, the same ones every time."""
     return [make_scene(generator(SAMPLE_SEED, index)).image for index in range(count)]
+
+
+def _theme() -> gr.themes.Base:
+    # The fonts of the visitor's system: the page asks no other server for anything.
+    return gr.themes.Base(primary_hue="blue", neutral_hue="zinc", font=FONTS).set(
+        body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_300"
+    )
 
 
 def _heading(names: Sequence[str]) -> str:

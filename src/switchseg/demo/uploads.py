@@ -26,12 +26,14 @@ class Limits:
 
 
 def read_upload(path: str | Path, limits: Limits) -> tuple[npt.NDArray[np.uint8], str]:
-    """Return the image as RGB uint8 [H, W, 3], and a remark for the visitor if it was scaled down, else "".
+    """Return the image as RGB uint8 [H, W, 3], and what the visitor should know of it: its name, and if it was scaled.
 
     Raises:
-        UserError: the file is no image, damaged or too large; the line names the file without its folder.
+        UserError: the file is gone, no image, damaged or too large; the line names the file without its folder.
     """
     path = Path(path)
+    if not path.is_file():
+        raise UserError("the image was deleted in the meantime; drop it again")
     if path.stat().st_size > limits.megabytes * 2**20:
         raise UserError(f"{path.name} has more than {limits.megabytes} MB, the most that this page takes")
     content = path.read_bytes()
@@ -42,9 +44,9 @@ def read_upload(path: str | Path, limits: Limits) -> tuple[npt.NDArray[np.uint8]
     image = read_image(content, path.name)
     factor = limits.long_side / max(height, width)
     if factor >= 1:
-        return image, ""
+        return image, path.name
     small = cv2.resize(image, _scaled(width, height, factor), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), f"Scaled down from {width} x {height} to {small.shape[1]} x {small.shape[0]}."
+    return np.asarray(small, np.uint8), f"{path.name}, scaled down from {width} x {height} pixels"
 
 
 def _scaled(width: int, height: int, factor: float) -> tuple[int, int]:

@@ -64,8 +64,7 @@ function toolbar() {
       draw();
     },
   });
-  const remark = state.answer.remark ? [make("p", { class: "remark" }, state.answer.remark)] : [];
-  return make("div", { class: "toolbar" }, make("label", {}, "Opacity", slider, output), ...remark);
+  return make("div", { class: "toolbar" }, make("label", {}, "Opacity", slider, output), make("p", { class: "remark" }, state.answer.remark));
 }
 
 function stage() {
@@ -80,7 +79,7 @@ function stage() {
     canvas.addEventListener("keydown", walk);
     const save = make("a", { class: "save", href: model.labels, download: model.file }, "Save label PNG");
     return make(
-      "figure", {},
+      "figure", { style: `--aspect: ${state.answer.width / state.answer.height}` },
       make("div", { class: "frame" }, canvas, tip),
       make("figcaption", {}, make("strong", {}, model.name), save),
     );
@@ -123,7 +122,7 @@ function legend() {
   };
   return make(
     "fieldset", { class: "legend" },
-    make("legend", {}, "Classes and their share of the image"),
+    make("legend", {}, "Classes and their share of the image" + (state.panes.length > 1 ? ", left and right" : "")),
     make("ul", {}, ...items),
     make("button", { type: "button", onclick: all(true) }, "Show all"),
     make("button", { type: "button", onclick: all(false) }, "Hide all"),
