@@ -46,10 +46,10 @@ def build_app(
         models = dict.fromkeys(name for name in chosen if name in predictors)
         return answer({name: predictors[name](image) for name in models}, **details)
 
-    def label_upload(path: str, model: str, other: str = ALONE) -> str:
+    def label_upload(path: str, model: str, other: str = ALONE) -> tuple[str, str]:
         try:
             image, remark = read_upload(path, limits)
-            return label(image, (model, other), stem=Path(path).stem, remark=remark)
+            return label(image, (model, other), stem=Path(path).stem, remark=remark), path
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -60,7 +60,7 @@ def build_app(
     def label_again(current: str | int, model: str, other: str) -> str:
         if isinstance(current, int):
             return label_sample(current, model, other)
-        return label_upload(current, model, other)
+        return label_upload(current, model, other)[0]
 
     def take_sample(model: str, other: str, event: gr.SelectData) -> tuple[str, int]:
         return label_sample(event.index, model, other), event.index
@@ -70,7 +70,7 @@ def build_app(
         gr.HTML(_heading(names))
         current = gr.State(0)  # what is shown: the path of an upload, or the place of a sample
         with gr.Row():
-            with gr.Column(scale=1, min_width=290):
+            with gr.Column(scale=1, min_width=260):
                 upload = gr.File(label="Drop an image or pick one", file_types=["image"], height=150, elem_id="upload")
                 gallery = gr.Gallery(
                     list(samples),
@@ -90,7 +90,7 @@ def build_app(
                     "Images are labelled on this machine, sent nowhere, and deleted after ten minutes.",
                     elem_classes="fine",
                 )
-            with gr.Column(scale=3, min_width=320):
+            with gr.Column(scale=3, min_width=260):
                 viewer = gr.HTML(
                     html_template='<div class="viewer"><p class="empty">Drop an image, or take a sample.</p></div>',
                     css_template=_asset("viewer.css"),
@@ -100,10 +100,9 @@ def build_app(
         # One line for all: however a request comes, no more than the launch allows run at once.
         shared: dict[str, Any] = {"concurrency_id": "label"}
         private: dict[str, Any] = {**shared, "api_visibility": "private"}
-        labelled = upload.upload(label_upload, [upload, model, other], viewer, api_name="predict", **shared)
+        labelled = upload.upload(label_upload, [upload, model, other], [viewer, current], api_name="predict", **shared)
         # Emptied, the drop zone takes the next image.
-        labelled.success(lambda path: (path, None), upload, [current, upload], queue=False, api_visibility="private")
-        labelled.failure(lambda: None, None, upload, queue=False, api_visibility="private")
+        labelled.then(lambda: None, None, upload, queue=False, api_visibility="private")
         gallery.select(take_sample, [model, other], [viewer, current], **private)
         gr.on([model.input, other.input, app.load], label_again, [current, model, other], viewer, **private)
     return app
