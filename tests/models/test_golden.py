@@ -39,7 +39,9 @@ def load(golden: Path, case: str, arch: tuple[str, str], num_classes: int = 13) 
     states = legacy_states(golden, case)
     layout = legacy.recognise(**states)
     model = create_model(layout.encoder_name(arch[0]), arch[1], layout.norm, num_classes).double()
-    state, dropped = legacy.import_states(**states, wanted=model.state_dict(), decoder_name=arch[1], layout=layout)
+    state, dropped = legacy.import_states(
+        **states, wanted=model.state_dict(), decoder_name=arch[1], layout=layout, sources=("encoder", "decoder")
+    )
     assert not dropped
     model.load_state_dict(state)
     return model, layout

@@ -10,14 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from switchseg.errors import UserError
 from switchseg.models.create import parse_decoder
 from switchseg.models.layouts import decoder_keys, encoder_keys
-from switchseg.models.weights import check_keys
-from switchseg.norms.modules import LONG_TRAINED
+from switchseg.models.weights import translate
 
 State = Mapping[str, Tensor]
 
@@ -91,30 +89,22 @@ def legacy_keys(model_keys: State, decoder: str, layout: str) -> dict[str, dict[
 
 
 def import_states(
-    encoder: State, decoder: State, wanted: State, decoder_name: str, layout: Layout
+    encoder: State, decoder: State, wanted: State, decoder_name: str, layout: Layout, sources: tuple[str, str]
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Turn a pair of files into a state dict of the model whose own is `wanted`.
+    """Turn a pair of files, called `sources` in messages, into a state dict of the model whose own is `wanted`.
 
-    Returns the state dict and the keys that were left out because they are bookkeeping and hold no weights.
+    Returns the state dict, and the keys that were left out because they are bookkeeping and hold no weights.
 
     Raises:
         UserError: a key is missing or unexpected, or a shape differs.
     """
     result: dict[str, Tensor] = {}
     dropped: list[str] = []
-    files = {"encoder": encoder, "decoder": decoder}
-    for part, theirs_of in legacy_keys(wanted, decoder_name, layout.name).items():
-        state = {key: tensor for key, tensor in files[part].items() if not key.endswith(_BOOKKEEPING)}
-        dropped += [f"{part}.{key}" for key in files[part] if key not in state]
-        shapes = {}
-        for ours, theirs in theirs_of.items():
-            shapes[theirs] = wanted[ours]
-            if theirs in state:
-                state[theirs] = _as_ours(state[theirs], wanted[ours])
-            elif theirs.endswith(".num_batches_tracked"):
-                state[theirs] = torch.tensor(LONG_TRAINED)
-        check_keys(state, shapes, f"the {part} file ({layout.name} layout)")
-        result.update({ours: state[theirs] for ours, theirs in theirs_of.items()})
+    parts = legacy_keys(wanted, decoder_name, layout.name).values()
+    for theirs_of, state, source in zip(parts, (encoder, decoder), sources, strict=True):
+        weights = {key: tensor for key, tensor in state.items() if not key.endswith(_BOOKKEEPING)}
+        dropped += [key for key in state if key not in weights]
+        result.update(translate(weights, theirs_of, wanted, source))
     return result, dropped
 
 
@@ -134,11 +124,6 @@ def export_states(model_state: State, decoder: str, norm: str) -> dict[str, dict
         if layout == "2018":
             result[part] = _as_2018(result[part])
     return result
-
-
-def _as_ours(tensor: Tensor, wanted: Tensor) -> Tensor:
-    channels = wanted.numel()
-    return tensor.reshape(wanted.shape) if tensor.shape in ((1, channels, 1, 1), (1, channels, 1)) else tensor
 
 
 def _as_2018(state: State) -> dict[str, Tensor]:

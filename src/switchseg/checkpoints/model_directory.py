@@ -18,16 +18,25 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
 def save_model(model: Segmenter, path: str | Path) -> None:
-    """Write `model` to the directory `path`.
+    """Write `model` to the directory `path`; each file is replaced whole.
 
-    Each file is replaced whole. config.json is written last and names the weights by their digest, so that a crash
-    between the two is noticed when the model is loaded.
+    A model with the same spec may be overwritten at any time: old and new files fit each other. Where the spec changes,
+    config.json is away while the weights change, so that a crash leaves no model rather than a mixture of two.
+
+    Raises:
+        UserError: the directory cannot be written.
     """
     path = Path(path)
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
-    with files.replacing(path / WEIGHTS) as file:
-        file.write(save(state, metadata={"format": "pt"}))
-    files.write_json(path / CONFIG, model.spec.to_json())
+    spec = json.dumps(model.spec.to_json(), indent=2, ensure_ascii=False) + "\n"
+    try:
+        if (path / CONFIG).is_file() and (path / CONFIG).read_bytes() != spec.encode():
+            (path / CONFIG).unlink()
+        with files.replacing(path / WEIGHTS) as file:
+            file.write(save(state, metadata={"format": "pt"}))
+        files.write_text(path / CONFIG, spec)
+    except OSError as error:
+        raise UserError(f"{path}: the model cannot be written ({error.strerror})") from error
 
 
 def load_model(path: str | Path) -> Segmenter:
@@ -37,8 +46,7 @@ def load_model(path: str | Path) -> Segmenter:
         UserError: there is no model, or one of its files is damaged or does not fit the other.
     """
     folder = find_model(path)
-    spec = read_spec(folder)
-    model = build(spec)
+    model = build(read_spec(folder), folder / CONFIG)
     load_exactly(model, read_weights(folder / WEIGHTS), str(folder / WEIGHTS))
     return model.eval()
 
@@ -54,8 +62,8 @@ def find_model(path: str | Path) -> Path:
         if (folder / CONFIG).is_file():
             return folder
     if not path.exists():
-        raise UserError(f"{path}: there is no such model directory")
-    raise UserError(f"{path}: not a model or run directory; {CONFIG} is missing here and in model/")
+        raise UserError(f"{path}: there is no such model or run directory")
+    raise UserError(f"{path}: neither a model nor a run directory; it has no {CONFIG} and no model/{CONFIG}")
 
 
 def read_spec(folder: Path) -> ModelSpec:
@@ -66,24 +74,28 @@ def read_spec(folder: Path) -> ModelSpec:
     """
     path = folder / CONFIG
     try:
-        entry = json.loads(path.read_text(encoding="utf-8"))
-        return ModelSpec.from_json(entry)
+        return ModelSpec.from_json(json.loads(path.read_text(encoding="utf-8")))
     except KeyError as error:
-        raise UserError(
-            f"{path}: the key {error} is missing; write it with `switchseg train` or `import-weights`"
-        ) from error
-    except (AttributeError, IndexError, RecursionError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: the key {error} is missing; it should be as `switchseg train` writes it") from error
+    except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: not a model's description ({reason})") from error
+        raise UserError(f"{path}: not as `switchseg train` writes it ({reason})") from error
 
 
-def build(spec: ModelSpec) -> Segmenter:
-    """Build the model that `spec` describes, with random weights."""
-    return create_model(
-        spec.encoder,
-        spec.decoder,
-        spec.norm,
-        classes=spec.classes,
-        preprocessing=spec.preprocessing,
-        auxiliary=spec.auxiliary,
-    )
+def build(spec: ModelSpec, source: str | Path) -> Segmenter:
+    """Build the model that `spec` describes, with random weights.
+
+    Raises:
+        UserError: an encoder, decoder or norm is unknown; `source` is the file that named it.
+    """
+    try:
+        return create_model(
+            spec.encoder,
+            spec.decoder,
+            spec.norm,
+            classes=spec.classes,
+            preprocessing=spec.preprocessing,
+            auxiliary=spec.auxiliary,
+        )
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error

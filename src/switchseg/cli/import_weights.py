@@ -56,7 +56,9 @@ def run(arguments: Sequence[str]) -> int | None:
         options.num_classes,
         preprocessing=PREPROCESSINGS[preprocessing],
     )
-    state, dropped = legacy.import_states(encoder, decoder, model.state_dict(), options.arch_decoder, layout)
+    state, dropped = legacy.import_states(
+        encoder, decoder, model.state_dict(), options.arch_decoder, layout, (str(options.encoder), str(options.decoder))
+    )
     model.load_state_dict(state)
     save_model(model, options.out)
 

@@ -23,8 +23,6 @@ class ModelConfig:
     of an ImageNet checkpoint of the encoder, or of a model or run directory (all weights)."""
     preprocessing: Literal["rgb", "bgr"] = "rgb"
     """What the network sees: `rgb` is ImageNet's statistics as everybody uses them today, `bgr` is that of 2018."""
-    preprocessing: Literal["rgb", "bgr"] = "rgb"
-    """What the network sees: RGB with ImageNet's mean and deviation, or 2018's BGR in 0 .. 255 less the mean."""
     auxiliary: bool | None = None
     """An auxiliary head on the encoder's second last map, in training only; None does as the decoder's name says."""
     norm_init: Literal["uniform", "bn"] | None = None

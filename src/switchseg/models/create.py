@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from switchseg import norms
 from switchseg.data.classes import Classes
 from switchseg.data.preprocessing import RGB, Preprocessing
 from switchseg.errors import UserError
-from switchseg.models.blocks import AuxiliaryHead
+from switchseg.models.blocks import AuxiliaryHead, Decoder, MapSizes
 from switchseg.models.decoders import DECODERS
-from switchseg.models.encoders import create_encoder
+from switchseg.models.pretrained import create_pretrained
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.spec import ModelSpec
 
@@ -36,7 +35,8 @@ def create_model(
         decoder: a name of `DECODERS`; `_bilinear` changes nothing, `_deepsup` asks for the auxiliary head.
         norm: a name of `norms.NORMS`, for the encoder's BatchNorms and for the decoder.
         num_classes: channels of the logits, where `classes` does not say.
-        pretrained: None for random weights, `imagenet` for timm's weights of the encoder.
+        pretrained: None for random weights, `imagenet` for timm's weights of the encoder, or the file of an ImageNet
+            classifier with that encoder (timm, torchvision, MIT or the Switchable Normalization networks of 2018).
         classes: names and colours; unnamed classes without.
         preprocessing: what the images went through before they reach the model.
         auxiliary: whether there is an auxiliary head, whatever the decoder's name says.
@@ -45,29 +45,21 @@ def create_model(
     Raises:
         UserError: a name is unknown, or the encoder has too few maps for the decoder.
     """
-    classes = classes or Classes.unnamed(num_classes)
-    base, named_auxiliary = parse_decoder(decoder)
+    if classes is None:
+        if num_classes < 1:
+            raise UserError(f"num_classes must be at least 1, but is {num_classes}")
+        classes = Classes.unnamed(num_classes)
+    base, deepsup = parse_decoder(decoder)
     if norm not in norms.NORMS:
         raise UserError(f"unknown norm {norm!r}; the norms are {', '.join(norms.NORMS)}")
-    spec = ModelSpec(
-        encoder, decoder, norm, classes, preprocessing, named_auxiliary if auxiliary is None else auxiliary
-    )
-    net = create_encoder(encoder, imagenet=pretrained == "imagenet")
-    if norm != "bn":
-        norms.convert_norms(net, norm, norm_init or ("bn" if pretrained else "uniform"))
-    needed = max(DECODERS[base].min_maps, 2 if spec.auxiliary else 1)
-    if len(net.maps.channels) < needed:
-        what = "the auxiliary head" if spec.auxiliary else f"decoder {decoder!r}"
-        raise UserError(f"{what} needs {needed} maps, but encoder {encoder!r} has {len(net.maps.channels)}")
-    head = DECODERS[base](net.maps, len(classes), norms.NORMS[norm])
-    helper = (
-        AuxiliaryHead(net.maps, len(classes), norms.NORMS[norm], head.auxiliary_dropout) if spec.auxiliary else None
-    )
-    model = Segmenter(spec, net, head, helper)
-    for part in (head, helper):
-        if part is not None:
-            part.apply(_initialise)
-    return model
+    spec = ModelSpec(encoder, decoder, norm, classes, preprocessing, deepsup if auxiliary is None else auxiliary)
+    body = create_pretrained(encoder, norm, pretrained, norm_init)
+    _check_maps(spec, DECODERS[base], body.maps)
+    head = DECODERS[base](body.maps, len(classes), norms.NORMS[norm]).apply(_initialise)
+    helper = None
+    if spec.auxiliary:
+        helper = AuxiliaryHead(body.maps, len(classes), norms.NORMS[norm], head.auxiliary_dropout).apply(_initialise)
+    return Segmenter(spec, body, head, helper)
 
 
 def parse_decoder(name: str) -> tuple[str, bool]:
@@ -85,7 +77,16 @@ def parse_decoder(name: str) -> tuple[str, bool]:
     return base, auxiliary
 
 
-@torch.no_grad()
+def _check_maps(spec: ModelSpec, decoder: type[Decoder], maps: MapSizes) -> None:
+    for part, needed in ((f"decoder {spec.decoder!r}", decoder.min_maps), ("an auxiliary head", 1 + spec.auxiliary)):
+        if len(maps.channels) < needed:
+            enough = ", ".join(name for name, other in DECODERS.items() if other.min_maps <= len(maps.channels))
+            raise UserError(
+                f"{part} needs {needed} feature maps, but encoder {spec.encoder!r} has {len(maps.channels)}; "
+                f"with it, take {enough} without _deepsup"
+            )
+
+
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import timm
 from torch import Tensor, nn
@@ -33,6 +33,16 @@ ALIASES = {
     "mobilenetv2dilated": "mobilenetv2_dilated8",
 }
 
+# Transformers that would only take images of their training size otherwise.
+_ANY_SIZE: dict[str, dict[str, Any]] = {
+    "timm.models.vision_transformer": {"dynamic_img_size": True, "dynamic_img_pad": True},
+    "timm.models.swin_transformer": {"strict_img_size": False},
+    "timm.models.swin_transformer_v2": {"strict_img_size": False},
+}
+
+# Encoders whose maps differ from timm's, on timm's networks.
+_OWN = ("mobilenetv2", "hrnetv2")
+
 ENCODERS = (
     *(f"resnet{depth}{suffix}" for depth in (18, 34, 50, 101, 152) for suffix in ("", "_dilated8", "_dilated16")),
     *ALIASES,
@@ -48,20 +58,20 @@ class TimmEncoder(Encoder):
     def __init__(self, body: Any) -> None:
         super().__init__()
         self.body = body
+        # Only the families with another order than [N, C, H, W] are sure to tell.
+        self._channels_last = getattr(body, "output_fmt", "NCHW") == "NHWC"
         strides, channels = body.feature_info.reduction(), body.feature_info.channels()
         self._taken = [index for index, stride in enumerate(strides) if stride >= 4]
         self.maps = MapSizes(tuple(channels[i] for i in self._taken), tuple(strides[i] for i in self._taken))
 
+    def checkpoint_activations(self) -> None:
+        """Run the stages again in the backward pass instead of keeping their activations."""
+        self.body.set_grad_checkpointing(True)
+
     def forward(self, images: Tensor) -> list[Tensor]:  # noqa: D102
         maps = self.body(images)
-        return [maps[index] for index in self._taken]
-
-
-class _Request(NamedTuple):
-    """An encoder's name, taken apart."""
-
-    base: str
-    output_stride: int
+        maps = [maps[index] for index in self._taken]
+        return [value.permute(0, 3, 1, 2) for value in maps] if self._channels_last else maps
 
 
 def create_encoder(name: str, *, imagenet: bool = False) -> Encoder:
@@ -73,39 +83,35 @@ def create_encoder(name: str, *, imagenet: bool = False) -> Encoder:
     base, output_stride = _parse(name)
     dilation = {} if output_stride == 32 else {"output_stride": output_stride}
     if base == "mobilenetv2":
-        return MobileNetV2(_build(name, "mobilenetv2_100", imagenet, **dilation), output_stride)
+        return MobileNetV2(_build(name, "mobilenetv2_100", imagenet, dilation), output_stride)
     if base == "hrnetv2":
-        body = _build(
-            name, "hrnet_w48", imagenet, features_only=True, feature_location="", out_indices=(1, 2, 3, 4), **dilation
-        )
-        return HRNetV2(body)
-    timm_name, options = VARIANTS.get(base, (base, {}))
-    return TimmEncoder(_build(name, timm_name, imagenet, features_only=True, **options, **dilation))
+        maps = {"features_only": True, "feature_location": "", "out_indices": (1, 2, 3, 4)}
+        return HRNetV2(_build(name, "hrnet_w48", imagenet, maps | dilation))
+    timm_name, changes = VARIANTS.get(base, (base, {}))
+    changes = changes | _ANY_SIZE.get(timm.model_entrypoint(timm_name).__module__, {})
+    return TimmEncoder(_build(name, timm_name, imagenet, {"features_only": True} | changes | dilation))
 
 
-def _parse(name: str) -> _Request:
+def _parse(name: str) -> tuple[str, int]:
+    """Split an encoder's name into the name of a network and its output stride."""
     match = re.fullmatch(r"(.+?)(?:_dilated(8|16))?", ALIASES.get(name, name))
     base, stride = match.groups() if match else (name, None)
-    if not (base in VARIANTS or base in ("mobilenetv2", "hrnetv2") or timm.is_model(base)):
-        near = difflib.get_close_matches(name, [*ENCODERS, *VARIANTS, *timm.list_models()], n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "; `switchseg models` lists those of 2018 and MIT"
-        raise UserError(f"unknown encoder {name!r}{hint}")
-    return _Request(base, int(stride or 32))
+    if not (base in VARIANTS or base in _OWN or timm.is_model(base)):
+        near = difflib.get_close_matches(name, sorted({*ENCODERS, *VARIANTS, *timm.list_models()}), n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`switchseg models` lists those of 2018 and MIT"
+        raise UserError(f"unknown encoder {name!r}; {hint}")
+    return base, int(stride or 32)
 
 
-def _build(name: str, timm_name: str, imagenet: bool, **options: Any) -> nn.Module:
+def _build(name: str, timm_name: str, imagenet: bool, options: dict[str, Any]) -> nn.Module:
     try:
         return timm.create_model(timm_name, pretrained=imagenet, **options)
     except (AssertionError, AttributeError, NotImplementedError, TypeError) as error:
         if "output_stride" in options:
-            raise UserError(
-                f"encoder {name!r} has no dilated form; leave out `_dilated{options['output_stride']}`"
-            ) from error
+            raise UserError(f"encoder {name!r}: {timm_name} cannot be dilated; leave out the suffix") from error
         raise UserError(f"encoder {name!r} does not return feature maps ({error}); choose another one") from error
     except (OSError, RuntimeError) as error:
         if not imagenet:
             raise
         reason = str(error).splitlines()[0]
-        raise UserError(
-            f"no ImageNet weights for encoder {name!r}: {reason}; give a file or no `pretrained`"
-        ) from error
+        raise UserError(f"no ImageNet weights for encoder {name!r} ({reason}); give the path of a file") from error

@@ -1,4 +1,4 @@
-"""Where the 2018 code and the MIT framework keep the tensors that our encoders have: pure functions on keys."""
+"""Where other code bases keep the tensors that our models have: pure functions on keys."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from collections.abc import Callable, Iterable
 
 from switchseg.errors import UserError
 
+ENCODER_LAYOUTS = ("timm", "2018", "mit")
+
+CLASSIFIERS = ("fc.", "head.", "classifier.", "conv_head.", "incre_modules.", "downsamp_modules.", "final_layer.")
+"""What ImageNet files hold beyond the encoder."""
+
 # The parts of an inverted residual in timm -> their place in MIT's nn.Sequential, without and with expansion.
 _PLAIN_BLOCK = {"conv_dw": 0, "bn1": 1, "conv_pw": 3, "bn2": 4}
 _EXPANDED_BLOCK = {"conv_pw": 0, "bn1": 1, "conv_dw": 3, "bn2": 4, "conv_pwl": 6, "bn3": 7}
+
+# How many blocks the stages of MobileNetV2 have: timm counts them stage by stage.
+_MOBILENET_STAGES = (1, 2, 3, 4, 3, 3, 1)
 
 # The three convolutions of MIT's stem are one nn.Sequential in timm, without the last norm.
 _DEEP_STEM = {
@@ -20,40 +28,6 @@ _DEEP_STEM = {
     "conv1.6": "conv3",
     "bn1": "bn3",
 }
-
-
-def encoder_keys(keys: Iterable[str], layout: str) -> dict[str, str]:
-    """Return {key of our encoder: key in an encoder file} for the layouts `2018` and `mit`."""
-    keys = list(keys)
-    rename: Callable[[str], str]
-    if any(key.startswith("stem.") for key in keys):
-        rename = _mobilenet
-    elif any(key.startswith("body.conv1.6.") for key in keys):
-        rename = _deep_stem
-    else:
-        rename = _body
-    theirs = {key: rename(key) for key in keys}
-    if layout == "2018":
-        return {key: re.sub(r"\bbn(\d)\.", r"sn\1.", name) for key, name in theirs.items()}
-    return theirs
-
-
-def _body(key: str) -> str:
-    return key.removeprefix("body.")
-
-
-def _deep_stem(key: str) -> str:
-    module, leaf = _body(key).rsplit(".", 1)
-    return f"{_DEEP_STEM.get(module, module)}.{leaf}"
-
-
-def _mobilenet(key: str) -> str:
-    if key.startswith("stem."):
-        return key.replace("stem.", "features.0.", 1)
-    _, index, part, leaf = key.split(".")
-    places = _PLAIN_BLOCK if index == "0" else _EXPANDED_BLOCK
-    return f"features.{int(index) + 1}.conv.{places[part]}.{leaf}"
-
 
 # Modules of our decoders -> theirs, in the order in which they are tried; what follows stays as it is.
 _AUXILIARY = [(r"auxiliary\.block", "cbr_deepsup"), (r"auxiliary\.classify", "conv_last_deepsup")]
@@ -79,8 +53,22 @@ _DECODERS = {
 }
 
 
+def encoder_keys(keys: Iterable[str], layout: str) -> dict[str, str]:
+    """Return {key of our encoder: key in an encoder file} for one of `ENCODER_LAYOUTS`."""
+    keys = list(keys)
+    rename: Callable[[str], str] = _body
+    if any(key.startswith("stem.") for key in keys):
+        rename = _timm_mobilenet if layout == "timm" else _mit_mobilenet
+    elif layout == "mit" and any(key.startswith("body.conv1.6.") for key in keys):
+        rename = _deep_stem
+    theirs = {key: rename(key) for key in keys}
+    if layout == "2018":
+        return {key: re.sub(r"\bbn(\d)\.", r"sn\1.", name) for key, name in theirs.items()}
+    return theirs
+
+
 def decoder_keys(keys: Iterable[str], decoder: str) -> dict[str, str]:
-    """Return {our key: key in a decoder file}, the same in both layouts; `decoder` is a key of `DECODERS`.
+    """Return {our key: key in a decoder file}, the same in 2018 and at MIT; `decoder` is a key of `DECODERS`.
 
     Raises:
         UserError: the decoder, or an auxiliary head beside it, did not exist in 2018 or at MIT.
@@ -88,12 +76,39 @@ def decoder_keys(keys: Iterable[str], decoder: str) -> dict[str, str]:
     return {key: _decoder_key(key, decoder) for key in keys}
 
 
+def _body(key: str) -> str:
+    # timm's `features_only` form joins the names of two levels: stages_0 is stages.0 in a file.
+    return re.sub(r"^([a-z]+)_(\d+)\.", r"\1.\2.", key.removeprefix("body."))
+
+
+def _deep_stem(key: str) -> str:
+    module, leaf = _body(key).rsplit(".", 1)
+    return f"{_DEEP_STEM.get(module, module)}.{leaf}"
+
+
+def _mit_mobilenet(key: str) -> str:
+    if key.startswith("stem."):
+        return key.replace("stem.", "features.0.", 1)
+    _, index, part, leaf = key.split(".")
+    places = _PLAIN_BLOCK if index == "0" else _EXPANDED_BLOCK
+    return f"features.{int(index) + 1}.conv.{places[part]}.{leaf}"
+
+
+def _timm_mobilenet(key: str) -> str:
+    if key.startswith("stem."):
+        return key.replace("stem.0.", "conv_stem.", 1).replace("stem.1.", "bn1.", 1)
+    _, index, rest = key.split(".", 2)
+    stages = [(stage, block) for stage, count in enumerate(_MOBILENET_STAGES) for block in range(count)]
+    stage, block = stages[int(index)]
+    return f"blocks.{stage}.{block}.{rest}"
+
+
 def _decoder_key(key: str, decoder: str) -> str:
     for pattern, theirs in _DECODERS.get(decoder, ()):
         renamed, count = re.subn(f"^{pattern}(?=\\.)", theirs, key)
         if count:
             return renamed
-    part = "an auxiliary head beside it" if key.startswith("auxiliary.") and decoder in _DECODERS else "it"
+    part = "an auxiliary head beside " if key.startswith("auxiliary.") and decoder in _DECODERS else ""
     raise UserError(
-        f"decoder {decoder!r}: the layouts of 2018 and MIT have no place for {part} ({', '.join(_DECODERS)})"
+        f"the layouts of 2018 and MIT have no place for {part}decoder {decoder!r}; they know {', '.join(_DECODERS)}"
     )

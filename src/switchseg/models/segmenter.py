@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from torch import Tensor, nn
 
+from switchseg.data.classes import Classes
 from switchseg.models.blocks import AuxiliaryHead, Decoder, Encoder
 from switchseg.models.spec import ModelSpec
 
@@ -21,6 +24,15 @@ class Segmenter(nn.Module):
         self.decoder = decoder
         self.auxiliary = auxiliary
         self.stride = encoder.maps.strides[decoder.level]
+
+    def reset_head(self, classes: Classes) -> None:
+        """Begin anew with other classes: the last layers become random, all others stay as they are."""
+        self.spec = dataclasses.replace(self.spec, classes=classes)
+        for part in (self.decoder, self.auxiliary):
+            if part is not None:
+                old = part.classify
+                part.classify = nn.Conv2d(old.in_channels, len(classes), 1).to(old.weight)
+                nn.init.kaiming_normal_(part.classify.weight)
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:  # noqa: D102
         maps = self.encoder(images)

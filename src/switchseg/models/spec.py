@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,12 +47,25 @@ class ModelSpec:
         """
         for key, kind in (("encoder", str), ("decoder", str), ("norm", str), ("auxiliary", bool)):
             if not isinstance(entry[key], kind):
-                raise TypeError(f"{key} must be a {kind.__name__}, not {entry[key]!r}")
-        return cls(
-            entry["encoder"],
-            entry["decoder"],
-            entry["norm"],
-            Classes.from_json(entry["classes"]),
-            Preprocessing.from_json(entry["preprocessing"]),
-            entry["auxiliary"],
-        )
+                raise TypeError(f"{key} must be a {kind.__name__}, but is {entry[key]!r}")
+        classes = Classes.from_json(entry["classes"])
+        _check_classes(classes)
+        preprocessing = Preprocessing.from_json(entry["preprocessing"])
+        _check_preprocessing(preprocessing)
+        return cls(entry["encoder"], entry["decoder"], entry["norm"], classes, preprocessing, entry["auxiliary"])
+
+
+def _check_classes(classes: Classes) -> None:
+    if not classes.names:
+        raise ValueError("classes is empty")
+    for name, colour in zip(classes.names, classes.palette, strict=True):
+        if not isinstance(name, str) or not all(isinstance(value, int) and 0 <= value <= 255 for value in colour):
+            raise ValueError(f"a class must have a name and a colour of 0 .. 255, but one is {name!r} {colour}")
+
+
+def _check_preprocessing(preprocessing: Preprocessing) -> None:
+    numbers = (preprocessing.scale, *preprocessing.mean, *preprocessing.std)
+    if len(numbers) != 7 or not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
+        raise ValueError("preprocessing must have a scale, 3 means and 3 deviations")
+    if not all(number > 0 for number in (preprocessing.scale, *preprocessing.std)):
+        raise ValueError("preprocessing must have a scale and deviations above 0")

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from switchseg.errors import UserError
+from switchseg.norms.modules import LONG_TRAINED
 
 
 def read_weights(path: Path | str) -> dict[str, Tensor]:
@@ -75,6 +76,35 @@ def check_keys(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source
     ]
     if complaints:
         raise UserError(f"{source}: the weights are not those of this model; {'; '.join(complaints)}")
+
+
+def translate(
+    state: Mapping[str, Tensor], theirs_of: Mapping[str, str], wanted: Mapping[str, Tensor], source: str
+) -> dict[str, Tensor]:
+    """Turn the state dict of another code base into ours.
+
+    Norms of 2018, with parameters (1, C, 1, 1) and statistics (1, C, 1), become flat. Where batches were not counted,
+    the statistics are taken as converged.
+
+    Args:
+        state: what the file holds.
+        theirs_of: {our key: their key}.
+        wanted: the state dict of the model, for the shapes.
+        source: the file, for messages.
+
+    Raises:
+        UserError: a key is missing or unexpected, or a shape differs.
+    """
+    found = dict(state)
+    shapes = {theirs: wanted[ours] for ours, theirs in theirs_of.items()}
+    for key, tensor in shapes.items():
+        channels = tensor.numel()
+        if key not in found and key.endswith(".num_batches_tracked"):
+            found[key] = torch.tensor(LONG_TRAINED)
+        elif key in found and found[key].shape in ((1, channels, 1, 1), (1, channels, 1)):
+            found[key] = found[key].reshape(tensor.shape)
+    check_keys(found, shapes, source)
+    return {ours: found[theirs] for ours, theirs in theirs_of.items()}
 
 
 def load_exactly(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:

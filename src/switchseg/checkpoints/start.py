@@ -1,0 +1,105 @@
+"""The model that a training starts with: random, with a pretrained encoder, or a model that was trained before."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from switchseg import norms
+from switchseg.checkpoints.model_directory import build, load_model
+from switchseg.data.classes import Classes
+from switchseg.data.preprocessing import PREPROCESSINGS
+from switchseg.errors import UserError
+from switchseg.models.config import ModelConfig
+from switchseg.models.create import create_model, parse_decoder
+from switchseg.models.encoders import ALIASES
+from switchseg.models.segmenter import Segmenter
+from switchseg.models.weights import load_exactly
+
+
+def start_model(config: ModelConfig, classes: Classes, say: Callable[[str], None] = print) -> Segmenter:
+    """Build the model that `config` describes for `classes`, in training mode.
+
+    `say` is told, one line each, what was changed in a model that `config.pretrained` names by its directory.
+
+    Raises:
+        UserError: a name is unknown, or what `config.pretrained` names is another model.
+    """
+    if config.pretrained is not None and Path(config.pretrained).is_dir():
+        return _continue(config, classes, say)
+    return create_model(
+        config.encoder,
+        config.decoder,
+        config.norm,
+        pretrained=config.pretrained,
+        classes=classes,
+        preprocessing=PREPROCESSINGS[config.preprocessing],
+        auxiliary=config.auxiliary,
+        norm_init=config.norm_init,
+    )
+
+
+# Norms that keep the same tensors, so that one may take over from another.
+_INTERCHANGEABLE = ({"bn", "syncbn"}, {"sn", "syncsn"}, {"ssn", "syncssn"})
+
+
+def _continue(config: ModelConfig, classes: Classes, say: Callable[[str], None]) -> Segmenter:
+    """Load the model directory `config.pretrained` and change its norms, auxiliary head and classes as asked."""
+    source = str(config.pretrained)
+    model = load_model(source)
+    _check_architecture(config, model, source)
+    model = _with_norm(model, config.norm, source, say)
+    _set_auxiliary(model, config, say)
+    if config.reset_head or len(model.spec.classes) != len(classes):
+        if not config.reset_head:
+            raise UserError(
+                f"{source}: has {len(model.spec.classes)} classes, the data set {len(classes)}; "
+                "pass --model.reset-head to begin its last layers anew"
+            )
+        say(f"{source}: the last layers begin at random, for {len(classes)} classes; all other weights are taken over")
+        model.reset_head(classes)
+    model.spec = dataclasses.replace(
+        model.spec, encoder=config.encoder, decoder=config.decoder, norm=config.norm, classes=classes
+    )
+    return model.train()
+
+
+def _check_architecture(config: ModelConfig, model: Segmenter, source: str) -> None:
+    spec = model.spec
+    same_encoder = ALIASES.get(config.encoder, config.encoder) == ALIASES.get(spec.encoder, spec.encoder)
+    if not same_encoder or parse_decoder(config.decoder)[0] != parse_decoder(spec.decoder)[0]:
+        raise UserError(
+            f"{source}: is {spec.encoder} + {spec.decoder}, but the config asks for {config.encoder} + {config.decoder}"
+        )
+    if spec.preprocessing != PREPROCESSINGS[config.preprocessing]:
+        wanted = next((name for name, known in PREPROCESSINGS.items() if known == spec.preprocessing), "its own")
+        raise UserError(f"{source}: was trained on {wanted} input, but model.preprocessing is {config.preprocessing}")
+
+
+def _with_norm(model: Segmenter, norm: str, source: str, say: Callable[[str], None]) -> Segmenter:
+    old = model.spec.norm
+    if old == norm:
+        return model
+    if old in ("bn", "syncbn") and norm in ("sn", "syncsn", "ssn", "syncssn"):
+        norms.convert_norms(model, norm, init="bn")
+    elif any({old, norm} <= family for family in _INTERCHANGEABLE):
+        state = model.state_dict()
+        model = build(dataclasses.replace(model.spec, norm=norm), source)
+        load_exactly(model, state, source)
+    else:
+        raise UserError(f"{source}: its {old} norms cannot become {norm}; take model.norm {old}")
+    say(f"{source}: its {old} norms are now {norm} and begin with the same output")
+    return model
+
+
+def _set_auxiliary(model: Segmenter, config: ModelConfig, say: Callable[[str], None]) -> None:
+    wanted = parse_decoder(config.decoder)[1] if config.auxiliary is None else config.auxiliary
+    if wanted == model.spec.auxiliary:
+        return
+    model.auxiliary = None
+    if wanted:
+        fresh = create_model(config.encoder, config.decoder, config.norm, classes=model.spec.classes, auxiliary=True)
+        model.auxiliary = fresh.auxiliary
+    say(f"{config.pretrained}: {'the new auxiliary head begins at random' if wanted else 'no auxiliary head any more'}")
+    model.spec = dataclasses.replace(model.spec, auxiliary=wanted)

@@ -1,0 +1,72 @@
+"""Encoders that start from ImageNet: timm's weights, or a classifier's checkpoint in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from switchseg import norms
+from switchseg.models.blocks import Encoder
+from switchseg.models.encoders import create_encoder
+from switchseg.models.layouts import CLASSIFIERS, ENCODER_LAYOUTS, encoder_keys
+from switchseg.models.weights import read_weights, translate
+
+IMAGENET = "imagenet"
+
+# Norms that can reproduce a BatchNorm.
+_LIKE_BATCH_NORM = ("syncbn", "sn", "syncsn", "ssn", "syncssn")
+
+# Networks that timm also has weights of with GroupNorm.
+_GROUP_NORM = {"resnet50": "resnet50_gn"}
+
+
+def create_pretrained(name: str, norm: str, pretrained: str | None, norm_init: str | None) -> Encoder:
+    """Build an encoder with the norm called `norm`.
+
+    Args:
+        name: of the encoder.
+        norm: key of `norms.NORMS`; it takes the place of every BatchNorm that timm builds.
+        pretrained: None, `imagenet` for timm's weights, or the path of a classifier's checkpoint: a torchvision, timm
+            or MIT ResNet, or a Switchable Normalization network of 2018.
+        norm_init: how a norm begins that takes the place of a BatchNorm, `uniform` or `bn`. None is `bn`, which
+            reproduces the BatchNorm, where there are pretrained ones and the norm can do that.
+
+    Raises:
+        UserError: there is no such encoder or file, or the file holds another network.
+    """
+    state = None if pretrained in (None, IMAGENET) else _without_classifier(read_weights(str(pretrained)))
+    is_batch_norm = state is None or not any(key.endswith(".mean_weight") for key in state)
+    group_norm = _group_norm_name(name) if norm == "gn" and pretrained == IMAGENET else None
+
+    encoder = create_encoder(name, imagenet=pretrained == IMAGENET and group_norm is None)
+    if state is not None and is_batch_norm:
+        _load(encoder, state, str(pretrained))
+    if norm != "bn":
+        exact = pretrained is not None and is_batch_norm and norm in _LIKE_BATCH_NORM
+        norms.convert_norms(encoder, norm, norm_init or ("bn" if exact else "uniform"))
+    if state is not None and not is_batch_norm:
+        _load(encoder, state, str(pretrained))
+    if group_norm is not None:
+        encoder.load_state_dict(create_encoder(group_norm, imagenet=True).state_dict())
+    return encoder
+
+
+def _group_norm_name(name: str) -> str | None:
+    base, separator, dilation = name.partition("_dilated")
+    return f"{_GROUP_NORM[base]}{separator}{dilation}" if base in _GROUP_NORM else None
+
+
+def _without_classifier(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    heads: tuple[str, ...] = CLASSIFIERS
+    if any(key.startswith("conv_head.") for key in state):  # the norm after it; in MIT's ResNets bn2 is in the stem
+        heads = (*heads, "bn2.")
+    return {key: tensor for key, tensor in state.items() if not key.startswith(heads)}
+
+
+def _load(encoder: Encoder, state: Mapping[str, Tensor], source: str) -> None:
+    """Load a state dict of any layout; the one that shares most keys with the file is taken."""
+    own = encoder.state_dict()
+    candidates = (encoder_keys(own, layout) for layout in ENCODER_LAYOUTS)
+    theirs_of = max(candidates, key=lambda keys: sum(theirs in state for theirs in keys.values()))
+    encoder.load_state_dict(translate(state, theirs_of, own, source))
