@@ -24,7 +24,7 @@ def name_group(group: dist.ProcessGroup | None = None) -> str:
 
 
 def gather_moments(moments: Tensor, elements: int, group: str) -> tuple[Tensor, Tensor]:
-    """Merge the means and variances (2, C) over `elements` values in this process with those of the others.
+    """Merge the means and variances (2, 1, C) of `elements` values in this process with those of the others.
 
     Returns:
         The moments of all values, and how many there are (a tensor).
@@ -39,11 +39,11 @@ def gather_moments(moments: Tensor, elements: int, group: str) -> tuple[Tensor, 
     mean = (part * means).sum(0)
     # Deviations from the common mean, not E[x^2] - E[x]^2, which cancels.
     var = (part * (variances + (means - mean).square())).sum(0)
-    return torch.stack([mean, var]), total
+    return torch.stack([mean, var]).view_as(moments), total
 
 
 def gather_gradient(grad: Tensor, elements: int, group: str) -> Tensor:
-    """Return this process's part of the gradient (2, C) of the common moments: every process's loss depends on them."""
+    """Return this process's part of the gradient of the common moments: every process's loss depends on them."""
     summed = torch.cat([grad.flatten(), grad.new_full((1,), elements)])
     dist.all_reduce(summed, group=_GROUPS[group])
     return summed[:-1].view_as(grad) * (elements / summed[-1])

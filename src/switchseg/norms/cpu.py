@@ -14,27 +14,29 @@ from torch import Tensor
 from switchseg.norms.reference import statistics_dtype
 
 
-def moments_of_maps(x: Tensor, eps: float) -> tuple[Tensor, Tensor | None]:
-    """Return the means and unbiased variances (2, N, C) of `x`, and whatever of its normalization came for free.
+def normalize_maps(x: Tensor, eps: float) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Return the means and unbiased variances (2, N, C) of the maps of `x`, and its normalization if it came for free.
 
-    What may come for free is (x - mean) / sqrt(biased variance + eps), in a new tensor.
+    What may come for free is y = (x - mean) rstd, in a new tensor, and rstd (N, C), 1 / sqrt(biased variance + eps).
     """
     dtype = statistics_dtype(x.dtype)
     images, channels = x.shape[:2]
     length = x.numel() // (images * channels)
     unbiased = length / max(1, length - 1)
-    if x.is_contiguous():
-        rows = _rows(x)
-        ones = torch.ones(images * channels, dtype=dtype)
-        # One group per map: two-pass statistics for the price of two plain sums, which would cancel at a large mean.
-        y, mean, rstd = torch.native_group_norm(rows, ones, None, 1, len(ones), length, len(ones), eps)
-        var = rstd.pow(-2).sub_(eps).mul_(unbiased) if length > 1 else torch.zeros_like(rstd)
-        # What has been rounded to half precision is no start for a second step.
-        return torch.cat([mean, var]).view(2, images, channels), y.view_as(x) if y.dtype == dtype else None
-    pairs = [torch.batch_norm_update_stats(image.to(dtype), None, None, 0.0) for image in _images(x)]
-    moments = torch.stack([torch.stack(pair) for pair in pairs], 1)
-    moments[1] *= unbiased
-    return moments, None
+    if not x.is_contiguous():
+        pairs = [torch.batch_norm_update_stats(image.to(dtype), None, None, 0.0) for image in _images(x)]
+        moments = torch.stack([torch.stack(pair) for pair in pairs], 1)
+        moments[1] *= unbiased
+        return moments, None, None
+    half = x.dtype != dtype
+    rows = images * channels
+    # One group per map: two-pass statistics for the price of two plain sums, which would cancel at a large mean.
+    ones = torch.ones(rows, dtype=dtype) if half else None  # makes the statistics of half precision float32
+    y, mean, rstd = torch.native_group_norm(_rows(x), ones, None, 1, rows, length, rows, eps)
+    var = (rstd.pow(-2) - eps) * unbiased if length > 1 else torch.zeros_like(rstd)
+    moments = torch.cat([mean, var]).view(2, images, channels)
+    # What has been rounded to half precision is no start for a second step.
+    return (moments, None, None) if half else (moments, y.view_as(x), rstd.view(images, channels))
 
 
 def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -> Tensor:
@@ -53,12 +55,12 @@ def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -
     return out
 
 
-def gradient_sums(grad: Tensor, x: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sums of `grad` and of `grad` (x - mean) over every map, both (N, C) like `mean`."""
+def gradient_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sums of grad and of grad (x - mean) rstd over every map, both (N, C) like `mean` and `rstd`."""
     if x.is_contiguous():
-        products, sums = _channel_sums(_rows(grad), _rows(x), mean.flatten())
+        products, sums = _channel_sums(_rows(grad), _rows(x), mean.flatten(), rstd.flatten())
         return sums.view_as(mean), products.view_as(mean)
-    pairs = [_channel_sums(*images) for images in zip(_images(grad), _images(x), mean, strict=True)]
+    pairs = [_channel_sums(*image) for image in zip(_images(grad), _images(x), mean, rstd, strict=True)]
     products, sums = (torch.stack(rows) for rows in zip(*pairs, strict=True))
     return sums, products
 
@@ -72,12 +74,10 @@ def gradient_affine(grad: Tensor, x: Tensor, scale: Tensor, slope: Tensor, shift
     return result.addcmul_(x, slope.view(shape)).to(x.dtype)
 
 
-def _channel_sums(grad: Tensor, x: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sums of grad (x - mean) and of `grad` per channel: batch norm's parameter gradients at variance 1."""
-    ones = torch.ones_like(mean)
-    mask = [False, True, True]
+def _channel_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sums of grad (x - mean) rstd and of grad per channel, batch norm's parameter gradients."""
     _, products, sums = torch.ops.aten.native_batch_norm_backward(
-        grad, x, ones, mean, ones, None, None, False, 0.0, mask
+        grad, x, rstd, None, None, mean, rstd, True, 0.0, [False, True, True]
     )
     return products, sums
 
@@ -90,4 +90,4 @@ def _rows(x: Tensor) -> Tensor:
 def _images(x: Tensor) -> Iterator[Tensor]:
     """View a channels_last tensor as N images (1, C, L, 1), channels_last too."""
     pixels = x.movedim(1, -1).flatten(1, -2)  # [N, L, C]
-    return iter(pixels.unsqueeze(2).permute(0, 3, 1, 2).split(1))
+    return iter(pixels.unsqueeze(2).permute(0, 3, 1, 2).split(1))  # type: ignore[no-untyped-call]

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from switchseg.norms.modules import SwitchNorm, SwitchNorm2d
 from switchseg.norms.reference import STATISTICS
-from switchseg.norms.synced import SyncBatchNorm
+from switchseg.norms.sparse import SparseSwitchNorm2d, SyncSparseSwitchNorm2d
+from switchseg.norms.synced import SyncBatchNorm, SyncSwitchNorm2d
 
 Factory = Callable[..., nn.Module]
 
@@ -47,6 +48,9 @@ NORMS: dict[str, Factory] = {
     "ln": _layer_norm,
     "sn": SwitchNorm2d,
     "sn_in_ln": partial(SwitchNorm2d, statistics=("in", "ln")),
+    "syncsn": SyncSwitchNorm2d,
+    "ssn": SparseSwitchNorm2d,
+    "syncssn": SyncSparseSwitchNorm2d,
 }
 
 
@@ -70,7 +74,8 @@ def norm_shares(model: nn.Module) -> dict[str, dict[str, dict[str, float]]]:
     result = {}
     for name, module in model.named_modules():
         if isinstance(module, SwitchNorm):
-            mean, var = (dict(zip(module.statistics, share.tolist(), strict=True)) for share in module.shares())
+            statistics, shares = module.mixture()
+            mean, var = (dict(zip(statistics, column, strict=True)) for column in shares.t().tolist())
             result[name] = {
                 "mean": {statistic: mean.get(statistic, 0.0) for statistic in STATISTICS},
                 "var": {statistic: var.get(statistic, 0.0) for statistic in STATISTICS},

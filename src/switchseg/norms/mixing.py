@@ -1,7 +1,7 @@
 """From the moments of every map to mixed moments, and back: the O(N C) part of the fused operator, without autograd.
 
-Shapes: moments (2, N, C), the means and variances of N images of C channels; shares (2, K), how much of each of K
-statistics goes into the mixed means and variances.
+Shapes: moments (2, N, C), the means and variances of N images of C channels; shares (K, 2), how much of each of K
+statistics goes into the mixed mean and variance. Small maps cost as much as these few tensors, so operations count.
 """
 
 from __future__ import annotations
@@ -21,30 +21,29 @@ def mix(
 
     Args:
         moments: (2, N, C).
-        shares: (2, K).
-        statistics: K of "in", "ln" and "bn".
+        shares: (K, 2).
+        statistics: K of "in", "ln" and "bn", in that order.
         running: (2, C) to use as BN moments, or None for those of the batch.
         elements: values per channel in this process, the weight of its batch moments in those of `group`.
         group: the processes that share batch moments, "" for this one alone.
 
     Returns:
-        Mixed moments (2, N, C), LN moments (2, N) and BN moments (2, C); those that are not mixed are 0.
+        Mixed moments (2, N, C), LN moments (2, N, 1) and BN moments (2, 1, C); those that are not mixed are empty.
     """
-    layer, batch = moments.new_zeros(moments.shape[:2]), moments.new_zeros(2, moments.shape[2])
-    mixed = torch.zeros_like(moments)
-    for index, name in enumerate(statistics):
-        share = shares[:, index, None, None]
+    mixed = layer = batch = moments.new_empty(0)
+    for name, share in zip(statistics, _rows(shares), strict=True):
         if name == "in":
-            mixed = moments * share
+            part = moments
         elif name == "ln":
-            layer = _merge(moments, 2)
-            mixed = torch.addcmul(mixed, layer[:, :, None], share)
+            part = layer = _merge(moments, 2)
+        elif running is not None:
+            part = batch = running.clone().unsqueeze(1)  # an operator may not return what it was given
         else:
-            batch = _merge(moments, 1) if running is None else running.clone()
-            if running is None and group:
-                batch, _ = gather_moments(batch, elements, group)
-            mixed = torch.addcmul(mixed, batch[:, None, :], share)
-    return mixed, layer, batch
+            part = batch = _merge(moments, 1)
+            if group:
+                part = batch = gather_moments(batch, elements, group)[0]
+        mixed = torch.addcmul(mixed, part, share) if mixed.numel() else part * share
+    return mixed.expand_as(moments), layer, batch
 
 
 def mix_backward(
@@ -58,38 +57,36 @@ def mix_backward(
     elements: int,
     group: str,
 ) -> tuple[Tensor, Tensor]:
-    """Carry the gradient (2, N, C) of the mixed moments back to the IN moments (2, N, C) and the shares (2, K)."""
-    grad_moments = torch.zeros_like(grad)
+    """Carry the gradient (2, N, C) of the mixed moments back to the IN moments (2, N, C) and the shares (K, 2)."""
     grad_shares = []
-    for index, name in enumerate(statistics):
-        share = shares[:, index, None]
+    grad_moments = torch.zeros_like(grad)
+    for name, share in zip(statistics, _rows(shares), strict=True):
         if name == "in":
             grad_shares.append((grad * moments).sum((1, 2)))
-            grad_moments = grad * share[..., None]
-        elif name == "ln":
-            summed = grad.sum(2)
-            grad_shares.append((summed * layer).sum(1))
-            _spread(grad_moments, summed * share, moments, layer, 2)
-        else:
-            summed = grad.sum(1)
-            grad_shares.append((summed * batch).sum(1))
-            if training:
-                grad_batch = summed * share
-                grad_batch = gather_gradient(grad_batch, elements, group) if group else grad_batch
-                _spread(grad_moments, grad_batch, moments, batch, 1)
-    return grad_moments, torch.stack(grad_shares, 1)
+            grad_moments = grad * share
+            continue
+        dim, merged = (2, layer) if name == "ln" else (1, batch)
+        summed = grad.sum(dim, keepdim=True)
+        grad_shares.append((summed * merged).sum((1, 2)))
+        if name == "ln" or training:
+            grad_merged = summed * (share / moments.shape[dim])
+            if name == "bn" and group:
+                grad_merged = gather_gradient(grad_merged, elements, group)
+            grad_moments = grad_moments + grad_merged
+            # A merged variance also holds the spread of the means.
+            grad_moments[0].addcmul_(moments[0] - merged[0], grad_merged[1], value=2)
+    return grad_moments, torch.stack(grad_shares)
+
+
+def _rows(shares: Tensor) -> tuple[Tensor, ...]:
+    """Split (K, 2) into K tensors (2, 1, 1)."""
+    return shares[..., None, None].unbind()
 
 
 def _merge(moments: Tensor, dim: int) -> Tensor:
     """Merge equally large maps along `dim`: the mean of the means, and within-map variance plus that of the means."""
-    mean = moments[0].mean(dim - 1, keepdim=True)
-    deviation = moments[0] - mean
-    var = torch.addcmul(moments[1], deviation, deviation).mean(dim - 1, keepdim=True)
-    return torch.stack([mean, var]).squeeze(dim)
-
-
-def _spread(grad_moments: Tensor, grad: Tensor, moments: Tensor, merged: Tensor, dim: int) -> None:
-    """Add to `grad_moments` (2, N, C) what the gradient of moments merged along `dim` means for each map."""
-    grad = (grad / moments.shape[dim]).unsqueeze(dim)
-    grad_moments += grad
-    grad_moments[0].addcmul_(moments[0] - merged[0].unsqueeze(dim - 1), grad[1], value=2)
+    means, within = moments.unbind()
+    axis, size = dim - 1, moments.shape[dim]
+    mean = means.sum(axis, keepdim=True) / size
+    deviation = means - mean
+    return torch.stack([mean, torch.addcmul(within, deviation, deviation).sum(axis, keepdim=True) / size])

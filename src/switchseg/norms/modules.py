@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from switchseg.norms import reference
-from switchseg.norms.reference import STATISTICS
+from switchseg.norms.functional import ACTIVATIONS, BACKENDS, switch_norm
+from switchseg.norms.reference import STATISTICS, statistics_dtype
 
 # A state dict without a batch count comes from 2018: its running statistics have converged.
 LONG_TRAINED = 1_000_000
@@ -27,9 +27,11 @@ class SwitchNorm(nn.Module):
         statistics: which of "in", "ln", "bn" are mixed, in that order; without "bn" there are no running statistics.
         device: where the parameters live.
         dtype: type of parameters and running statistics.
+        activation: None, or "relu" to rectify the output (after the residual, if there is one).
+        backend: "auto", "reference" or "fused"; `functional.resolve_backend` says what "auto" comes to.
 
     Raises:
-        ValueError: `statistics` is empty, unknown or out of order.
+        ValueError: `statistics` is empty, unknown or out of order, or `activation` or `backend` is unknown.
     """
 
     input_dims: tuple[int, ...]
@@ -50,15 +52,23 @@ class SwitchNorm(nn.Module):
         statistics: Sequence[str] = STATISTICS,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        activation: str | None = None,
+        backend: str = "auto",
     ) -> None:
         super().__init__()
         if not statistics or tuple(name for name in STATISTICS if name in statistics) != tuple(statistics):
             raise ValueError(f"statistics must be some of {STATISTICS}, in that order, got {tuple(statistics)}")
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"unknown activation {activation!r}; it may be one of {ACTIVATIONS}")
+        if backend not in BACKENDS:
+            raise ValueError(f"unknown backend {backend!r}; the backends are {', '.join(BACKENDS)}")
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
         self.affine = affine
         self.statistics = tuple(statistics)
+        self.activation = activation
+        self.backend = backend
 
         def empty(size: int) -> Tensor:
             return torch.empty(size, device=device, dtype=dtype)
@@ -90,35 +100,45 @@ class SwitchNorm(nn.Module):
             self.running_var.fill_(1)
             self.num_batches_tracked.zero_()
 
-    def shares(self) -> tuple[Tensor, Tensor]:
-        """Return how much of each of `statistics` goes into the mean and into the variance, both (K,), summing to 1."""
-        dtype = reference.statistics_dtype(self.mean_weight.dtype)
-        return self.mean_weight.softmax(0, dtype=dtype), self.var_weight.softmax(0, dtype=dtype)
+    def mixture(self) -> tuple[tuple[str, ...], Tensor]:
+        """Return K statistics and how much of each goes into mean and variance, (K, 2) with columns that sum to 1."""
+        logits = torch.stack([self.mean_weight, self.var_weight], 1)
+        return self.statistics, logits.softmax(0, dtype=statistics_dtype(logits.dtype))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalize `x` (N, C, ...); the output has its shape, type and memory format.
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        """Normalize `x` (N, C, ...), add `residual` and apply the activation.
+
+        Returns:
+            A tensor with the shape, type and memory format of `x`.
 
         Raises:
             ValueError: `x` has the wrong number of dimensions or channels, no elements, or is not floating point.
         """
         self._check(x)
-        mean_share, var_share = self.shares()
+        statistics, shares = self.mixture()
         running = None
         if self.running_mean is not None and self.running_var is not None and not self.training:
-            running = (self.running_mean, self.running_var)
-        y, mean, var = reference.switch_norm(
+            running = torch.stack([self.running_mean, self.running_var]).to(statistics_dtype(x.dtype))
+        y, batch = switch_norm(
             x,
-            mean_share,
-            var_share,
+            shares,
             self.weight,
             self.bias,
-            statistics=self.statistics,
+            statistics=statistics,
             running=running,
+            residual=residual,
+            activation=self.activation,
             eps=self.eps,
+            group=self._group(),
+            backend=self.backend,
         )
-        if self.training:
-            self._track(mean, var)
+        if self.training and "bn" in statistics:
+            self._track(batch)
         return y
+
+    def _group(self) -> str:
+        """Name the processes that share batch moments."""
+        return ""
 
     def _check(self, x: Tensor) -> None:
         name = type(self).__name__
@@ -133,16 +153,18 @@ class SwitchNorm(nn.Module):
             raise ValueError(f"{name} takes floating point inputs, got {x.dtype}")
 
     @torch.no_grad()
-    def _track(self, mean: Tensor, var: Tensor) -> None:
-        """Move the running statistics towards batch moments (C,), without waiting for the device."""
+    def _track(self, batch: Tensor) -> None:
+        """Move the running statistics towards batch moments (2, C), without waiting for the device."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
+        dtype = self.running_mean.dtype
         self.num_batches_tracked.add_(1)
-        share = self.num_batches_tracked.to(self.running_mean.dtype).reciprocal()
+        share = self.num_batches_tracked.to(dtype).reciprocal()
         if self.momentum is not None:
             share = share.clamp(min=self.momentum)
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
-        self.running_var.lerp_(var.to(self.running_var.dtype), share)
+        mean, var = batch.to(dtype).unbind()
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(var, share)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         own = {**dict(self.named_parameters(recurse=False)), **dict(self.named_buffers(recurse=False))}
@@ -157,10 +179,11 @@ class SwitchNorm(nn.Module):
 
     def extra_repr(self) -> str:
         """Return the arguments, for `print(model)`."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"statistics={'+'.join(self.statistics)}"
-        )
+        text = f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}"
+        text += f", statistics={'+'.join(self.statistics)}"
+        if self.activation is not None:
+            text += f", activation={self.activation}"
+        return text if self.backend == "auto" else f"{text}, backend={self.backend}"
 
 
 class SwitchNorm1d(SwitchNorm):

@@ -1,4 +1,4 @@
-"""Batch moments over the processes of a group, weighted by the elements that each of them saw."""
+"""The norms whose batch moments are those of all processes of a group."""
 
 from __future__ import annotations
 
@@ -7,57 +7,42 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
+from switchseg.norms.collective import combine_moments, name_group
+from switchseg.norms.modules import SwitchNorm, SwitchNorm1d, SwitchNorm2d, SwitchNorm3d
 from switchseg.norms.reference import statistics_dtype
 
 
-def world_size(group: dist.ProcessGroup | None = None) -> int:
-    """Return how many processes share statistics: 1 without `torch.distributed`."""
-    return dist.get_world_size(group) if dist.is_available() and dist.is_initialized() else 1
+class SyncMixin(SwitchNorm):
+    """Shares batch moments in training, each process weighted by its elements; alone it changes nothing.
 
+    Outputs, input gradients and running statistics equal those of one process on the whole batch, also where images
+    differ in number and size. Gradients of the parameters stay local: `DistributedDataParallel` averages them.
 
-class _CombinedMoments(torch.autograd.Function):
-    """Moments of the union, from the mean, the variance and the element count of every process."""
-
-    @staticmethod
-    def forward(ctx: Any, mean: Tensor, var: Tensor, elements: int, group: dist.ProcessGroup | None) -> Any:
-        own = torch.cat([mean, var, mean.new_tensor([elements])])
-        everyone = [torch.empty_like(own) for _ in range(world_size(group))]
-        dist.all_gather(everyone, own, group=group)
-        rows = torch.stack(everyone)  # [ranks, 2 C + 1]
-        total = rows[:, -1].sum()
-        part = rows[:, -1:] / total
-        means, variances = rows[:, :-1].chunk(2, dim=1)
-        total_mean = (part * means).sum(0)
-        # Deviations from the common mean, not E[x^2] - E[x]^2, which cancels.
-        total_var = (part * (variances + (means - total_mean).square())).sum(0)
-        ctx.group = group
-        ctx.save_for_backward(elements / total, mean - total_mean)
-        ctx.mark_non_differentiable(total)
-        return total_mean, total_var, total
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_mean: Tensor, grad_var: Tensor, _: Tensor) -> Any:
-        part, deviation = ctx.saved_tensors
-        grads = torch.stack([grad_mean, grad_var])
-        # Every process's loss depends on the common moments.
-        dist.all_reduce(grads, group=ctx.group)
-        grad_mean, grad_var = grads.unbind()
-        return part * (grad_mean + 2 * deviation * grad_var), part * grad_var, None, None
-
-
-def combine_moments(
-    mean: Tensor, var: Tensor, elements: int, group: dist.ProcessGroup | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the moments (C,) over all processes of `group` and their elements per channel, given this process's.
-
-    Differentiable: a gradient reaches the inputs of every process. Alone, it returns what it was given.
+    Args:
+        *arguments: those of `SwitchNorm`.
+        process_group: who shares, None for everybody.
+        **options: those of `SwitchNorm`.
     """
-    if world_size(group) == 1:
-        return mean, var, mean.new_tensor(elements)
-    return _CombinedMoments.apply(mean, var, elements, group)  # type: ignore[no-any-return]
+
+    def __init__(self, *arguments: Any, process_group: dist.ProcessGroup | None = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.process_group = process_group
+
+    def _group(self) -> str:
+        return name_group(self.process_group) if self.training else ""
+
+
+class SyncSwitchNorm1d(SyncMixin, SwitchNorm1d):
+    """`SwitchNorm1d` with the batch moments of all processes; see `SyncMixin`."""
+
+
+class SyncSwitchNorm2d(SyncMixin, SwitchNorm2d):
+    """`SwitchNorm2d` with the batch moments of all processes; see `SyncMixin`."""
+
+
+class SyncSwitchNorm3d(SyncMixin, SwitchNorm3d):
+    """`SwitchNorm3d` with the batch moments of all processes; see `SyncMixin`."""
 
 
 class SyncBatchNorm(nn.SyncBatchNorm):
@@ -65,12 +50,13 @@ class SyncBatchNorm(nn.SyncBatchNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize `x` (N, C, ...) with the moments of all processes, or with the running ones in evaluation."""
-        if not self.training or x.device.type != "cpu" or world_size(self.process_group) == 1:
+        group = name_group(self.process_group) if self.training else ""
+        if not group or x.device.type != "cpu":
             return super().forward(x)
         self._check_input_dim(x)
         values = x.to(statistics_dtype(x.dtype)).transpose(0, 1).flatten(1)  # [C, elements]
         var, mean = torch.var_mean(values, dim=1, correction=0)
-        mean, var, total = combine_moments(mean, var, values.shape[1], self.process_group)
+        mean, var, total = combine_moments(mean, var, values.shape[1], group)
         self._track(mean.detach(), var.detach() * total / (total - 1))
         scale = torch.rsqrt(var + self.eps)
         if self.affine:

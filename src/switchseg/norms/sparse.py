@@ -1,0 +1,181 @@
+"""SparseSwitchNorm: training drives every layer towards a single statistic, and then drops the work for the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from switchseg.norms.modules import SwitchNorm, SwitchNorm1d, SwitchNorm2d, SwitchNorm3d
+from switchseg.norms.reference import statistics_dtype
+from switchseg.norms.synced import SyncMixin
+
+# Closer to the centre than this there is no direction to go in.
+_TIE = 1e-6
+
+
+def sparsemax(logits: Tensor) -> Tensor:
+    """Return the points of the simplex closest to the columns of `logits` (K, M)."""
+    ordered = logits.sort(dim=0, descending=True).values
+    ranks = torch.arange(1, len(logits) + 1, device=logits.device, dtype=logits.dtype)[:, None]
+    excess = ordered.cumsum(0) - 1
+    support = (ranks * ordered > excess).sum(0, keepdim=True)
+    threshold = excess.gather(0, support - 1) / support
+    return (logits - threshold).clamp(min=0)
+
+
+def sparsestmax(logits: Tensor, radius: Tensor) -> Tensor:
+    """Return points of the simplex, columns (K, M), that stay at least `radius` away from the centre of their face.
+
+    From radius 0 (sparsemax) to 1 (one-hot) the points move outwards, onto ever smaller faces. A column at the very
+    centre of its face has no direction: it stays there until its logits differ.
+    """
+    point = sparsemax(logits)
+    centre = None
+    active = torch.ones_like(point[:1], dtype=torch.bool)
+    squared = (radius * radius).expand_as(point[:1])
+    for _ in range(len(logits) - 1):  # every round may leave one face for a smaller one
+        support = (point > 0).to(point.dtype)
+        previous, centre = centre, support / support.sum(0, keepdim=True)
+        if previous is not None:
+            squared = squared - (centre - previous).square().sum(0, keepdim=True)
+        reach = squared.clamp(min=0).sqrt()
+        offset = point - centre
+        distance = offset.square().sum(0, keepdim=True).clamp(min=_TIE**2).sqrt()
+        active = active & (distance < reach) & (distance > _TIE)
+        moved = centre + offset * (reach / distance)
+        point = torch.where(active, sparsemax(moved), point)  # inside the face sparsemax changes nothing
+        active = active & (moved.amin(0, keepdim=True) < 0)
+    return point
+
+
+class SparseMixin(SwitchNorm):
+    """Mixes with sparsestmax instead of softmax.
+
+    Buffers besides those of `SwitchNorm`: `radius`, how far the shares are kept from an even mixture, and 2018's
+    `mean_fixed` and `var_fixed`, 1 once `freeze` found a single statistic.
+    """
+
+    radius: Tensor
+    mean_fixed: Tensor
+    var_fixed: Tensor
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        device = self.mean_weight.device
+        self.register_buffer("radius", torch.zeros((), device=device))
+        self.register_buffer("mean_fixed", torch.zeros((), dtype=torch.long, device=device))
+        self.register_buffer("var_fixed", torch.zeros((), dtype=torch.long, device=device))
+        self._kept: tuple[str, ...] | None = None
+
+    def mixture(self) -> tuple[tuple[str, ...], Tensor]:
+        """Return K statistics and how much of each goes into mean and variance; a frozen layer returns what it uses."""
+        logits = torch.stack([self.mean_weight, self.var_weight], 1)
+        logits = logits.to(statistics_dtype(logits.dtype))
+        if self._kept is None:
+            return self.statistics, sparsestmax(logits, self.radius.to(logits.dtype))
+        rows = [self.statistics.index(name) for name in self._kept]
+        hot = torch.zeros_like(logits).scatter(0, logits.detach().argmax(0, keepdim=True), 1.0)
+        # Zero times the logits keeps the parameters in the graph, where DistributedDataParallel waits for them.
+        return self._kept, (hot + 0.0 * logits)[rows]
+
+    @torch.no_grad()
+    def freeze(self) -> bool:
+        """Fix mean and variance where they use a single statistic; return whether both are fixed.
+
+        A layer with both fixed computes only what it still needs. Waits for the device.
+        """
+        if self._kept is None:
+            _, shares = self.mixture()
+            for column, weight, fixed in zip(
+                shares.t(), (self.mean_weight, self.var_weight), (self.mean_fixed, self.var_fixed), strict=True
+            ):
+                if column.max() > 1 - _TIE:
+                    weight.copy_(column)
+                    fixed.fill_(1)
+            self._find_kept()
+        return self._kept is not None
+
+    @torch.no_grad()
+    def unfreeze(self, radius: float = 0.0) -> None:
+        """Mix all statistics again, evenly at first, from `radius` on: the start of a fine-tuning."""
+        for weight, fixed in ((self.mean_weight, self.mean_fixed), (self.var_weight, self.var_fixed)):
+            if fixed:
+                weight.fill_(1)
+            fixed.zero_()
+        self.radius.fill_(radius)
+        self._kept = None
+
+    def reset_parameters(self) -> None:
+        """Start over: no scale or offset, equal shares, radius 0, no batches seen."""
+        super().reset_parameters()
+        if "radius" in self._buffers:  # not yet while SwitchNorm is being constructed
+            self.unfreeze()
+
+    def _find_kept(self) -> None:
+        if not (self.mean_fixed and self.var_fixed):
+            self._kept = None
+            return
+        used = {int(self.mean_weight.argmax()), int(self.var_weight.argmax())}
+        self._kept = tuple(name for index, name in enumerate(self.statistics) if index in used)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # A file of the dense layer has no radius: it starts as a mixture.
+        for name in ("radius", "mean_fixed", "var_fixed"):
+            if prefix + "mean_weight" in state_dict:
+                state_dict.setdefault(prefix + name, torch.zeros_like(getattr(self, name)))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+        self._find_kept()
+
+
+class SparseSwitchNorm1d(SparseMixin, SwitchNorm1d):
+    """`SwitchNorm1d` that training makes sparse; see `SparseMixin`."""
+
+
+class SparseSwitchNorm2d(SparseMixin, SwitchNorm2d):
+    """`SwitchNorm2d` that training makes sparse; see `SparseMixin`."""
+
+
+class SparseSwitchNorm3d(SparseMixin, SwitchNorm3d):
+    """`SwitchNorm3d` that training makes sparse; see `SparseMixin`."""
+
+
+class SyncSparseSwitchNorm1d(SparseMixin, SyncMixin, SwitchNorm1d):
+    """`SparseSwitchNorm1d` with the batch moments of all processes; see `SyncMixin`."""
+
+
+class SyncSparseSwitchNorm2d(SparseMixin, SyncMixin, SwitchNorm2d):
+    """`SparseSwitchNorm2d` with the batch moments of all processes; see `SyncMixin`."""
+
+
+class SyncSparseSwitchNorm3d(SparseMixin, SyncMixin, SwitchNorm3d):
+    """`SparseSwitchNorm3d` with the batch moments of all processes; see `SyncMixin`."""
+
+
+def set_sparse_radius(model: nn.Module, radius: float, freeze: bool = True) -> int:
+    """Set the radius of every sparse layer of `model`; with `freeze`, fix layers that have become one-hot.
+
+    Training raises the radius from 0 to 1, for example to step / steps before each step. Freezing waits for the device.
+
+    Returns:
+        How many layers are frozen.
+
+    Raises:
+        ValueError: `radius` is not between 0 and 1.
+    """
+    if not 0 <= radius <= 1:
+        raise ValueError(f"the radius goes from 0 (a mixture) to 1 (one statistic per layer), got {radius}")
+    frozen = 0
+    for module in model.modules():
+        if isinstance(module, SparseMixin):
+            module.radius.fill_(radius)
+            frozen += module.freeze() if freeze else module._kept is not None
+    return frozen
+
+
+def unfreeze_sparse(model: nn.Module, radius: float = 0.0) -> None:
+    """Let every sparse layer of `model` mix again, from `radius` on; see `SparseMixin.unfreeze`."""
+    for module in model.modules():
+        if isinstance(module, SparseMixin):
+            module.unfreeze(radius)
