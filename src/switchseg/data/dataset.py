@@ -1,8 +1,9 @@
-"""The interface of a data set, and the data set that lies in files."""
+"""The interface of a data set, what all of them share, and the data set that lies in files."""
 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -10,7 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from switchseg.data.classes import Classes
-from switchseg.data.images import image_size, read_image, read_label
+from switchseg.data.images import Source, image_size, read_image, read_label
 from switchseg.data.labels import LabelMap
 from switchseg.data.records import Lines
 from switchseg.data.sample import Sample
@@ -25,6 +26,7 @@ class Dataset(Protocol):
     name: str
     classes: Classes
     decoder: str
+    """How images are decoded: `pillow` or `simplejpeg`."""
 
     def __len__(self) -> int: ...
 
@@ -38,41 +40,35 @@ class Dataset(Protocol):
 
 
 class Record(NamedTuple):
-    """Where one sample lies: full paths, and the name it goes by."""
+    """Where one sample lies: two paths or the bytes of two files, what they are called, and the sample's name."""
 
-    image: str
-    label: str | None
+    image: Source
+    label: Source | None
     name: str
+    image_name: str
+    label_name: str
 
 
-class FileDataset:
-    """A data set of image and label files, listed by `lines`; `locate` turns a line into a `Record`."""
+class StoredDataset(ABC):
+    """A data set of encoded images; a reader says where each `record` lies."""
 
-    def __init__(
-        self,
-        name: str,
-        classes: Classes,
-        lines: Lines,
-        locate: Callable[[str], Record],
-        label_map: LabelMap,
-        sizes: np.ndarray | None = None,
-    ) -> None:
+    def __init__(self, name: str, classes: Classes, label_map: LabelMap, sizes: np.ndarray | None = None) -> None:
         self.name, self.classes, self.label_map = name, classes, label_map
         self.decoder = "pillow"
-        self._lines, self._locate, self._sizes = lines, locate, sizes
-        self._listed = sizes is not None
+        self.listed_sizes = sizes
+        self._sizes = sizes
 
-    def __len__(self) -> int:
-        return len(self._lines)
+    @abstractmethod
+    def __len__(self) -> int: ...
 
+    @abstractmethod
     def record(self, index: int) -> Record:
         """Return where sample `index` lies."""
-        return self._locate(self._lines[index])
 
     def sizes(self) -> np.ndarray:
-        """Return the (height, width) of every image, int32 [n, 2]: from the list, or else from the files."""
+        """Return the (height, width) of every image, int32 [n, 2]: as listed, or else from the files' headers."""
         if self._sizes is None:
-            found = [self._stored_size(self.record(index)) for index in range(len(self))]
+            found = [_stored_size(self.record(index)) for index in range(len(self))]
             self._sizes = np.array(found, np.int32).reshape(-1, 2)
         return self._sizes
 
@@ -84,29 +80,53 @@ class FileDataset:
                 the file, or a label value stands for no class.
         """
         record = self.record(index)
-        image = read_image(record.image, decoder=self.decoder)
+        image = read_image(record.image, record.image_name, self.decoder)
         if record.label is None:
             return Sample(image, None, record.name)
-        label = self.label_map(read_label(record.label, colours=self.label_map.colours), record.label)
+        label = self.label_map(read_label(record.label, record.label_name, self.label_map.colours), record.label_name)
         if image.shape[:2] != label.shape:
             # Labels drawn on the stored pixels by a tool that does not know the EXIF orientation.
-            image = read_image(record.image, decoder=self.decoder, upright=False)
+            image = read_image(record.image, record.image_name, self.decoder, upright=False)
         if image.shape[:2] != label.shape:
             raise UserError(
-                f"{record.label}: {_size(label)} pixels, but its image {record.image} has {_size(image)}; "
-                "image and label must have the same size"
+                f"{record.label_name}: {_size(label.shape)} pixels, but its image {record.image_name} has "
+                f"{_size(image.shape)}; image and label must have the same size"
             )
-        if self._listed and self._sizes is not None and tuple(self._sizes[index]) != label.shape:
-            height, width = self._sizes[index]
+        if self.listed_sizes is not None and tuple(self.listed_sizes[index]) != label.shape:
             raise UserError(
-                f"{record.image}: {_size(image)} pixels, but the list says {width}x{height}; "
-                "write the list anew (switchseg make-list)"
+                f"{record.image_name}: {_size(label.shape)} pixels, but the list says "
+                f"{_size(self.listed_sizes[index])}; write the list anew (switchseg make-list)"
             )
         return Sample(image, label, record.name)
 
-    def _stored_size(self, record: Record) -> tuple[int, int]:
-        # A label has no EXIF orientation of its own, so it says best how the pair is turned.
-        return image_size(record.label or record.image)
+
+class FileDataset(StoredDataset):
+    """A data set of image and label files, listed by `lines`; `locate` turns a line into a record."""
+
+    def __init__(
+        self,
+        name: str,
+        classes: Classes,
+        lines: Lines,
+        locate: Callable[[str], Record],
+        label_map: LabelMap,
+        sizes: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(name, classes, label_map, sizes)
+        self._lines, self._locate = lines, locate
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def record(self, index: int) -> Record:
+        """Return the paths of sample `index`."""
+        return self._locate(self._lines[index])
+
+
+def file_record(root: str | Path, image: str, label: str | None, name: str) -> Record:
+    """Return the record of two files below `root`."""
+    image_path, label_path = os.path.join(root, image), os.path.join(root, label) if label else None
+    return Record(image_path, label_path, name, image_path, label_path or "")
 
 
 def canonical_split(split: str) -> str:
@@ -122,11 +142,20 @@ def sample_name(path: str, folder: str, ending: str = "") -> str:
 
 def existing_folder(root: str | os.PathLike[str]) -> Path:
     """Return `root` as a path; a UserError if it is not a folder."""
+    if not os.fspath(root):
+        raise UserError("data.root: not set; the data set's folder was expected")
     root = Path(root).expanduser()
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; --root (data.root) must be the data set's folder")
     return root
 
 
-def _size(array: np.ndarray) -> str:
-    return f"{array.shape[1]}x{array.shape[0]}"
+def _stored_size(record: Record) -> tuple[int, int]:
+    # A label has no EXIF orientation of its own, so it says best how the pair is turned.
+    if record.label is None:
+        return image_size(record.image, record.image_name)
+    return image_size(record.label, record.label_name)
+
+
+def _size(shape: tuple[int, ...] | np.ndarray) -> str:
+    return f"{shape[1]}x{shape[0]}"

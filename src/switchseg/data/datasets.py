@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from switchseg.data.config import DataConfig
 from switchseg.data.dataset import Dataset
 from switchseg.data.readers.ade20k import open_ade20k
 from switchseg.data.readers.camvid import open_camvid
+from switchseg.data.readers.cityscapes import open_cityscapes
+from switchseg.data.readers.coco_stuff import open_coco_stuff
 from switchseg.data.readers.folder import open_folder
+from switchseg.data.readers.hugging_face import open_hugging_face
 from switchseg.data.readers.odgt import open_odgt
 from switchseg.data.readers.scenes import open_scenes
+from switchseg.data.readers.voc import open_voc
+from switchseg.data.readers.webdataset import open_webdataset
 from switchseg.errors import UserError
 
 
@@ -26,9 +30,14 @@ class Opener(Protocol):
 DATASETS: dict[str, Opener] = {
     "ade20k": open_ade20k,
     "camvid": open_camvid,
+    "cityscapes": open_cityscapes,
+    "coco_stuff": open_coco_stuff,
     "folder": open_folder,
+    "huggingface": open_hugging_face,
     "odgt": open_odgt,
     "scenes": open_scenes,
+    "voc": open_voc,
+    "webdataset": open_webdataset,
 }
 
 
@@ -41,13 +50,3 @@ def open_dataset(name: str, root: str | Path, split: str, list_file: str | Path 
     if name not in DATASETS:
         raise UserError(f"dataset: {name!r} is unknown; the data sets are {', '.join(DATASETS)}")
     return DATASETS[name](root, split, list_file)
-
-
-def open_train(config: DataConfig) -> Dataset:
-    """Open what the config trains on."""
-    return open_dataset(config.dataset, config.root, config.train_split, config.train_list)
-
-
-def open_val(config: DataConfig) -> Dataset:
-    """Open what the config evaluates on."""
-    return open_dataset(config.dataset, config.root, config.val_split, config.val_list)

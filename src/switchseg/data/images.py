@@ -7,7 +7,6 @@ import errno
 import io
 import os
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from importlib import import_module
@@ -108,11 +107,8 @@ def check_decoder(decoder: str) -> None:
 @contextlib.contextmanager
 def _opened(source: Source, name: str) -> Iterator[Image.Image]:
     try:
-        # Pillow warns of odd metadata and of more than 89 megapixels; both are read here all the same.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-                yield image
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            yield image
     except FileNotFoundError:
         raise UserError(f"{_name(source, name)}: no such file") from None
     except Image.DecompressionBombError:

@@ -93,7 +93,8 @@ def inside(root: Path, path: str, listed_in: str) -> str:
 def common_folder(paths: Iterable[str]) -> str:
     """Return the folder, with its trailing slash, that all paths start with; empty if there is none."""
     paths = list(paths)
-    return os.path.commonprefix((min(paths), max(paths))).rpartition("/")[0].rstrip("/") + "/" if paths else ""
+    folder, slash, _ = os.path.commonprefix((min(paths), max(paths))).rpartition("/")
+    return folder + slash
 
 
 def _blocks(path: str) -> Iterator[bytes]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 
 from switchseg.data.classes import Classes
-from switchseg.data.dataset import FileDataset, Record, canonical_split, existing_folder, sample_name
+from switchseg.data.dataset import FileDataset, Record, canonical_split, existing_folder, file_record, sample_name
 from switchseg.data.description import CLASS_FILES, describe
 from switchseg.data.labels import LabelMap
 from switchseg.data.readers.odgt import LIST_NAMES, read_odgt
@@ -90,4 +89,4 @@ def _pair(line: str, list_file: str) -> tuple[str, str | None]:
 
 def _locate_pair(root: Path, list_file: str, folder: str, line: str) -> Record:
     image, label = _pair(line, list_file)
-    return Record(os.path.join(root, image), os.path.join(root, label) if label else None, sample_name(image, folder))
+    return file_record(root, image, label, sample_name(image, folder))

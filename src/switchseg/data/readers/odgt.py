@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from switchseg.data.classes import Classes
-from switchseg.data.dataset import FileDataset, Record, canonical_split, existing_folder, sample_name
+from switchseg.data.dataset import FileDataset, Record, canonical_split, existing_folder, file_record, sample_name
 from switchseg.data.description import describe
 from switchseg.data.labels import LabelMap
 from switchseg.data.readers.ade20k_classes import ADE20K
@@ -77,7 +76,7 @@ class _Visitor:
             self.sizes.append(np.array(sizes, np.int32))
             self.extremes += [min(paths), max(paths)]
         except (TypeError, ValueError, OverflowError):
-            raise UserError(f"{self._list}: paths must be strings, width and height whole numbers") from None
+            raise UserError(f"{self._list}: width and height must be whole numbers") from None
         if any(".." in line or '"/' in line for line in lines):
             for record in records:
                 inside(self._root, record["fpath_img"], str(self._list))
@@ -88,9 +87,9 @@ class _Visitor:
         try:
             # One call for the whole block: a call for each line takes twice the time.
             records: list[dict[str, Any]] = json.loads(f"[{','.join(lines)}]")
-            if len(records) == len(lines) and all("fpath_img" in record for record in records):
+            if len(records) == len(lines) and all(isinstance(record["fpath_img"], str) for record in records):
                 return records
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, KeyError):
             pass
         for number, line in enumerate(lines, self._seen + 1):
             _record(line, f"{self._list}, record {number}")
@@ -110,8 +109,4 @@ def _record(line: str, where: str) -> dict[str, Any]:
 def _locate(root: Path, list_file: str, folder: str, line: str) -> Record:
     record = _record(line, list_file)
     image, label = record["fpath_img"], record.get("fpath_segm")
-    return Record(
-        os.path.join(root, image),
-        os.path.join(root, label) if label else None,
-        sample_name(image, folder),
-    )
+    return file_record(root, image, label, sample_name(image, folder))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,8 +23,7 @@ def open_pairs(
     labels: Path,
     classes: Classes,
     label_map: LabelMap,
-    image_ending: str = "",
-    label_ending: str = "",
+    endings: tuple[str, str] = ("", ""),
 ) -> FileDataset:
     """Pair the images below one folder with the labels below another by their path without its ending.
 
@@ -33,24 +32,42 @@ def open_pairs(
     Raises:
         UserError: there is no image, an image has no label, or two files of a folder differ only in their suffix.
     """
-    found = _by_stem(images, image_ending)
+    image_ending, label_ending = endings
+    found = files_by_stem(images, image_ending)
     if not found:
         raise UserError(f"{images}: no images (*{image_ending or ', *'.join(SUFFIXES)})")
-    partners = _by_stem(labels, label_ending) if labels.is_dir() else None
+    partners = files_by_stem(labels, label_ending) if labels.is_dir() else None
     if partners is not None and (missing := sorted(found.keys() - partners.keys())):
         raise UserError(
             f"{images / found[missing[0]]}: an image without label, {labels / missing[0]}{label_ending or '.png'} "
             f"is missing ({len(missing)} of {len(found)} images have none: {', '.join(missing[:_SHOWN])})"
         )
-    folder = common_folder(found.values())
-    lines = Lines.pack(f"{path}\t{partners[stem] if partners else ''}" for stem, path in sorted(found.items()))
-    return FileDataset(
-        name, classes, lines, partial(_locate, str(images), str(labels), folder, image_ending), label_map
-    )
+    lines = Lines.pack(f"{path}\0{partners[stem] if partners else ''}" for stem, path in sorted(found.items()))
+    locate = partial(_locate, str(images), str(labels), common_folder(found.values()), image_ending)
+    return FileDataset(name, classes, lines, locate, label_map)
 
 
-def walk(folder: Path) -> Iterable[str]:
-    """Yield the files below `folder` as paths relative to it, through symbolic links but never twice into a folder."""
+def files_by_stem(folder: Path, ending: str = "") -> dict[str, str]:
+    """Return {path without ending: path} of the image files below `folder`, both relative to it.
+
+    Raises:
+        UserError: two files differ only in their suffix.
+    """
+    found: dict[str, str] = {}
+    for path in _walk(folder):
+        stem, suffix = (path.removesuffix(ending), ending) if ending else os.path.splitext(path)
+        if not path.endswith(ending) or not (ending or suffix.lower() in SUFFIXES):
+            continue
+        if "\n" in path:
+            raise UserError(f"{folder / path!r}: a line break in a file's name; rename it")
+        if stem in found:
+            raise UserError(f"{folder / path}: {found[stem]} has the same stem; images and labels are matched by stem")
+        found[stem] = path
+    return found
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """Yield the files below `folder`, relative to it, through symbolic links but never twice into a folder."""
     seen = set()
     for current, folders, files in os.walk(folder, followlinks=True):
         status = os.stat(current)
@@ -61,29 +78,11 @@ def walk(folder: Path) -> Iterable[str]:
         folders.sort()
         prefix = os.path.relpath(current, folder)
         for file in sorted(files):
-            yield file if prefix == "." else f"{prefix}/{file}"
-
-
-def _by_stem(folder: Path, ending: str) -> dict[str, str]:
-    """Return {path without ending: path} of the image files below `folder`."""
-    found: dict[str, str] = {}
-    for path in walk(folder):
-        if path.rpartition("/")[2].startswith("."):
-            continue
-        if ending:
-            if not path.endswith(ending):
-                continue
-            stem = path.removesuffix(ending)
-        else:
-            stem, suffix = os.path.splitext(path)
-            if suffix.lower() not in SUFFIXES:
-                continue
-        if stem in found:
-            raise UserError(f"{folder / path}: {found[stem]} has the same stem; images and labels are matched by stem")
-        found[stem] = path
-    return found
+            if not file.startswith("."):
+                yield file if prefix == "." else f"{prefix}/{file}"
 
 
 def _locate(images: str, labels: str, folder: str, ending: str, line: str) -> Record:
-    image, _, label = line.partition("\t")
-    return Record(f"{images}/{image}", f"{labels}/{label}" if label else None, sample_name(image, folder, ending))
+    image, _, label = line.partition("\0")
+    image_path, label_path = f"{images}/{image}", f"{labels}/{label}"
+    return Record(image_path, label_path if label else None, sample_name(image, folder, ending), image_path, label_path)

@@ -1,0 +1,55 @@
+"""Cityscapes, 19 classes: leftImg8bit/SPLIT/CITY/ and gtFine/SPLIT/CITY/, labelTrainIds or the published labelIds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from switchseg.data.classes import IGNORED, Classes
+from switchseg.data.dataset import FileDataset, canonical_split, existing_folder
+from switchseg.data.labels import LabelMap
+from switchseg.data.readers.pairs import open_pairs
+from switchseg.errors import UserError
+
+# name, its labelId, colour
+_CLASSES: list[tuple[str, int, tuple[int, int, int]]] = [
+    ("road", 7, (128, 64, 128)),
+    ("sidewalk", 8, (244, 35, 232)),
+    ("building", 11, (70, 70, 70)),
+    ("wall", 12, (102, 102, 156)),
+    ("fence", 13, (190, 153, 153)),
+    ("pole", 17, (153, 153, 153)),
+    ("traffic light", 19, (250, 170, 30)),
+    ("traffic sign", 20, (220, 220, 0)),
+    ("vegetation", 21, (107, 142, 35)),
+    ("terrain", 22, (152, 251, 152)),
+    ("sky", 23, (70, 130, 180)),
+    ("person", 24, (220, 20, 60)),
+    ("rider", 25, (255, 0, 0)),
+    ("car", 26, (0, 0, 142)),
+    ("truck", 27, (0, 0, 70)),
+    ("bus", 28, (0, 60, 100)),
+    ("train", 31, (0, 80, 100)),
+    ("motorcycle", 32, (0, 0, 230)),
+    ("bicycle", 33, (119, 11, 32)),
+]
+_HIGHEST_ID = 33
+
+CITYSCAPES = Classes(tuple(name for name, *_ in _CLASSES), tuple(colour for *_, colour in _CLASSES))
+
+
+def open_cityscapes(root: str | Path, split: str, list_file: str | Path | None = None) -> FileDataset:
+    """Open a split; labelTrainIds files are preferred where they were made, labelIds are mapped to the 19 classes."""
+    root, split = existing_folder(root), canonical_split(split)
+    if list_file:
+        raise UserError(f"{list_file}: cityscapes takes no list; its splits are train, val and test")
+    images, labels = root / "leftImg8bit" / split, root / "gtFine" / split
+    if not images.is_dir():
+        raise UserError(f"{images}: no such folder; Cityscapes' layout is leftImg8bit/SPLIT/CITY and gtFine/SPLIT/CITY")
+    if next(labels.glob("*/*_gtFine_labelTrainIds.png"), None):
+        endings = ("_leftImg8bit.png", "_gtFine_labelTrainIds.png")
+        return open_pairs("cityscapes", images, labels, CITYSCAPES, LabelMap.identity(CITYSCAPES), endings)
+    ids = {identity: index for index, (_, identity, _) in enumerate(_CLASSES)}
+    # 255 is how the licence plates' -1 is stored.
+    label_map = LabelMap({**dict.fromkeys([*range(_HIGHEST_ID + 1), 255], IGNORED), **ids})
+    endings = ("_leftImg8bit.png", "_gtFine_labelIds.png")
+    return open_pairs("cityscapes", images, labels, CITYSCAPES, label_map, endings)

@@ -1,0 +1,53 @@
+"""COCO-Stuff, 171 classes: {images,annotations}/{train2017,val2017}/, *_labelTrainIds.png or the published maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from switchseg.data.classes import IGNORED, Classes
+from switchseg.data.dataset import FileDataset, canonical_split, existing_folder
+from switchseg.data.labels import LabelMap
+from switchseg.data.readers.pairs import files_by_stem, open_pairs
+from switchseg.errors import UserError
+
+_THINGS = (
+    "person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop sign, "
+    "parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, backpack, umbrella, "
+    "handbag, tie, suitcase, frisbee, skis, snowboard, sports ball, kite, baseball bat, baseball glove, skateboard, "
+    "surfboard, tennis racket, bottle, wine glass, cup, fork, knife, spoon, bowl, banana, apple, sandwich, orange, "
+    "broccoli, carrot, hot dog, pizza, donut, cake, chair, couch, potted plant, bed, dining table, toilet, tv, laptop, "
+    "mouse, remote, keyboard, cell phone, microwave, oven, toaster, sink, refrigerator, book, clock, vase, scissors, "
+    "teddy bear, hair drier, toothbrush"
+)
+_STUFF = (
+    "banner, blanket, branch, bridge, building-other, bush, cabinet, cage, cardboard, carpet, ceiling-other, "
+    "ceiling-tile, cloth, clothes, clouds, counter, cupboard, curtain, desk-stuff, dirt, door-stuff, fence, "
+    "floor-marble, floor-other, floor-stone, floor-tile, floor-wood, flower, fog, food-other, fruit, furniture-other, "
+    "grass, gravel, ground-other, hill, house, leaves, light, mat, metal, mirror-stuff, moss, mountain, mud, napkin, "
+    "net, paper, pavement, pillow, plant-other, plastic, platform, playingfield, railing, railroad, river, road, rock, "
+    "roof, rug, salad, sand, sea, shelf, sky-other, skyscraper, snow, solid-other, stairs, stone, straw, "
+    "structural-other, table, tent, textile-other, towel, tree, vegetable, wall-brick, wall-concrete, wall-other, "
+    "wall-panel, wall-stone, wall-tile, wall-wood, water-other, waterdrops, window-blind, window-other, wood"
+)
+# Values of the published maps, 0 .. 181, that no class has: things of COCO that were never annotated.
+_UNUSED = {11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90}
+_VALUES = 182
+
+COCO_STUFF = Classes.named(tuple(f"{_THINGS}, {_STUFF}".split(", ")))
+
+
+def open_coco_stuff(root: str | Path, split: str, list_file: str | Path | None = None) -> FileDataset:
+    """Open {train,val}2017; *_labelTrainIds.png are preferred, the published maps (0 .. 181) are turned into them."""
+    root, split = existing_folder(root), canonical_split(split)
+    if list_file:
+        raise UserError(f"{list_file}: coco_stuff takes no list; its splits are train and val")
+    images, labels = root / "images" / f"{split}2017", root / "annotations" / f"{split}2017"
+    for folder in (images, labels):
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; the layout is images/ and annotations/ with {{train,val}}2017")
+    if files_by_stem(labels, "_labelTrainIds.png"):
+        endings = ("", "_labelTrainIds.png")
+        return open_pairs("coco_stuff", images, labels, COCO_STUFF, LabelMap.identity(COCO_STUFF), endings)
+    used = [value for value in range(_VALUES) if value not in _UNUSED]
+    label_map = LabelMap({IGNORED: IGNORED, **{value: index for index, value in enumerate(used)}})
+    return open_pairs("coco_stuff", images, labels, COCO_STUFF, label_map)

@@ -1,0 +1,111 @@
+"""Hugging Face data sets: parquet files, a folder that `save_to_disk` wrote, or a name on the hub (extra `data`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from switchseg.data.classes import Classes
+from switchseg.data.dataset import Record, StoredDataset, canonical_split
+from switchseg.data.description import CLASS_FILES, describe
+from switchseg.data.images import Source
+from switchseg.data.labels import LabelMap
+from switchseg.data.readers.ade20k_classes import ADE20K
+from switchseg.errors import UserError
+
+IMAGE_COLUMNS = ("image", "img", "pixel_values")
+LABEL_COLUMNS = ("annotation", "label", "labels", "mask", "segmentation_mask", "semantic_segmentation")
+
+_NAMES = {"train": ("train", "training"), "val": ("validation", "val", "valid"), "test": ("test", "testing")}
+
+
+class HuggingFaceDataset(StoredDataset):
+    """Rows with an encoded image and an encoded label."""
+
+    def __init__(self, name: str, rows: Any, columns: tuple[str, str | None], classes: Classes, label_map: LabelMap):
+        super().__init__(name, classes, label_map)
+        self._rows, self._columns = rows, columns
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def record(self, index: int) -> Record:
+        """Return the encoded files of row `index`."""
+        image, label = self._columns
+        row = self._rows[index]
+        return Record(
+            image=_source(row[image]),
+            label=None if label is None or row[label] is None else _source(row[label]),
+            name=f"{index:08d}",
+            image_name=f"{self.name} row {index}, column {image}",
+            label_name=f"{self.name} row {index}, column {label}",
+        )
+
+
+def open_hugging_face(root: str | Path, split: str, list_file: str | Path | None = None) -> HuggingFaceDataset:
+    """Open a split of the data set in the folder `root`, or of that name on the hub.
+
+    Classes come from dataset.yaml (classes.json, classes.txt) in the folder, or, for a name on the hub, in the folder
+    of `list_file`; without one the data set is taken for ADE20K, where stored 0 is ignored.
+
+    Raises:
+        UserError: the extra `data` is not installed, there is no such data set or split, or no image column.
+    """
+    try:
+        import datasets
+    except ImportError:
+        raise UserError("dataset huggingface needs the extra: pip install 'switchseg[data]'") from None
+    folder = Path(root).expanduser()
+    try:
+        found = _load_folder(datasets, folder) if folder.is_dir() else datasets.load_dataset(str(root))
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        raise UserError(f"{root}: no data set could be opened ({' '.join(str(error).split())[:200]})") from None
+    rows = _split_of(found, canonical_split(split), str(root))
+    columns = _column(rows, IMAGE_COLUMNS, str(root)), _column(rows, LABEL_COLUMNS, None)
+    for column in filter(None, columns):
+        rows = rows.cast_column(column, datasets.Image(decode=False))
+    description = describe(Path(list_file).parent) if list_file else describe(folder)
+    classes, label_map = ADE20K, LabelMap.reduce_zero(ADE20K)
+    if description is not None:
+        classes = description.to_classes()
+        label_map = description.to_label_map(classes)
+    elif list_file:
+        raise UserError(f"{Path(list_file).parent}: none of {', '.join(CLASS_FILES)}")
+    return HuggingFaceDataset("huggingface", rows, columns, classes, label_map)
+
+
+def _load_folder(datasets: Any, folder: Path) -> Any:
+    """Load what `save_to_disk` wrote, or parquet files named after their split: train-00000-of-00002.parquet."""
+    if (folder / "dataset_dict.json").is_file() or (folder / "dataset_info.json").is_file():
+        return datasets.load_from_disk(str(folder))
+    files = sorted(map(str, folder.rglob("*.parquet")))
+    if not files:
+        raise UserError(f"{folder}: no *.parquet file, and nothing that `save_to_disk` wrote")
+    splits: dict[str, list[str]] = {}
+    for file in files:
+        stem = Path(file).stem.split("-")[0]
+        if stem not in sum(_NAMES.values(), ()):
+            stem = Path(file).parent.name
+        splits.setdefault(stem, []).append(file)
+    return datasets.load_dataset("parquet", data_files=splits)
+
+
+def _split_of(found: Any, split: str, root: str) -> Any:
+    if not isinstance(found, dict):
+        return found
+    for name in _NAMES.get(split, (split,)):
+        if name in found:
+            return found[name]
+    raise UserError(f"{root}: no split {split!r}; there is {', '.join(found)}")
+
+
+def _column(rows: Any, names: tuple[str, ...], required_in: str | None) -> Any:
+    found = next((name for name in names if name in rows.column_names), None)
+    if found is None and required_in:
+        raise UserError(f"{required_in}: no column {', '.join(names)}; there is {', '.join(rows.column_names)}")
+    return found
+
+
+def _source(cell: dict[str, Any]) -> Source:
+    content: Source = cell["bytes"] if cell.get("bytes") is not None else cell["path"]
+    return content

@@ -1,0 +1,65 @@
+"""Pascal VOC segmentation, 21 classes with background, and its augmented training set (SegmentationClassAug)."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from switchseg.data.classes import Classes
+from switchseg.data.dataset import FileDataset, Record, canonical_split, existing_folder, file_record, sample_name
+from switchseg.data.labels import LabelMap
+from switchseg.data.records import read_lines
+from switchseg.errors import UserError
+
+_NAMES = (
+    *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+
+
+def _colour(index: int) -> tuple[int, int, int]:
+    """Return VOC's colour of a class: the bits of its number, spread over the channels from the highest bit down."""
+    channels = [0, 0, 0]
+    for bit in range(8):
+        for channel in range(3):
+            channels[channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)
+    return channels[0], channels[1], channels[2]
+
+
+VOC = Classes(_NAMES, tuple(_colour(index) for index in range(len(_NAMES))))
+
+_AUGMENTED = ("trainaug", "train_aug")
+
+
+def open_voc(root: str | Path, split: str, list_file: str | Path | None = None) -> FileDataset:
+    """Open a split of ImageSets/Segmentation below `root`, ROOT/VOC2012 or ROOT/VOCdevkit/VOC2012.
+
+    The split `trainaug` takes its labels from SegmentationClassAug. `list_file` holds one image name a line, or
+    `image label` with paths relative to the folder of VOC2012.
+    """
+    root, split = existing_folder(root), canonical_split(split)
+    root = next((r for r in (root, root / "VOC2012", root / "VOCdevkit/VOC2012") if (r / "JPEGImages").is_dir()), root)
+    if not (root / "JPEGImages").is_dir():
+        raise UserError(f"{root}: no folder JPEGImages; --root must be VOCdevkit, VOC2012 or the folder above them")
+    lists = root / "ImageSets" / "Segmentation"
+    labels = "SegmentationClass"
+    if list_file is None:
+        names = _AUGMENTED if split in _AUGMENTED else (split,)
+        list_file = next((f for name in names if (f := lists / f"{name}.txt").is_file()), None)
+        if list_file is None:
+            known = ", ".join(sorted(path.stem for path in lists.glob("*.txt"))) or "none"
+            raise UserError(f"{lists / names[0]}.txt: no such list; the splits are {known}")
+    if split in _AUGMENTED:
+        labels = "SegmentationClassAug"
+        if not (root / labels).is_dir():
+            raise UserError(f"{root / labels}: no such folder; the augmented labels are not part of VOC2012 itself")
+    lines = read_lines(list_file, lambda _: None)
+    return FileDataset("voc", VOC, lines, partial(_locate, root, labels), LabelMap.identity(VOC))
+
+
+def _locate(root: Path, labels: str, line: str) -> Record:
+    image, _, label = line.partition(" ")
+    if label:
+        image, label = image.lstrip("/"), label.strip().lstrip("/")
+        return file_record(root, image, label, sample_name(image, "JPEGImages/"))
+    return file_record(root, f"JPEGImages/{image}.jpg", f"{labels}/{image}.png", image)

@@ -1,0 +1,156 @@
+"""WebDataset shards, read at random: an index of where each file lies in its tar replaces streaming and shuffling."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from switchseg import files
+from switchseg.data.classes import Classes
+from switchseg.data.dataset import Record, StoredDataset, canonical_split, existing_folder
+from switchseg.data.description import CLASS_FILES, describe
+from switchseg.data.labels import LabelMap
+from switchseg.data.records import Lines
+from switchseg.errors import UserError
+
+IMAGE_SUFFIXES = ("jpg", "jpeg", "webp", "img.png", "image.png")
+LABEL_SUFFIXES = ("seg.png", "label.png", "mask.png", "annotation.png")
+_EITHER = "png"  # the label beside a JPEG, the image beside one of the label's own suffixes
+
+_SPLITS = {"train": ("train", "training"), "val": ("val", "validation"), "test": ("test", "testing")}
+_INDEX_VERSION = 1
+
+
+class WebDataset(StoredDataset):
+    """Samples in tar files. What is kept of one are its key and five numbers."""
+
+    def __init__(
+        self,
+        shards: list[str],
+        keys: Lines,
+        places: np.ndarray,
+        shard_of: np.ndarray,
+        classes: Classes,
+        labels: LabelMap,
+    ) -> None:
+        super().__init__("webdataset", classes, labels)
+        self._shards, self._keys, self._places, self._shard_of = shards, keys, places, shard_of
+        self._open: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def record(self, index: int) -> Record:
+        """Return the bytes of sample `index`."""
+        shard = int(self._shard_of[index])
+        key, (image, image_size, label, label_size) = self._keys[index], self._places[index].tolist()
+        if shard not in self._open:
+            self._open[shard] = os.open(self._shards[shard], os.O_RDONLY)
+        where = f"{self._shards[shard]}: {key}"
+        return Record(
+            image=os.pread(self._open[shard], image_size, image),
+            label=os.pread(self._open[shard], label_size, label) if label_size else None,
+            name=f"{Path(self._shards[shard]).stem}__{key.replace('/', '__')}",
+            image_name=f"{where} (image)",
+            label_name=f"{where} (label)",
+        )
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_open": {}}
+
+    def __del__(self) -> None:
+        for descriptor in self.__dict__.get("_open", {}).values():
+            os.close(descriptor)
+
+
+def open_webdataset(root: str | Path, split: str, list_file: str | Path | None = None) -> WebDataset:
+    """Open ROOT/SPLIT/*.tar or ROOT/SPLIT-*.tar, or the shards that `list_file` names, one a line.
+
+    A listed shard may lie anywhere, so that a data set can be spread over disks. The index of a shard is kept in
+    ~/.cache/switchseg. Classes stand in dataset.yaml (classes.json, classes.txt) in `root`.
+    """
+    root, split = existing_folder(root), canonical_split(split)
+    shards = _listed(root, Path(list_file)) if list_file else _found(root, split)
+    description = describe(root)
+    if description is None:
+        raise UserError(f"{root}: none of {', '.join(CLASS_FILES)}; write the class names to classes.txt, one a line")
+    indices = [_index(shard) for shard in shards]
+    keys = Lines.pack(key for names, _ in indices for key in names)
+    places = np.concatenate([places for _, places in indices])
+    shard_of = np.repeat(np.arange(len(shards), dtype=np.int32), [len(places) for _, places in indices])
+    classes = description.to_classes()
+    return WebDataset(shards, keys, places, shard_of, classes, description.to_label_map(classes))
+
+
+def _found(root: Path, split: str) -> list[str]:
+    for name in _SPLITS.get(split, (split,)):
+        if shards := sorted([*root.glob(f"{name}/*.tar"), *root.glob(f"{name}-*.tar")]):
+            return list(map(str, shards))
+    raise UserError(f"{root}: no {split}/*.tar or {split}-*.tar; name the shards in a --list")
+
+
+def _listed(root: Path, list_file: Path) -> list[str]:
+    try:
+        lines = list_file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UserError(f"{list_file}: the list cannot be read ({error.strerror})") from None
+    shards = [os.path.join(root, line.strip()) for line in lines if line.strip()]
+    if not shards:
+        raise UserError(f"{list_file}: an empty list; one shard a line was expected")
+    return shards
+
+
+def _index(shard: str) -> tuple[list[str], np.ndarray]:
+    """Return the keys of a shard and, int64 [n, 4], offset and size of each image and of each label."""
+    try:
+        status = os.stat(shard)
+        identity = f"{os.path.realpath(shard)} {status.st_size} {status.st_mtime_ns} {_INDEX_VERSION}"
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "switchseg" / "webdataset"
+        kept = cache / f"{hashlib.sha256(identity.encode()).hexdigest()}.npz"
+        if kept.is_file():
+            with np.load(kept) as stored:
+                return stored["keys"].tolist(), stored["places"]
+        keys, places = _scan(shard)
+    except FileNotFoundError:
+        raise UserError(f"{shard}: no such shard") from None
+    except (OSError, tarfile.TarError) as error:
+        raise UserError(f"{shard}: not a tar file that can be read ({error})") from None
+    with files.replacing(kept) as file:
+        np.savez(file, keys=np.array(keys), places=places)
+    return keys, places
+
+
+def _scan(shard: str) -> tuple[list[str], np.ndarray]:
+    samples: dict[str, dict[str, tuple[int, int]]] = {}
+    with tarfile.open(shard) as archive:
+        for member in archive:
+            folder, _, file = member.name.rpartition("/")
+            stem, _, suffix = file.partition(".")
+            if member.isfile() and stem:
+                samples.setdefault(f"{folder}/{stem}".lstrip("/"), {})[suffix.lower()] = (
+                    member.offset_data,
+                    member.size,
+                )
+    keys, places = [], []
+    for key, found in samples.items():
+        image, label = _first(found, IMAGE_SUFFIXES), _first(found, LABEL_SUFFIXES)
+        if image is None and label is not None:
+            image = found.get(_EITHER)
+        elif label is None:
+            label = found.get(_EITHER)
+        if image is None:
+            raise UserError(f"{shard}: {key} has no image (.{', .'.join(IMAGE_SUFFIXES)})")
+        keys.append(key)
+        places.append((*image, *(label or (0, 0))))
+    if not keys:
+        raise UserError(f"{shard}: holds no samples")
+    return keys, np.array(places, np.int64)
+
+
+def _first(found: dict[str, tuple[int, int]], suffixes: Iterable[str]) -> tuple[int, int] | None:
+    return next((found[suffix] for suffix in suffixes if suffix in found), None)

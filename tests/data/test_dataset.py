@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from switchseg.data.datasets import DATASETS, open_dataset
+from switchseg.errors import UserError
+from tests.data.trees import ade_folders, picture, save, values
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Three images of three classes, with plain folders."""
+    (tmp_path / "classes.txt").write_text("a\nb\nc\n")
+    for number in range(3):
+        save(tmp_path / f"images/train/{number}.png", picture(number))
+        save(tmp_path / f"masks/train/{number}.png", values(number, [0, 1, 2, 255]))
+    return tmp_path
+
+
+def test_samples_are_rgb_labels_and_names(root):
+    dataset = open_dataset("folder", root, "train")
+    sample = dataset.read(1)
+    assert np.array_equal(sample.image, picture(1))
+    assert np.array_equal(sample.label, values(1, [0, 1, 2, 255]))
+    assert sample.label.dtype == np.uint8
+    assert sample.name == "1"
+    assert dataset.sizes().tolist() == [[20, 30]] * 3
+
+
+def test_missing_images_and_labels_are_named(root):
+    dataset = open_dataset("folder", root, "train")
+    (root / "masks/train/1.png").unlink()
+    with pytest.raises(UserError, match=r"masks/train/1\.png: no such file"):
+        dataset.read(1)
+    with pytest.raises(UserError, match=r"images/train/1\.png: an image without label"):
+        open_dataset("folder", root, "train")
+
+
+def test_different_sizes_are_named(root):
+    save(root / "masks/train/2.png", values(0, [0], 10, 30))
+    with pytest.raises(UserError, match=r"masks/train/2\.png: 30x10 pixels, but its image .*2\.png has 30x20"):
+        open_dataset("folder", root, "train").read(2)
+
+
+def test_values_outside_the_classes_are_named(root):
+    save(root / "masks/train/0.png", values(0, [0, 3]))
+    with pytest.raises(
+        UserError, match=r"masks/train/0\.png: label value 3 .* the classes are 0 \.\. 2, ignored is 255"
+    ):
+        open_dataset("folder", root, "train").read(0)
+
+
+def test_a_list_that_lies_about_sizes_is_named(tmp_path):
+    ade_folders(tmp_path, [(20, 30), (20, 30)])
+    save(tmp_path / "images/training/i1.png", picture(0, 30, 20))
+    save(tmp_path / "annotations/training/i1.png", values(0, [0, 1], 30, 20))
+    with pytest.raises(UserError, match=r"i1\.png: 20x30 pixels, but the list says 30x20"):
+        open_dataset("odgt", tmp_path, "train").read(1)
+
+
+def test_labels_of_turned_photos_fit_either_way(root):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(root / "images/train/0.png", picture(0), exif=exif)  # stored 20 x 30, seen 30 x 20
+    stored = open_dataset("folder", root, "train").read(0)
+    assert np.array_equal(stored.image, picture(0))
+    save(root / "masks/train/0.png", values(0, [0, 1], 30, 20))
+    dataset = open_dataset("folder", root, "train")
+    assert np.array_equal(dataset.read(0).image, picture(0).transpose(1, 0, 2)[:, ::-1])
+    assert dataset.sizes()[0].tolist() == [30, 20]
+
+
+def test_unknown_names_list_the_known():
+    with pytest.raises(UserError, match=f"'imagenet' is unknown; the data sets are {', '.join(DATASETS)}"):
+        open_dataset("imagenet", ".", "train")
+
+
+@pytest.mark.parametrize("name", [name for name in DATASETS if name != "huggingface"])
+def test_every_reader_names_a_missing_folder(name, tmp_path):
+    with pytest.raises(UserError, match="no such folder; --root"):
+        open_dataset(name, tmp_path / "missing", "train")
+    with pytest.raises(UserError, match="not set"):
+        open_dataset(name, "", "train")
+
+
+@pytest.mark.parametrize("name", [name for name in DATASETS if name != "huggingface"])
+def test_every_reader_says_in_one_line_what_an_empty_folder_lacks(name, tmp_path):
+    with pytest.raises(UserError) as caught:
+        open_dataset(name, tmp_path, "train")
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,182 @@
+import io
+import os
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from switchseg.data.images import check_decoder, image_size, read_image, read_label
+from switchseg.errors import UserError
+from tests.data.trees import picture, save
+
+
+def test_png_comes_back_pixel_by_pixel(tmp_path):
+    pixels = picture(0)
+    assert np.array_equal(read_image(save(tmp_path / "a.png", pixels)), pixels)
+
+
+def test_bytes_read_like_a_file(tmp_path):
+    path = save(tmp_path / "a.jpg", picture(0))
+    assert np.array_equal(read_image(path.read_bytes(), "row 3"), read_image(path))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("decoder", ["pillow", "simplejpeg"])
+def test_exif_orientation_is_applied(tmp_path, orientation, decoder):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / "a.jpg", picture(0), exif=exif, quality=95)
+    stored = np.asarray(Image.open(path))
+    by_hand = {
+        1: stored,
+        2: stored[:, ::-1],
+        3: stored[::-1, ::-1],
+        4: stored[::-1],
+        5: stored.transpose(1, 0, 2),
+        6: stored.transpose(1, 0, 2)[:, ::-1],
+        7: stored.transpose(1, 0, 2)[::-1, ::-1],
+        8: stored.transpose(1, 0, 2)[::-1],
+    }[orientation]
+    assert np.array_equal(read_image(path, decoder=decoder), by_hand)
+    assert np.array_equal(read_image(path, decoder=decoder, upright=False), stored)
+    assert image_size(path) == by_hand.shape[:2]
+
+
+def test_simplejpeg_gives_the_pixels_of_pillow(tmp_path):
+    path = save(tmp_path / "a.jpg", picture(3, 64, 80))
+    assert np.array_equal(read_image(path, decoder="simplejpeg"), read_image(path))
+
+
+def test_simplejpeg_leaves_other_formats_to_pillow(tmp_path):
+    path = save(tmp_path / "a.png", picture(3))
+    assert np.array_equal(read_image(path, decoder="simplejpeg"), picture(3))
+
+
+def test_cmyk_is_converted(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(picture(0)).convert("CMYK").save(path, quality=95)
+    assert np.abs(read_image(path).astype(int) - picture(0)).max() < 16
+
+
+def test_sixteen_bits_keep_their_high_byte(tmp_path):
+    wide = (np.arange(600, dtype=np.uint16).reshape(20, 30) * 100).astype(np.uint16)
+    image = read_image(save(tmp_path / "a.png", wide))
+    assert np.array_equal(image[..., 0], (wide >> 8).astype(np.uint8))
+    assert image.shape == (20, 30, 3)
+
+
+def test_palette_grey_and_alpha_are_converted(tmp_path):
+    grey = picture(0)[..., 0]
+    assert np.array_equal(read_image(save(tmp_path / "g.png", grey)), np.repeat(grey[..., None], 3, axis=2))
+    with_alpha = np.dstack((picture(1), np.full((20, 30), 7, np.uint8)))
+    assert np.array_equal(read_image(save(tmp_path / "a.png", with_alpha)), picture(1))
+    indexed = Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3))
+    indexed.putpalette([c for index in range(6) for c in (index * 40, 10, 250 - index)])
+    indexed.save(tmp_path / "p.png", transparency=b"\x00\x80")
+    assert read_image(tmp_path / "p.png")[1, 2].tolist() == [200, 10, 245]
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp"])
+def test_first_frame_of_an_animation(tmp_path, suffix):
+    frames = [Image.new("RGB", (9, 7), colour) for colour in ((250, 0, 0), (0, 0, 250))]
+    frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:])
+    red = read_image(tmp_path / f"a.{suffix}")
+    assert red.shape == (7, 9, 3)
+    assert red[..., 0].min() > 200 > 60 > red[..., 2].max()
+
+
+def test_one_pixel(tmp_path):
+    assert read_image(save(tmp_path / "a.png", np.full((1, 1, 3), 9, np.uint8))).tolist() == [[[9, 9, 9]]]
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_hundred_megapixels_are_read(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("L", (10_000, 10_000), 77).save(path, compress_level=1)
+    assert image_size(path) == (10_000, 10_000)
+    image = read_image(path)
+    assert image.shape == (10_000, 10_000, 3)
+    assert image[-1, -1].tolist() == [77, 77, 77]
+
+
+def test_more_than_pillow_opens_is_one_line(tmp_path):
+    path = tmp_path / "huge.png"
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
+    small = io.BytesIO()
+    Image.new("L", (1, 1)).save(small, "png")
+    content = bytearray(small.getvalue())
+    content[16:29] = header
+    content[29:33] = struct.pack(">I", __import__("zlib").crc32(bytes(content[12:29])))
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"huge\.png: more than 179 megapixels") as caught:
+        read_image(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+@pytest.mark.parametrize("decoder", ["pillow", "simplejpeg"])
+def test_truncated_file_is_named(tmp_path, suffix, decoder):
+    path = save(tmp_path / f"cut.{suffix}", np.random.default_rng(0).integers(0, 256, (80, 90, 3), dtype=np.uint8))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match=rf"cut\.{suffix}: a damaged image file") as caught:
+        read_image(path, decoder=decoder)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_image_is_named(tmp_path):
+    (tmp_path / "text.jpg").write_text("not an image")
+    (tmp_path / "empty.png").write_bytes(b"")
+    for name in ("text.jpg", "empty.png"):
+        with pytest.raises(UserError, match=rf"{name}: not an image file"):
+            read_image(tmp_path / name)
+    with pytest.raises(UserError, match="missing.png: no such file"):
+        read_image(tmp_path / "missing.png")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_image(tmp_path)
+
+
+def test_link_to_itself_is_named(tmp_path):
+    (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
+    with pytest.raises(UserError, match="a symbolic link that leads back to itself"):
+        read_image(tmp_path / "a.png")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_unreadable_file_is_named(tmp_path):
+    path = save(tmp_path / "a.png", picture(0))
+    path.chmod(0)
+    with pytest.raises(UserError, match="Permission denied"):
+        read_image(path)
+
+
+def test_names_beyond_ascii(tmp_path):
+    path = save(tmp_path / "Straße 東京.png", picture(0))
+    assert np.array_equal(read_image(path), picture(0))
+
+
+def test_labels_of_every_kind(tmp_path):
+    stored = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    assert np.array_equal(read_label(save(tmp_path / "l.png", stored)), stored)
+    assert np.array_equal(read_label(save(tmp_path / "rgb.png", np.repeat(stored[..., None], 3, axis=2))), stored)
+    indexed = Image.fromarray(stored)
+    indexed.putpalette([c for index in range(6) for c in (index * 40, 10, 250)])
+    indexed.save(tmp_path / "p.png")
+    assert np.array_equal(read_label(tmp_path / "p.png"), stored)
+    Image.fromarray(stored > 2).save(tmp_path / "1.png")
+    assert np.array_equal(read_label(tmp_path / "1.png"), (stored > 2).astype(np.uint8))
+    wide = stored.astype(np.uint16) * 300
+    assert np.array_equal(read_label(save(tmp_path / "16.png", wide)), wide)
+
+
+def test_colour_mask_says_what_to_do(tmp_path):
+    path = save(tmp_path / "c.png", picture(0))
+    with pytest.raises(UserError, match=r"c\.png: a colour mask .*`colour_masks: true`"):
+        read_label(path)
+    assert np.array_equal(read_label(path, colours=True), picture(0))
+
+
+def test_unknown_decoder_lists_the_known():
+    with pytest.raises(UserError, match="pillow, simplejpeg"):
+        check_decoder("turbo")
