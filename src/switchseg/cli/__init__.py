@@ -14,6 +14,7 @@ COMMANDS = {
     "predict": ("switchseg.cli.predict", "label images, folders and videos"),
     "compare": ("switchseg.cli.compare", "train the same config with several norms and print the table"),
     "import-weights": ("switchseg.cli.import_weights", "turn 2018 and MIT checkpoints into a model directory"),
+    "export-weights": ("switchseg.cli.export_weights", "write a model as the checkpoint pair of 2018 or MIT"),
     "models": ("switchseg.cli.models", "list encoders and decoders with their sizes"),
     "report": ("switchseg.cli.report", "draw one HTML page from one or more runs"),
     "plot": ("switchseg.cli.plot", "draw one figure for a paper: shares, curves or classes"),

@@ -27,6 +27,7 @@ class Options:
     arch_decoder: str
     """As the code base called it: c1_bilinear_deepsup, ppm_deepsup, upernet ..."""
     num_classes: int = 150
+    """150 classes get the names and colours of ADE20K."""
     preprocessing: Literal["bgr", "rgb"] | None = None
     """The input the network was trained with: BGR in 0 .. 255 less the mean, or RGB with ImageNet statistics.
     Without it, bgr for 2018 files and rgb for MIT's."""
@@ -40,7 +41,9 @@ def run(arguments: Sequence[str]) -> int | None:
 
     from switchseg.checkpoints import legacy
     from switchseg.checkpoints.model_directory import save_model
+    from switchseg.data.classes import Classes
     from switchseg.data.preprocessing import PREPROCESSINGS
+    from switchseg.data.readers.ade20k_classes import ADE20K
     from switchseg.models.create import create_model
     from switchseg.models.weights import read_weights
 
@@ -49,11 +52,12 @@ def run(arguments: Sequence[str]) -> int | None:
     encoder, decoder = read_weights(options.encoder), read_weights(options.decoder)
     layout = legacy.recognise(encoder, decoder)
     preprocessing = options.preprocessing or layout.preprocessing
+    classes = ADE20K if options.num_classes == len(ADE20K) else Classes.unnamed(options.num_classes)
     model = create_model(
         layout.encoder_name(options.arch_encoder),
         options.arch_decoder,
         layout.norm,
-        options.num_classes,
+        classes=classes,
         preprocessing=PREPROCESSINGS[preprocessing],
     )
     state, dropped = legacy.import_states(

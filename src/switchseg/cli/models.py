@@ -1,0 +1,55 @@
+"""`switchseg models`: the encoders and decoders, how large they are and how much they compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from switchseg.cli.arguments import parse
+from switchseg.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """List the encoders of 2018 and of MIT, and every decoder on one of them.
+
+    Any timm name is an encoder too; name it with --encoder to see what it is like.
+    """
+
+    encoder: str = "resnet50_dilated8"
+    """The encoder that the decoders are listed with."""
+    norm: str = "sn"
+    num_classes: int = 150
+    side: int = 512
+    """Height and width, in pixels, of the image that the operations are counted for."""
+
+
+def run(arguments: Sequence[str]) -> int | None:
+    """Print two tables, each line as soon as it is known."""
+    options = parse(Options, "models", arguments)
+
+    from switchseg.models.decoders import DECODERS
+    from switchseg.models.encoders import ENCODERS
+    from switchseg.models.summary import Summary, summarize_encoder, summarize_model
+
+    if options.side < 64:
+        raise UserError(f"--side must be at least 64 pixels, but is {options.side}")
+
+    def line(name: str, size: Summary, maps: str = "") -> None:
+        numbers = f"{size.parameters / 1e6:8.1f} M {size.flops / 1e9:8.1f} {size.stride:7}"
+        print(f"{name:<22}{numbers}   {maps}".rstrip(), flush=True)
+
+    print(f"{'encoder':<22}parameters    GFLOP  stride   channels/stride of its maps")
+    for name in dict.fromkeys([*ENCODERS, options.encoder]):
+        size = summarize_encoder(name, options.side)
+        line(name, size, " ".join(f"{channels}/{stride}" for channels, stride in zip(*size.maps, strict=True)))
+
+    print(f"\n{'decoder':<22}parameters    GFLOP  stride   with {options.encoder}, {options.norm}, ", end="")
+    print(f"{options.num_classes} classes; GFLOP of the whole model at {options.side} x {options.side}")
+    maps = summarize_encoder(options.encoder, options.side).maps.strides
+    for name, decoder in DECODERS.items():
+        if decoder.min_maps > len(maps):
+            print(f"{name:<22}needs {decoder.min_maps} maps or more")
+            continue
+        line(name, summarize_model(options.encoder, name, options.norm, options.num_classes, options.side))
+    return None
