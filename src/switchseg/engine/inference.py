@@ -1,8 +1,8 @@
 """From an image to its label map: the network at every scale of a rule, and one label map fused from them.
 
 Memory follows the image, not classes x pixels x scales: what is kept of a scale are its logits at the decoder's own
-stride, and the label map is fused from them in bands of rows that fit into the processor's cache. This is also the
-fast way, so there is no other.
+stride, and the label map is fused from them in tiles that fit into the processor's cache. This is also the fast way,
+so there is no other.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,14 +21,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from switchseg.data.geometry import fit_short_side, round_up
+from switchseg.engine.precision import Precision as Precision
+from switchseg.engine.precision import computing
 from switchseg.models.segmenter import Segmenter
 
-Precision = Literal["fp32", "bf16", "fp16"]
 Pixels = npt.NDArray[np.uint8]
 
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-_BAND_ELEMENTS = {"cpu": 2**19}  # 2 MiB of float32: what one core's cache holds
-_BAND_ELEMENTS_GPU = 2**25
+_TILE_ELEMENTS = {"cpu": 2**18}  # 1 MiB of float32: what one core's cache holds
+_TILE_ELEMENTS_GPU = 2**25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +125,7 @@ def logit_maps(
         pixels = torch.from_numpy(scaled).to(device).permute(0, 3, 1, 2)
         inputs = model.spec.preprocessing.normalize(pixels)
         for mirrored in (False, True)[: 1 + rule.flip]:
-            with _autocast(device, precision):
+            with computing(precision, device):
                 logits = _forward(model, inputs.flip(-1) if mirrored else inputs, rule)
             logits = logits.float().flip(-1) if mirrored else logits.float()
             if not torch.isfinite(logits).all():
@@ -149,31 +148,34 @@ def fuse(maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[npt.NDArray[np.
     """
     labels = np.empty(size, np.uint8 if maps[0].shape[-1] <= 255 else np.int32)
     confidence = np.empty(size, np.float32)
-    for rows, probabilities in probability_bands(maps, size):
+    for tile, probabilities in probability_tiles(maps, size):
         best, index = probabilities.max(-1)
-        labels[rows], confidence[rows] = index.cpu().numpy(), best.cpu().numpy()
+        labels[tile], confidence[tile] = index.cpu().numpy(), best.cpu().numpy()
     return labels, confidence
 
 
-def probability_bands(maps: Sequence[Tensor], size: tuple[int, int]) -> Iterator[tuple[slice, Tensor]]:
-    """Yield the fused class probabilities in bands from top to bottom: (rows, float32 [rows, W, C]).
+def probability_tiles(maps: Sequence[Tensor], size: tuple[int, int]) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
+    """Yield the fused class probabilities tile by tile: ((rows, columns), float32 [rows, columns, C]).
 
     Each scale's logits are upsampled bilinearly (align_corners=False) to `size` before the softmax, as in 2018.
     """
     height, width = size
     device, classes = maps[0].device, maps[0].shape[-1]
-    step = max(1, _BAND_ELEMENTS.get(device.type, _BAND_ELEMENTS_GPU) // (width * classes))
+    pixels = max(1, _TILE_ELEMENTS.get(device.type, _TILE_ELEMENTS_GPU) // classes)
+    across = min(width, pixels)
+    down = max(1, pixels // across)
     vertical = [_taps(height, scale.shape[0], device) for scale in maps]
     horizontal = [_taps(width, scale.shape[1], device) for scale in maps]
-    for start in range(0, height, step):
-        rows = slice(start, min(start + step, height))
+    for top, left in itertools.product(range(0, height, down), range(0, width, across)):
+        rows, columns = slice(top, min(top + down, height)), slice(left, min(left + across, width))
         total: Tensor | None = None
-        for scale, (top, bottom, weight), (left, right, across) in zip(maps, vertical, horizontal, strict=True):
-            band = torch.lerp(scale[top[rows]], scale[bottom[rows]], weight[rows, None, None])
-            band = torch.lerp(band[:, left], band[:, right], across[:, None]).softmax(-1)
-            total = band if total is None else total.add_(band)
+        for scale, (upper, lower, y), (first, second, x) in zip(maps, vertical, horizontal, strict=True):
+            lines = torch.lerp(scale[upper[rows]], scale[lower[rows]], y[rows, None, None])
+            logits = torch.lerp(lines[:, first[columns]], lines[:, second[columns]], x[columns, None])
+            probabilities = logits.softmax(-1)
+            total = probabilities if total is None else total.add_(probabilities)
         assert total is not None
-        yield rows, total if len(maps) == 1 else total.div_(len(maps))
+        yield (rows, columns), total if len(maps) == 1 else total.div_(len(maps))
 
 
 def _taps(length: int, source: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
@@ -224,9 +226,3 @@ def _resized(image: Pixels, size: tuple[int, int], method: str) -> Pixels:
     if method == "pil":
         return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-
-
-def _autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
-    if precision == "fp32":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=_DTYPES[precision])

@@ -20,7 +20,7 @@ from switchseg.config.schema import RunConfig
 from switchseg.data.classes import Classes
 from switchseg.data.images import read_image
 from switchseg.distributed import choose_device
-from switchseg.engine.inference import Pixels, Precision, Rule, fuse, logit_maps, probability_bands
+from switchseg.engine.inference import Pixels, Precision, Rule, fuse, logit_maps, probability_tiles
 from switchseg.engine.pictures import overlay, shares_of
 from switchseg.errors import UserError
 
@@ -46,8 +46,8 @@ class Prediction:
         """The probabilities of all classes, [C, H, W]; computed on request, for they take 4 x C x H x W bytes."""
         values = np.empty((len(self.classes), *self.labels.shape), np.float32)
         with torch.inference_mode():
-            for rows, band in probability_bands(self.logits, (self.labels.shape[0], self.labels.shape[1])):
-                values[:, rows] = band.permute(2, 0, 1).cpu().numpy()
+            for (rows, columns), tile in probability_tiles(self.logits, (self.labels.shape[0], self.labels.shape[1])):
+                values[:, rows, columns] = tile.permute(2, 0, 1).cpu().numpy()
         return values
 
     @property
