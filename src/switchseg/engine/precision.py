@@ -1,0 +1,25 @@
+"""In which type a network computes."""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import torch
+
+Precision = Literal["fp64", "fp32", "bf16", "fp16"]
+
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def computing(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """Return the context in which a forward pass runs: autocast for the half precisions, nothing for the others."""
+    if precision not in _AUTOCAST:
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=_AUTOCAST[precision])
+
+
+def parameter_dtype(precision: Precision) -> torch.dtype:
+    """Return the type of parameters and inputs."""
+    return torch.float64 if precision == "fp64" else torch.float32
