@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from switchseg.cli.arguments import parse
 from switchseg.config import yaml
@@ -38,5 +38,5 @@ def run_config(flags: RunConfig) -> RunConfig:
     return RunConfig(**_settings(flags))
 
 
-def _settings(config: RunConfig) -> dict[str, object]:
+def _settings(config: RunConfig) -> dict[str, Any]:
     return {field.name: getattr(config, field.name) for field in dataclasses.fields(RunConfig)}

@@ -27,7 +27,8 @@ class TrainConfig:
     """auto, cpu, cuda or cuda:INDEX. Under torchrun each rank takes the GPU of its local rank."""
     threads: int = 0
     """CPU threads of the computation; 0 leaves PyTorch's choice."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["fp64", "fp32", "bf16", "fp16"] = "fp32"
+    """bf16 and fp16 compute under autocast, fp16 with a scaled loss; fp64 is for proofs of equality."""
     channels_last: bool = False
     compile: bool = False
     activation_checkpointing: bool = False
@@ -47,6 +48,8 @@ class TrainConfig:
     """How many of the last checkpoints stay on disk."""
     evaluate_every: int = 0
     """Steps between two evaluations during training, of which the best model is kept; 0 evaluates only at the end."""
+    sparse_radius: tuple[float, float] = (0.0, 1.0)
+    """Radius of Sparse SN at the start and at the end; it grows linearly with the steps (the rule of its paper)."""
     patience: int = 0
     """End the training after so many evaluations without a better one; 0 never does."""
     timeout: float = 600.0

@@ -50,7 +50,7 @@ def finish(training: Training, run: RunDirectory, monitor: Monitor) -> None:
     world.barrier()
     model = load_model(run.model).to(world.device)  # what is scored is what was saved
     if config.train.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.to(memory_format=torch.channels_last)
     dataset = open_validation(config.data)
     keep = config.evaluate.pictures
     single = evaluate(model, dataset, single_rule(config.evaluate), world=world, save=run.pictures, pictures=keep)

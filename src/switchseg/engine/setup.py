@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from switchseg.checkpoints import training_state
@@ -45,7 +45,7 @@ def build_model(config: ModelConfig, classes: Classes) -> Segmenter:
     )
 
 
-def batches_from(training: Training, dataset: Dataset) -> Iterator[Batch]:
+def batches_from(training: Training, dataset: Dataset) -> Generator[Batch, None, None]:
     """Yield the batches of this rank from the current step to the last, `train.accumulate` of them for each step."""
     config, world = training.config, training.world
     accumulate = config.train.accumulate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import torch
@@ -14,11 +14,11 @@ from torch.nn.parallel import DistributedDataParallel
 from switchseg.config.schema import RunConfig
 from switchseg.data.sample import Batch
 from switchseg.engine.diagnosis import first_non_finite
+from switchseg.engine.precision import computing, parameter_dtype
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
 from switchseg.losses.functions import LOSSES, count_labelled, resize_to
-
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+from switchseg.norms import set_sparse_radius
 
 
 def train_step(training: Training, batches: Sequence[Batch]) -> None:
@@ -29,6 +29,7 @@ def train_step(training: Training, batches: Sequence[Batch]) -> None:
     """
     config, world = training.config, training.world
     seed_step(config.train.seed, training.step, world.rank)
+    set_sparse_radius(training.model, _sparse_radius(config, training.step))
     batches = [batch.to(world.device) for batch in batches]
     counts = torch.stack([count_labelled(batch.labels) for batch in batches])
     factors = _loss_factors(counts, config, training)
@@ -37,7 +38,8 @@ def train_step(training: Training, batches: Sequence[Batch]) -> None:
     for index, (batch, factor) in enumerate(zip(batches, factors, strict=True)):
         with _gradients_stay_local(training, index + 1 < len(batches)):
             weighted = _summed_loss(training, batch) * factor
-            training.scaler.scale(weighted).backward()
+            with _statistics_kept(training):
+                training.scaler.scale(weighted).backward()
         loss += weighted.detach()
     loss = world.sum(loss) / world.size
     if not torch.isfinite(loss):
@@ -52,29 +54,31 @@ def seed_step(seed: int, step: int, rank: int) -> None:
     torch.manual_seed((seed * 1_000_003 + step) * 4099 + rank)
 
 
-def autocast(config: RunConfig, device: torch.device) -> AbstractContextManager[object]:
-    """Return the context that runs the forward pass in the configured precision."""
-    if config.train.precision == "fp32":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=_DTYPES[config.train.precision])
+def _sparse_radius(config: RunConfig, step: int) -> float:
+    start, end = config.train.sparse_radius
+    return start + (end - start) * step / config.train.steps
 
 
 def _loss_factors(counts: Tensor, config: RunConfig, training: Training) -> Tensor:
     """Return what each batch's summed loss is multiplied with before the gradients are averaged over ranks."""
     if config.loss.average == "devices":
-        return 1.0 / (counts.clamp(min=1) * len(counts))
+        return 1.0 / (counts.clamp(min=1) * len(counts)).double()
     total = training.world.sum(counts.sum()).clamp(min=1)
-    return (training.world.size / total).expand(len(counts))
+    return (training.world.size / total.double()).expand(len(counts))
+
+
+def network_input(training: Training, batch: Batch) -> Tensor:
+    """Return the images [N, 3, H, W] of `batch` as the network takes them."""
+    train = training.config.train
+    images = batch.normalized(training.model.spec.preprocessing).to(parameter_dtype(train.precision))
+    return images.contiguous(memory_format=torch.channels_last) if train.channels_last else images
 
 
 def _summed_loss(training: Training, batch: Batch) -> Tensor:
     config = training.config
     function = LOSSES[config.loss.name]
-    images = batch.normalized(training.model.spec.preprocessing)
-    if config.train.channels_last:
-        images = images.contiguous(memory_format=torch.channels_last)
-    with autocast(config, training.world.device):
-        output = training.forward(images)
+    with computing(config.train.precision, training.world.device):
+        output = training.forward(network_input(training, batch))
     logits, auxiliary = output if isinstance(output, tuple) else (output, None)
     logits = resize_to(logits, batch.labels)
     loss = function(logits, batch.labels)
@@ -89,6 +93,16 @@ def _gradients_stay_local(training: Training, stay: bool) -> AbstractContextMana
     if stay and isinstance(training.forward, DistributedDataParallel):
         return training.forward.no_sync()
     return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _statistics_kept(training: Training) -> Iterator[None]:
+    """Undo what a backward pass that runs layers again does to their running statistics: count the batch twice."""
+    buffers = list(training.model.buffers()) if training.config.train.activation_checkpointing else []
+    before = [buffer.clone() for buffer in buffers]
+    yield
+    for buffer, value in zip(buffers, before, strict=True):
+        buffer.copy_(value)
 
 
 def _update(training: Training) -> None:
@@ -106,7 +120,7 @@ def _explain_non_finite(training: Training, batches: Sequence[Batch], loss: floa
     # Every rank looks at its own batches together with the others: synchronised norms wait for each other.
     findings: list[str] = []
     for batch in batches:
-        layer = first_non_finite(training.model, batch.normalized(training.model.spec.preprocessing))
+        layer = first_non_finite(training.model, network_input(training, batch))
         if layer is not None:
             findings.append(f"images {', '.join(batch.names)}: the first output that is not finite is that of {layer}")
     if training.world.size > 1:

@@ -13,6 +13,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from switchseg.config.schema import RunConfig
 from switchseg.distributed import World
 from switchseg.engine.meter import Meter
+from switchseg.engine.precision import parameter_dtype
+from switchseg.errors import UserError
+from switchseg.models.encoders import TimmEncoder
 from switchseg.models.segmenter import Segmenter
 from switchseg.optim.groups import build_optimizer
 from switchseg.optim.schedule import build_scheduler
@@ -42,9 +45,11 @@ class Training:
     def start(cls, config: RunConfig, world: World, model: Segmenter) -> Training:
         """Set up the training of `model` from step 0."""
         train = config.train
-        model.to(world.device)
+        model.to(world.device, parameter_dtype(train.precision))
+        if train.activation_checkpointing:
+            _checkpoint_activations(model)
         if train.channels_last:
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            model.to(memory_format=torch.channels_last)
         if train.freeze_norms:
             freeze_norms(model)
         forward: nn.Module = cast(nn.Module, torch.compile(model)) if train.compile else model
@@ -140,7 +145,7 @@ class Training:
 
     def _rates(self, step: int) -> list[float]:
         factors = (factor(step) for factor in self.scheduler.lr_lambdas)
-        return [base * factor for base, factor in zip(self.scheduler.base_lrs, factors, strict=True)]
+        return [float(base) * factor for base, factor in zip(self.scheduler.base_lrs, factors, strict=True)]
 
 
 def freeze_norms(model: nn.Module) -> None:
@@ -154,7 +159,13 @@ def freeze_norms(model: nn.Module) -> None:
             module.requires_grad_(False)
 
 
+def _checkpoint_activations(model: Segmenter) -> None:
+    if not isinstance(model.encoder, TimmEncoder):
+        raise UserError(f"train.activation_checkpointing: encoder {model.spec.encoder!r} cannot; set it to false")
+    model.encoder.checkpoint_activations()
+
+
 def _average(model: Segmenter, decay: float | None) -> AveragedModel | None:
     if decay is None:
         return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
