@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +25,13 @@ def complaints(page: Page) -> list[str]:
     found: list[str] = []
     page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("requestfailed", lambda request: found.append(f"not loaded: {request.url[:80]}"))
+    page.on("requestfailed", lambda request: found.append(f"not loaded: {request.url[:80]}") if lost(request) else None)
     return found
+
+
+def lost(request: Request) -> bool:
+    """Return whether a request failed by itself; one that the page gave up is aborted."""
+    return "ERR_ABORTED" not in (request.failure or "")
 
 
 def accessibility_findings(page: Page) -> list[str]:

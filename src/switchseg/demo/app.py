@@ -124,7 +124,7 @@ def launch(app: gr.Blocks, *, host: str, port: int, concurrency: int, limits: Li
             show_error=False,  # what was not foreseen is told to the terminal, never to visitors
             max_file_size=f"{limits.megabytes}mb",
             theme=_theme(),
-            css=_asset("page.css"),
+            head=f"<style>{_asset('page.css')}</style>",  # Gradio's own `css` drops media queries
             footer_links=[],
             run_history=False,
             enable_monitoring=False,

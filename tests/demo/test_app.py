@@ -1,0 +1,229 @@
+"""The demo as a visitor meets it: in a browser, through its interface for programs, and with fifty others."""
+
+import base64
+import io
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from switchseg.cli import main
+from switchseg.demo.app import sample_images
+from switchseg.engine.predictor import Predictor
+from tests.browser import accessibility_findings, complaints
+from tests.demo.conftest import parsed
+
+SN, GN = "resnet18_dilated16 + c1_bilinear, SN", "resnet18_dilated16 + c1_bilinear, GN"
+UPLOAD = "#upload input[type=file]"
+
+
+@pytest.fixture
+def page(browser, demo):
+    """The demo in a browser, with its first sample shown."""
+    with browser.new_context(viewport={"width": 1200, "height": 900}) as context:
+        view = context.new_page()
+        view.errors = complaints(view)
+        view.goto(demo.address)
+        view.wait_for_selector(".viewer canvas")
+        yield view
+
+
+def colour_at(page, x: float, y: float) -> list[int]:
+    page.wait_for_timeout(150)  # a frame or two
+    return page.evaluate(
+        """([x, y]) => {
+            const canvas = document.querySelector('.viewer canvas');
+            const place = [Math.floor(x * canvas.width), Math.floor(y * canvas.height)];
+            return [...canvas.getContext('2d').getImageData(...place, 1, 1).data].slice(0, 3);
+        }""",
+        [x, y],
+    )
+
+
+def labels_of(uri: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))))
+
+
+def test_an_uploaded_camvid_image_is_labelled_as_the_predictor_does(page, demo, shared_data):
+    path = sorted((shared_data / "camvid" / "test").iterdir())[0]
+    page.set_input_files(UPLOAD, path)
+    page.locator(".remark", has_text=path.name).wait_for()
+    save = page.locator("a.save")
+    assert save.get_attribute("download") == f"{path.stem}_labels.png"
+    assert (labels_of(save.get_attribute("href")) == Predictor(demo.models[0])(path).labels).all()
+    assert page.errors == []
+
+
+def test_classes_can_be_hidden_and_shown(page, demo):
+    image = sample_images(1)[0]
+    prediction = Predictor(demo.models[0])(image)
+    row, column = image.shape[0] // 2, image.shape[1] // 2
+    x, y = (column + 0.5) / image.shape[1], (row + 0.5) / image.shape[0]
+    index = int(prediction.labels[row, column])
+    colour, name = prediction.classes.palette[index], prediction.classes.names[index]
+    page.get_by_label("Opacity of the classes").fill("100")
+    assert colour_at(page, x, y) == list(colour)
+    box = page.locator(".legend label", has_text=name).get_by_role("checkbox")
+    box.uncheck()
+    page.mouse.move(0, 0)
+    assert np.abs(np.array(colour_at(page, x, y)) - image[row, column]).max() < 30  # as JPEG has it
+    box.check()
+    page.mouse.move(0, 0)
+    assert colour_at(page, x, y) == list(colour)
+    page.get_by_label("Opacity of the classes").fill("0")
+    assert np.abs(np.array(colour_at(page, x, y)) - image[row, column]).max() < 30
+
+
+def test_pointing_names_the_class_with_mouse_and_keyboard(page, demo):
+    prediction = Predictor(demo.models[0])(sample_images(1)[0])
+    height, width = prediction.labels.shape
+    canvas, tip = page.locator(".viewer canvas"), page.locator(".tip")
+    assert tip.text_content() == ""
+    box = canvas.bounding_box()
+    canvas.hover(position={"x": 0.25 * box["width"], "y": 0.75 * box["height"]})
+    nearby = prediction.labels[int(0.75 * height) - 2 : int(0.75 * height) + 3, int(0.25 * width) - 2 :][:, :5]
+    assert tip.text_content().split(",")[0] in {prediction.classes.names[index] for index in np.unique(nearby)}
+    canvas.focus()
+    page.mouse.move(0, 0)
+    page.keyboard.press("ArrowRight")
+    index = prediction.labels[int(0.5 * height), int(0.53 * width)]
+    assert tip.text_content().split(",")[0] == prediction.classes.names[index]
+    page.keyboard.press("Escape")
+    assert tip.is_hidden()
+
+
+def test_two_models_can_be_compared(page, demo):
+    page.get_by_label("Compare with").click()
+    page.get_by_role("option", name=GN).click()
+    page.wait_for_function("document.querySelectorAll('.viewer figure').length == 2")
+    image = sample_images(1)[0]
+    for save, folder in zip(page.locator("a.save").all(), demo.models, strict=True):
+        assert (labels_of(save.get_attribute("href")) == Predictor(folder)(image).labels).all()
+
+
+def test_a_sample_is_shown_when_it_is_picked(page, demo):
+    page.locator("#samples button.thumbnail-item").nth(2).click()
+    shape = sample_images(3)[2].shape
+    page.wait_for_function(f"document.querySelector('.viewer canvas').width == {shape[1]}")
+    assert page.locator("a.save").get_attribute("download") == "sample_2_labels.png"
+
+
+def test_bad_uploads_are_refused_politely_and_the_page_goes_on(page, tmp_path):
+    (tmp_path / "notes.txt").write_text("not an image")
+    (tmp_path / "notes.png").write_text("not an image either")
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    Image.new("1", (20_000, 10_000)).save(tmp_path / "huge.png")
+    Image.MAX_IMAGE_PIXELS = limit
+    for name, message in (
+        ("notes.txt", "Invalid file type"),
+        ("notes.png", "not an image"),
+        ("huge.png", "megapixels"),
+    ):
+        page.wait_for_selector(UPLOAD, state="attached")
+        page.set_input_files(UPLOAD, tmp_path / name)
+        page.locator(".toast-body", has_text=message).wait_for()
+        said = page.locator("body").inner_text()
+        assert name in said
+        assert str(tmp_path) not in said
+        assert "/gradio" not in said
+        assert "Traceback" not in said
+    Image.fromarray(sample_images(1)[0]).save(tmp_path / "good.png")
+    page.wait_for_selector(UPLOAD, state="attached")
+    page.set_input_files(UPLOAD, tmp_path / "good.png")
+    page.locator(".remark", has_text="good.png").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_page_fits_and_is_accessible(browser, demo, width, scheme):
+    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
+        view = context.new_page()
+        errors = complaints(view)
+        foreign = []
+        view.on("request", lambda r: foreign.append(r.url) if not r.url.startswith((demo.address, "data:")) else None)
+        view.goto(demo.address)
+        view.wait_for_selector(".viewer canvas")
+        assert view.evaluate("document.documentElement.scrollWidth") == width
+        assert accessibility_findings(view) == []
+        assert errors == []
+        assert foreign == []
+
+
+def test_files_of_the_machine_stay_there(demo):
+    with httpx.Client(base_url=demo.address) as http:
+        assert http.get("/gradio_api/file=/etc/passwd").status_code in (403, 404)
+        payload = {"data": [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, SN, "none"]}
+        started = http.post("/gradio_api/call/predict", json=payload).json()
+        answer = http.get(f"/gradio_api/call/predict/{started['event_id']}", timeout=60).text
+    assert "event: error" in answer
+    assert "passwd" not in answer
+    assert "Traceback" not in answer
+
+
+def test_a_taken_port_is_one_line(demo):
+    port = demo.address.rsplit(":", 1)[1]
+    command = [sys.executable, "-m", "switchseg", "demo", str(demo.models[0]), "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"switchseg: error: --port {port} of 127.0.0.1 cannot be used")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("arguments", "message"), [([], "no model given"), (["none"], "none")])
+def test_a_missing_model_is_one_line(arguments, message, capsys):
+    assert main(["demo", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_fifty_visitors_for_a_minute(demo, tmp_path):
+    paths, expected = [], {}
+    predictor = Predictor(demo.models[0])
+    for index, image in enumerate(sample_images(4)):
+        paths.append(tmp_path / f"image_{index}.png")
+        Image.fromarray(image).save(paths[-1])
+        expected[paths[-1]] = predictor(image).labels
+    resident = [memory_of(demo.process.pid)]
+    wrong, failed, answered = [], [], []
+    deadline = time.monotonic() + 60
+
+    def visit(number: int) -> None:
+        try:
+            client = Client(demo.address, verbose=False, download_files=str(tmp_path / f"visitor_{number}"))
+            while time.monotonic() < deadline:
+                path = paths[(number + len(answered)) % len(paths)]
+                value = parsed(client.predict(handle_file(path), SN, "none", api_name="/predict"))
+                (wrong if (labels_of(value["models"][0]["labels"]) != expected[path]).any() else answered).append(path)
+        except Exception as error:
+            failed.append(repr(error))
+
+    visitors = [threading.Thread(target=visit, args=(number,)) for number in range(50)]
+    for visitor in visitors:
+        visitor.start()
+    while any(visitor.is_alive() for visitor in visitors):
+        time.sleep(1)
+        resident.append(memory_of(demo.process.pid))
+    print(
+        f"{len(answered)} answers, {resident[0]:.0f} MB before, {max(resident):.0f} MB at most, {resident[-1]:.0f} MB"
+    )
+    assert failed == []
+    assert wrong == []
+    assert len(answered) >= 50
+    early, late = max(resident[: len(resident) // 2]), max(resident[len(resident) // 2 :])
+    assert max(resident) < resident[0] + 600
+    assert late < early + 150  # it does not go on growing
+
+
+def memory_of(process: int) -> float:
+    """Return the resident memory of a process in MB."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
