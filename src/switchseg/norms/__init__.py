@@ -1,5 +1,6 @@
 """Normalization layers that learn which statistics to use. Imports torch and nothing else."""
 
+from switchseg.norms.calibrate import calibrate
 from switchseg.norms.convert import convert_norms
 from switchseg.norms.create import (
     NORMS,
@@ -7,6 +8,7 @@ from switchseg.norms.create import (
     find_norm,
     norm_shares,
 )
+from switchseg.norms.fold import fold_norms
 from switchseg.norms.functional import (
     resolve_backend,
     switch_norm,
@@ -18,6 +20,7 @@ from switchseg.norms.modules import (
     SwitchNorm3d,
 )
 from switchseg.norms.reference import STATISTICS
+from switchseg.norms.rewrite import fuse_activations
 from switchseg.norms.sparse import (
     SparseSwitchNorm1d,
     SparseSwitchNorm2d,
@@ -54,8 +57,11 @@ __all__ = [
     "SyncSwitchNorm1d",
     "SyncSwitchNorm2d",
     "SyncSwitchNorm3d",
+    "calibrate",
     "convert_norms",
     "find_norm",
+    "fold_norms",
+    "fuse_activations",
     "norm_shares",
     "resolve_backend",
     "set_sparse_radius",

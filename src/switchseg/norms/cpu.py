@@ -29,14 +29,13 @@ def normalize_maps(x: Tensor, eps: float) -> tuple[Tensor, Tensor | None, Tensor
         moments[1] *= unbiased
         return moments, None, None
     half = x.dtype != dtype
-    rows = images * channels
     # One group per map: two-pass statistics for the price of two plain sums, which would cancel at a large mean.
-    ones = torch.ones(rows, dtype=dtype) if half else None  # makes the statistics of half precision float32
-    y, mean, rstd = torch.native_group_norm(_rows(x), ones, None, 1, rows, length, rows, eps)
+    ones = torch.ones(channels, dtype=dtype) if half else None  # makes the statistics of half precision float32
+    y, mean, rstd = torch.native_group_norm(x, ones, None, images, channels, length, channels, eps)
     var = (rstd.pow(-2) - eps) * unbiased if length > 1 else torch.zeros_like(rstd)
-    moments = torch.cat([mean, var]).view(2, images, channels)
+    moments = torch.stack([mean, var])
     # What has been rounded to half precision is no start for a second step.
-    return (moments, None, None) if half else (moments, y.view_as(x), rstd.view(images, channels))
+    return (moments, None, None) if half else (moments, y, rstd)
 
 
 def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -> Tensor:

@@ -10,10 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from switchseg.norms.modules import SwitchNorm, SwitchNorm2d
+from switchseg.norms.modules import SwitchNorm, SwitchNorm1d, SwitchNorm2d, SwitchNorm3d
 from switchseg.norms.reference import STATISTICS
-from switchseg.norms.sparse import SparseSwitchNorm2d, SyncSparseSwitchNorm2d
-from switchseg.norms.synced import SyncBatchNorm, SyncSwitchNorm2d
+from switchseg.norms.sparse import (
+    SparseSwitchNorm1d,
+    SparseSwitchNorm2d,
+    SparseSwitchNorm3d,
+    SyncSparseSwitchNorm1d,
+    SyncSparseSwitchNorm2d,
+    SyncSparseSwitchNorm3d,
+)
+from switchseg.norms.synced import SyncBatchNorm, SyncSwitchNorm1d, SyncSwitchNorm2d, SyncSwitchNorm3d
 
 Factory = Callable[..., nn.Module]
 
@@ -54,15 +61,34 @@ NORMS: dict[str, Factory] = {
 }
 
 
-def find_norm(name: str) -> Factory:
-    """Return `NORMS[name]`.
+# The names whose layers differ for (N, C, L) and (N, C, D, H, W); the others take inputs of any dimensions.
+_NORMS_1D: dict[str, Factory] = {
+    "bn": nn.BatchNorm1d,
+    "sn": SwitchNorm1d,
+    "sn_in_ln": partial(SwitchNorm1d, statistics=("in", "ln")),
+    "syncsn": SyncSwitchNorm1d,
+    "ssn": SparseSwitchNorm1d,
+    "syncssn": SyncSparseSwitchNorm1d,
+}
+_NORMS_3D: dict[str, Factory] = {
+    "bn": nn.BatchNorm3d,
+    "sn": SwitchNorm3d,
+    "sn_in_ln": partial(SwitchNorm3d, statistics=("in", "ln")),
+    "syncsn": SyncSwitchNorm3d,
+    "ssn": SparseSwitchNorm3d,
+    "syncssn": SyncSparseSwitchNorm3d,
+}
+
+
+def find_norm(name: str, dims: int = 2) -> Factory:
+    """Return the factory called `name` of layers for maps with `dims` dimensions, `NORMS[name]` for 2.
 
     Raises:
         ValueError: there is no norm of that name.
     """
     if name not in NORMS:
         raise ValueError(f"unknown norm {name!r}; the norms are {', '.join(NORMS)}")
-    return NORMS[name]
+    return {1: _NORMS_1D, 2: NORMS, 3: _NORMS_3D}[dims].get(name, NORMS[name])
 
 
 def norm_shares(model: nn.Module) -> dict[str, dict[str, dict[str, float]]]:

@@ -1,0 +1,80 @@
+"""Running statistics from a plain average over given batches, instead of a moving one over the training's last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from switchseg.norms.modules import SwitchNorm
+
+_TRACKING = (SwitchNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+@torch.no_grad()
+def calibrate(model: nn.Module, batches: Iterable[Any], forward: Callable[[Any], Any] | None = None) -> int:
+    """Set the running statistics of `model` to those of `batches`, all weighted alike.
+
+    The mean is the average of the batch means; the variance also holds the spread of those means, as if all batches
+    were one. Everything but the norms runs in evaluation mode; the modes are as before afterwards.
+
+    Args:
+        model: has BatchNorm or SwitchNorm layers.
+        batches: what is passed to `forward`, one after the other; some hundred of the training's size are enough.
+        forward: runs the model on a batch, `model` itself if left out.
+
+    Returns:
+        The number of batches.
+
+    Raises:
+        ValueError: there are no batches. The statistics are then as they were.
+    """
+    layers = [module for module in model.modules() if isinstance(module, _TRACKING) and module.running_mean is not None]
+    modes = {module: module.training for module in model.modules()}
+    momenta = [layer.momentum for layer in layers]
+    before = [{name: buffer.clone() for name, buffer in layer.named_buffers()} for layer in layers]
+    averages: list[list[Tensor]] = [[] for _ in layers]
+    count = 0
+    model.eval()
+    try:
+        for layer in layers:
+            layer.train()
+            layer.momentum = None  # a layer that is called twice in a batch averages both
+        for batch in batches:
+            for layer in layers:
+                layer.get_buffer("num_batches_tracked").zero_()
+            (model if forward is None else forward)(batch)
+            count += 1
+            for layer, average in zip(layers, averages, strict=True):
+                _add(average, layer)
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        for layer, momentum, saved, average in zip(layers, momenta, before, averages, strict=True):
+            layer.momentum = momentum
+            _finish(layer, saved, average)
+    if not count:
+        raise ValueError("calibration needs at least one batch")
+    return count
+
+
+def _add(average: list[Tensor], layer: nn.Module) -> None:
+    """Collect [batches, sum of means, sum of second moments], in float64, of a layer that this batch went through."""
+    if not layer.get_buffer("num_batches_tracked"):
+        return
+    mean, var = layer.get_buffer("running_mean").double(), layer.get_buffer("running_var").double()
+    new = [torch.ones_like(mean), mean, var, mean * mean]
+    average[:] = [old + addend for old, addend in zip(average, new, strict=True)] if average else new
+
+
+def _finish(layer: nn.Module, saved: dict[str, Tensor], average: list[Tensor]) -> None:
+    for name, buffer in saved.items():
+        layer.get_buffer(name).copy_(buffer)
+    if average:
+        count, mean, var, squares = average
+        mean = mean / count
+        layer.get_buffer("running_mean").copy_(mean)
+        layer.get_buffer("running_var").copy_(var / count + (squares / count - mean * mean).clamp(min=0))
+        layer.get_buffer("num_batches_tracked").fill_(int(count[0]))
