@@ -15,8 +15,9 @@ from switchseg.data.classes import Classes
 from switchseg.data.datasets import open_dataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World
+from switchseg.engine import tally
 from switchseg.engine.evaluate import check_classes, evaluate, write_confusion
-from switchseg.engine.inference import Rule, fuse, logit_maps
+from switchseg.engine.inference import Compute, Rule, fuse, logit_maps
 from switchseg.errors import UserError
 from switchseg.models.segmenter import Segmenter
 
@@ -77,7 +78,7 @@ def test_equals_the_loop_of_2018(model: Segmenter) -> None:
 
 
 def test_batches_score_like_single_images(model: Segmenter) -> None:
-    one, many = (evaluate(model, toy(6), RULE, images_per_batch=size, quiet=True) for size in (1, 4))
+    one, many = (evaluate(model, toy(6), RULE, Compute(images_per_batch=size), quiet=True) for size in (1, 4))
     np.testing.assert_array_equal(one.matrix, many.matrix)
 
 
@@ -158,6 +159,57 @@ def test_odd_sizes(model: Segmenter, size: tuple[int, int]) -> None:
     assert (
         evaluate(model, data, Rule(short_sides=(40,), max_long_side=200), quiet=True).matrix.sum() == size[0] * size[1]
     )
+
+
+class Interrupted(Images):
+    """A data set whose reading is stopped at one image, as by Ctrl-C."""
+
+    def __init__(self, whole: Images, at: int) -> None:
+        super().__init__(whole.samples)
+        self.at: int | None = at
+        self.reads: list[int] = []
+
+    def read(self, index: int) -> Sample:
+        if index == self.at:
+            raise KeyboardInterrupt
+        self.reads.append(index)
+        return super().read(index)
+
+
+def test_a_stopped_evaluation_goes_on_where_it_was(
+    model: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tally, "SECONDS_BETWEEN_SAVES", 0.0)
+    partial, data = tmp_path / "partial", Interrupted(toy(6), at=4)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(model, data, RULE, boundary=True, partial=partial, quiet=True)
+    done = json.loads(partial.read_text())["images"]
+    assert 0 < done <= 4
+    data.at, data.reads = None, []
+    resumed = evaluate(model, data, RULE, boundary=True, partial=partial, quiet=True)
+    assert data.reads == list(range(done, 6))
+    whole = evaluate(model, toy(6), RULE, boundary=True, quiet=True)
+    np.testing.assert_array_equal(resumed.matrix, whole.matrix)
+    np.testing.assert_array_equal(resumed.boundary, whole.boundary)
+    assert not partial.exists()
+
+
+def test_counts_of_another_rule_are_not_added(
+    model: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tally, "SECONDS_BETWEEN_SAVES", 0.0)
+    partial = tmp_path / "partial"
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(model, Interrupted(toy(), at=3), RULE, partial=partial, quiet=True)
+    other = Rule(short_sides=(40,))
+    resumed, fresh = (evaluate(model, toy(), other, partial=path, quiet=True) for path in (partial, None))
+    np.testing.assert_array_equal(resumed.matrix, fresh.matrix)
+
+
+def test_boundary_iou_is_in_the_json(model: Segmenter) -> None:
+    entry = evaluate(model, toy(), RULE, boundary=True, quiet=True).to_json()
+    present = [c["boundary_iou"] for c in entry["per_class"] if c["boundary_iou"] is not None]
+    assert entry["mean_boundary_iou"] == pytest.approx(np.mean(present))
 
 
 def _rank(rank: int, size: int, model_path: Path, root: Path, out: Path) -> None:

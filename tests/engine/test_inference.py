@@ -1,3 +1,4 @@
+import copy
 import itertools
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchseg.engine import inference
-from switchseg.engine.inference import RULES, Rule, evaluating, fuse, logit_maps, probability_tiles
+from switchseg.engine.inference import RULES, Compute, Rule, evaluating, fuse, logit_maps, probability_tiles
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
 
@@ -112,9 +113,30 @@ def test_windows_average_their_logits_where_they_overlap(encoder: str, window: i
 def test_autocast_stays_near_and_returns_float32(model: Segmenter) -> None:
     rule = Rule(short_sides=(48,))
     exact = logit_maps(model, [picture(48, 64)], rule)[0][0]
-    rough = logit_maps(model, [picture(48, 64)], rule, "bf16")[0][0]
+    rough = logit_maps(model, [picture(48, 64)], rule, Compute(precision="bf16"))[0][0]
     assert rough.dtype == torch.float32
     assert 0 < float((rough - exact).abs().max()) < 0.1 * float(exact.abs().max())
+
+
+def test_channels_last_changes_nothing_but_rounding(model: Segmenter) -> None:
+    rule = Rule(short_sides=(48,))
+    exact = logit_maps(model, [picture(48, 64)], rule)[0][0]
+    compute = Compute(channels_last=True)
+    prepared = compute.prepare(copy.deepcopy(model), torch.device("cpu"))
+    weight = next(parameter for parameter in prepared.parameters() if parameter.ndim == 4)
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(logit_maps(prepared, [picture(48, 64)], rule, compute)[0][0], exact, atol=1e-5, rtol=0)
+
+
+@pytest.mark.slow
+def test_compilation_changes_nothing_but_rounding(model: Segmenter) -> None:
+    compute = Compute(compile=True)
+    compiled = compute.prepare(copy.deepcopy(model), torch.device("cpu"))
+    for size in ((48, 64), (64, 48), (40, 40)):
+        rule = Rule(short_sides=(min(size), 56))
+        exact, fast = (logit_maps(net, [picture(*size)], rule)[0] for net in (model, compiled))
+        for ours, theirs in zip(fast, exact, strict=True):
+            torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
 
 
 def test_logits_that_are_not_finite_are_an_error(model: Segmenter) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from switchseg.engine.inference import Rule
+from switchseg.engine.inference import Compute, Rule
 from switchseg.engine.predictor import Predictor, usual_rule
 from switchseg.errors import UserError
 
@@ -81,9 +81,10 @@ def test_what_is_no_image_is_refused(predictor: Predictor, wrong: object, error:
         predictor(wrong)  # type: ignore[arg-type]
 
 
-def test_batches_keep_the_order_and_the_labels(predictor: Predictor) -> None:
+def test_batches_keep_the_order_and_the_labels(predictor: Predictor, camvid_model: Path) -> None:
+    pairs = Predictor(camvid_model, rule=RULE, device="cpu", compute=Compute(images_per_batch=2))
     images = [picture(40, 60, 0), picture(56, 40, 1), picture(40, 60, 2), picture(40, 60, 3)]
-    for image, prediction in zip(images, predictor.batch(images, images_per_batch=2), strict=True):
+    for image, prediction in zip(images, pairs.batch(images), strict=True):
         np.testing.assert_array_equal(prediction.image, image)
         np.testing.assert_allclose(prediction.probabilities, predictor(image).probabilities, atol=1e-5)
 

@@ -14,7 +14,7 @@ from switchseg.errors import UserError
 
 if TYPE_CHECKING:
     from switchseg.engine.evaluate import Evaluation
-    from switchseg.engine.inference import Rule
+    from switchseg.engine.inference import Compute, Rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,32 @@ class RuleFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateFlags(RuleFlags):
+class ComputeFlags:
+    """What changes the speed, and the result by no more than rounding."""
+
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:INDEX."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """What autocast computes in."""
+    channels_last: bool = False
+    """Keep the channels of a pixel side by side, which bf16 and fp16 like."""
+    compile: bool = False
+    """Compile the network first, which pays off on long work."""
+    images_per_batch: int = 1
+    """Images of equal size that the network sees at once."""
+
+    def resolve_compute(self) -> Compute:
+        """Return how to compute."""
+        from switchseg.engine.inference import Compute
+
+        if self.images_per_batch < 1:
+            raise UserError(f"--images-per-batch must be at least 1, not {self.images_per_batch}")
+        named = ("precision", "channels_last", "compile", "images_per_batch")
+        return Compute(**{key: getattr(self, key) for key in named})
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateFlags(ComputeFlags, RuleFlags):
     """Score a model on a data set and print the scores per class."""
 
     model: tyro.conf.Positional[Path]
@@ -62,16 +87,14 @@ class EvaluateFlags(RuleFlags):
     """A list of images and labels, for data sets that have one."""
     split: str = "val"
     json: Path | None = None
-    """Write the scores to this file."""
+    """Write the scores to this file. Until they are complete, what is counted is kept in FILE.partial, from which the
+    same command goes on if it was stopped."""
     confusion: Path | None = None
     """Write the confusion matrix to this file, as CSV."""
     save: Path | None = None
     """Write image, truth, labels and confidence of every image to this folder."""
-    device: str = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """What autocast computes in."""
-    images_per_batch: int = 1
-    """Images of equal size that the network sees at once."""
+    boundary: bool = False
+    """Also score along the boundaries (Boundary IoU)."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -86,16 +109,17 @@ def run(arguments: Sequence[str]) -> None:
 
     rule = flags.resolve(usual_rule(flags.model))
     with joined_world(flags.device) as world:
-        model = load_model(flags.model).to(world.device)
+        compute = flags.resolve_compute()
         dataset = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
         evaluation = evaluate(
-            model,
+            compute.prepare(load_model(flags.model), world.device),
             dataset,
             rule,
+            compute,
             world=world,
-            precision=flags.precision,
-            images_per_batch=flags.images_per_batch,
             save=flags.save,
+            boundary=flags.boundary,
+            partial=flags.json and flags.json.with_name(f"{flags.json.name}.partial"),
         )
         if not world.is_main:
             return
@@ -111,12 +135,12 @@ def print_evaluation(evaluation: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console, result = Console(), evaluation.scores
+    console, result, entry = Console(), evaluation.scores, evaluation.to_json()
     table = Table("class", "name", "IoU", "accuracy", "pixels", box=None)
     for column in table.columns[2:]:
         column.justify = "right"
-    for entry in result.per_class:
-        table.add_row(str(entry.index), entry.name, _percent(entry.iou), _percent(entry.accuracy), f"{entry.pixels:,}")
+    for each in result.per_class:
+        table.add_row(str(each.index), each.name, _percent(each.iou), _percent(each.accuracy), f"{each.pixels:,}")
     console.print(table)
     lines = {
         "mIoU": f"{_percent(result.mean_iou)} (classes that occur), {_percent(result.mean_iou_all_classes)} (all)",
@@ -124,8 +148,9 @@ def print_evaluation(evaluation: Evaluation) -> None:
         "overall score": f"{_percent(result.overall_score)} (mean of pixel accuracy and mIoU over all classes)",
         "class accuracy": f"{_percent(result.mean_class_accuracy)} (mean)",
         "weighted IoU": f"{_percent(result.frequency_weighted_iou)} (by frequency)",
+        **({"boundary IoU": _percent(entry["mean_boundary_iou"])} if "mean_boundary_iou" in entry else {}),
         "images": f"{evaluation.images} in {evaluation.seconds:.1f} s",
-        "rule": evaluation.to_json()["rule"],
+        "rule": entry["rule"],
     }
     for title, text in lines.items():
         console.print(f"{title:<15} {text}", markup=False, highlight=False, soft_wrap=True)

@@ -6,17 +6,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import tyro
 
 from switchseg.cli.arguments import parse
-from switchseg.cli.evaluate import RuleFlags
+from switchseg.cli.evaluate import ComputeFlags, RuleFlags
 from switchseg.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictFlags(RuleFlags):
+class PredictFlags(ComputeFlags, RuleFlags):
     """Label images, folders (at any depth), glob patterns and videos.
 
     Writes NAME_labels.png (pixel value = class index), NAME_overlay.png and NAME_shares.json of every image, and
@@ -33,9 +32,6 @@ class PredictFlags(RuleFlags):
     """Also write submission/NAME.png with class + 1, as the ADE20K server takes it."""
     resume: bool = True
     """Leave out what an earlier call with the same model and flags has finished."""
-    device: str = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """What autocast computes in."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -48,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
 
     inputs = find_inputs(flags.inputs)
     rule = flags.resolve(usual_rule(flags.model))
-    predictor = Predictor(flags.model, rule=rule, device=flags.device, precision=flags.precision)
+    predictor = Predictor(flags.model, rule=rule, device=flags.device, compute=flags.resolve_compute())
     failures = predict(predictor, inputs, flags.out, submission=flags.submission, resume=flags.resume)
     for reason in failures.values():
         print(f"switchseg: error: {reason}", file=sys.stderr)

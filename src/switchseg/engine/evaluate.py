@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from switchseg import files
 from switchseg.data.classes import Classes
@@ -20,11 +18,12 @@ from switchseg.data.dataset import Dataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine.ahead import read_ahead
-from switchseg.engine.inference import Precision, Rule, evaluating, fuse, logit_maps
+from switchseg.engine.inference import Compute, Rule, evaluating, fuse, logit_maps
 from switchseg.engine.pictures import write_pictures
 from switchseg.engine.progress import progress
+from switchseg.engine.tally import Tally, tally_key
 from switchseg.errors import UserError
-from switchseg.metrics import Scores, confusion_matrix, scores
+from switchseg.metrics import Scores, boundary_iou, scores
 from switchseg.models.segmenter import Segmenter
 
 SCORING = "confusion matrix over the whole data set, unlabelled pixels left out"
@@ -41,10 +40,12 @@ class Evaluation:
     images: int
     seconds: float
     """Wall time, reading the images included."""
+    boundary: npt.NDArray[np.int64] | None = None
+    """What `metrics.boundary_counts` returned, summed [3, C]."""
 
     def to_json(self) -> dict[str, Any]:
         """Return what `switchseg evaluate --json` writes."""
-        return {
+        entry = {
             **self.scores.to_json(),
             "images": self.images,
             "short_sides": list(self.rule.short_sides),
@@ -52,18 +53,25 @@ class Evaluation:
             "seconds": round(self.seconds, 3),
             "rule": f"{self.rule.describe()}; {SCORING}",
         }
+        if self.boundary is not None:
+            ious = boundary_iou(self.boundary)
+            entry["mean_boundary_iou"] = float(np.nanmean(ious))
+            for each, iou in zip(entry["per_class"], ious, strict=True):
+                each["boundary_iou"] = None if np.isnan(iou) else float(iou)
+        return entry
 
 
 def evaluate(
     model: Segmenter,
     dataset: Dataset,
     rule: Rule = Rule(),  # noqa: B008 - frozen
+    compute: Compute = Compute(),  # noqa: B008 - frozen
     *,
     world: World | None = None,
-    precision: Precision = "fp32",
-    images_per_batch: int = 1,
     save: Path | None = None,
     pictures: int | None = None,
+    boundary: bool = False,
+    partial: Path | None = None,
     quiet: bool = False,
 ) -> Evaluation:
     """Score `model` on every image of `dataset`, on the device that the model is on.
@@ -72,11 +80,13 @@ def evaluate(
         model: Left in the modes (training or evaluation) that its layers are in.
         dataset: Images with labels; the predictions are compared at the labels' size.
         rule: Scales, windows and flips.
+        compute: Precision, memory layout, and how many images of equal size the network sees at once.
         world: Every rank takes its share of the images, each exactly once; all return the same evaluation.
-        precision: fp32, or the type that autocast computes in.
-        images_per_batch: Images of equal size that the network sees at once.
         save: Folder for pictures of the images, their truth and their labels.
         pictures: How many images to save, spread over the data set; None saves all.
+        boundary: Also score along the boundaries.
+        partial: File to keep the counts in while the evaluation lasts; if it is stopped, the same call goes on from
+            there. Each rank of several has its own, and none is left at the end.
         quiet: Show no progress.
 
     Raises:
@@ -85,31 +95,26 @@ def evaluate(
     """
     check_classes(model, dataset)
     world = world or World(rank=0, size=1, device=next(model.parameters()).device)
-    num_classes = len(dataset.classes)
+    key = tally_key(model, dataset, rule, world, boundary) if partial is not None else {}
+    if partial is not None and world.size > 1:
+        partial = partial.with_name(f"{partial.name}.{world.rank}")
+    tally = Tally(len(dataset.classes), boundary, partial, key)
     own = range(world.rank, len(dataset), world.size)
     kept = _spread(len(dataset), len(dataset) if pictures is None else pictures) if save is not None else frozenset()
-    matrix = torch.zeros(num_classes, num_classes, dtype=torch.int64)
-    started = time.perf_counter()
-    show = world.is_main and not quiet
-    with evaluating(model), progress("evaluate", len(own), shown=show) as count:
-        for indices, samples in _batches(dataset, own, images_per_batch):
-            for index, sample, (labels, confidence) in zip(
-                indices, samples, _labelled(model, samples, rule, precision), strict=True
-            ):
-                matrix += confusion_matrix(labels, _truth(sample), num_classes)
+    with evaluating(model), progress("evaluate", len(own), shown=world.is_main and not quiet) as count:
+        count(tally.images)
+        for indices, samples in _batches(dataset, own[tally.images :], compute.images_per_batch):
+            labelled = _labelled(model, samples, rule, compute)
+            for index, sample, (labels, confidence) in zip(indices, samples, labelled, strict=True):
+                tally.add(labels, _truth(sample))
                 if save is not None and index in kept:
                     write_pictures(save, sample, labels, confidence, dataset.classes)
             count(len(samples))
-    matrix = world.sum(matrix.to(world.device)).cpu()
+    matrix, boundaries = tally.total(world)
     if not matrix.any():
         raise UserError(f"data set {dataset.name}: none of its {len(dataset)} images has a labelled pixel")
-    return Evaluation(
-        scores=scores(matrix, dataset.classes),
-        matrix=matrix.numpy(),
-        rule=rule,
-        images=len(dataset),
-        seconds=time.perf_counter() - started,
-    )
+    tally.discard()
+    return Evaluation(scores(matrix, dataset.classes), matrix, rule, len(dataset), tally.seconds, boundaries)
 
 
 def check_classes(model: Segmenter, dataset: Dataset) -> None:
@@ -131,10 +136,10 @@ def write_confusion(path: Path, matrix: npt.NDArray[np.int64], classes: Classes)
 
 
 def _labelled(
-    model: Segmenter, samples: Sequence[Sample], rule: Rule, precision: Precision
+    model: Segmenter, samples: Sequence[Sample], rule: Rule, compute: Compute
 ) -> Iterator[tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]]:
     try:
-        maps = logit_maps(model, [sample.image for sample in samples], rule, precision)
+        maps = logit_maps(model, [sample.image for sample in samples], rule, compute)
     except ValueError as error:
         names = ", ".join(sample.name for sample in samples)
         raise UserError(f"{names}: {error}; the model is broken, or --precision fp32 is needed") from None

@@ -21,8 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from switchseg.data.geometry import fit_short_side, round_up
-from switchseg.engine.precision import Precision as Precision
-from switchseg.engine.precision import computing
+from switchseg.engine.precision import Precision, computing
 from switchseg.models.segmenter import Segmenter
 
 Pixels = npt.NDArray[np.uint8]
@@ -87,6 +86,31 @@ RULES = {
 """The protocols that published numbers were made with."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """How fast a result is computed; it changes the result by no more than rounding."""
+
+    precision: Precision = "fp32"
+    """fp32, or the type that autocast computes in."""
+    channels_last: bool = False
+    """Keep the channels of a pixel side by side, which bf16 and fp16 like."""
+    compile: bool = False
+    """Compile the network first, which pays off on a long evaluation."""
+    images_per_batch: int = 1
+    """Images of equal size that the network sees at once."""
+
+    def prepare(self, model: Segmenter, device: torch.device) -> Segmenter:
+        """Move the model to the device in the layout that is wanted, and compile it if that is wanted."""
+        model = model.to(device)
+        if self.channels_last:
+            for parameter in model.parameters():
+                if parameter.ndim == 4:
+                    parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        if self.compile:
+            model.compile(dynamic=True)
+        return model
+
+
 @contextlib.contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put the model into evaluation mode; afterwards every layer is in the mode it was in, frozen ones too."""
@@ -101,7 +125,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @torch.inference_mode()
 def logit_maps(
-    model: Segmenter, images: Sequence[Pixels], rule: Rule, precision: Precision = "fp32"
+    model: Segmenter,
+    images: Sequence[Pixels],
+    rule: Rule,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
 ) -> list[list[Tensor]]:
     """Run the network on images of one size at every scale of the rule.
 
@@ -109,7 +136,7 @@ def logit_maps(
         model: In evaluation mode, on the device to compute on.
         images: RGB uint8, each [H, W, 3].
         rule: The scales, windows and flips.
-        precision: fp32, or the type that autocast computes in.
+        compute: The precision and the memory layout of the network's input.
 
     Returns:
         For each image its logits at the decoder's stride, one float32 [h, w, C] for each scale (and mirror image).
@@ -117,15 +144,16 @@ def logit_maps(
     Raises:
         ValueError: the logits are not finite.
     """
-    device = next(model.parameters()).device
+    device, dtype = next(model.parameters()).device, next(model.parameters()).dtype
     maps: list[list[Tensor]] = [[] for _ in images]
     for short_side in rule.short_sides:
         size = rule.scaled_size(images[0].shape[0], images[0].shape[1], short_side)
         scaled = np.stack([_resized(image, size, rule.resize) for image in images])
         pixels = torch.from_numpy(scaled).to(device).permute(0, 3, 1, 2)
-        inputs = model.spec.preprocessing.normalize(pixels)
+        layout = torch.channels_last if compute.channels_last else torch.contiguous_format
+        inputs = model.spec.preprocessing.normalize(pixels, dtype).contiguous(memory_format=layout)
         for mirrored in (False, True)[: 1 + rule.flip]:
-            with computing(precision, device):
+            with computing(compute.precision, device):
                 logits = _forward(model, inputs.flip(-1) if mirrored else inputs, rule)
             logits = logits.float().flip(-1) if mirrored else logits.float()
             if not torch.isfinite(logits).all():

@@ -151,7 +151,7 @@ def _settings(predictor: Predictor, submission: bool) -> dict[str, Any]:
     rule = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(predictor.rule).items()}
     weights = predictor.path / WEIGHTS
     model = {"path": str(weights.resolve()), "changed": weights.stat().st_mtime_ns}
-    return {"model": model, "rule": rule, "precision": predictor.precision, "submission": submission}
+    return {"model": model, "rule": rule, "precision": predictor.compute.precision, "submission": submission}
 
 
 def _read_settings(out: Path) -> Any:

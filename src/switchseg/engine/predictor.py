@@ -20,7 +20,7 @@ from switchseg.config.schema import RunConfig
 from switchseg.data.classes import Classes
 from switchseg.data.images import read_image
 from switchseg.distributed import choose_device
-from switchseg.engine.inference import Pixels, Precision, Rule, fuse, logit_maps, probability_tiles
+from switchseg.engine.inference import Compute, Pixels, Rule, fuse, logit_maps, probability_tiles
 from switchseg.engine.pictures import overlay, shares_of
 from switchseg.errors import UserError
 
@@ -68,7 +68,7 @@ class Predictor:
         path: A model directory or a run directory.
         rule: Scales, windows and flips; the single-scale rule of the run unless given (short side 450 for a model).
         device: auto, cpu, cuda or cuda:INDEX.
-        precision: fp32, or the type that autocast computes in.
+        compute: Precision, memory layout, and how many images of equal size go through the network at once.
 
     Raises:
         UserError: there is no such model, or no such device.
@@ -80,12 +80,12 @@ class Predictor:
         *,
         rule: Rule | None = None,
         device: str = "auto",
-        precision: Precision = "fp32",
+        compute: Compute = Compute(),  # noqa: B008 - frozen
     ) -> None:
         self.rule = rule or usual_rule(path)
-        self.precision: Precision = precision
+        self.compute = compute
         self.path = find_model(Path(path))
-        self.model = load_model(self.path).to(choose_device(device))
+        self.model = compute.prepare(load_model(self.path), choose_device(device))
 
     @property
     def classes(self) -> Classes:
@@ -105,8 +105,8 @@ class Predictor:
         """
         return self.batch([image])[0]
 
-    def batch(self, images: Sequence[ImageLike], images_per_batch: int = 8) -> list[Prediction]:
-        """Label several images, in their order; up to `images_per_batch` of equal size go through the network at once.
+    def batch(self, images: Sequence[ImageLike]) -> list[Prediction]:
+        """Label several images, in their order; those of equal size share a pass, up to `compute.images_per_batch`.
 
         Raises as calling it with one image does.
         """
@@ -116,15 +116,16 @@ class Predictor:
             by_size.setdefault(image.shape, []).append(index)
         predictions: dict[int, Prediction] = {}
         for indices in by_size.values():
-            for start in range(0, len(indices), images_per_batch):
-                chosen = indices[start : start + images_per_batch]
+            step = self.compute.images_per_batch
+            for start in range(0, len(indices), step):
+                chosen = indices[start : start + step]
                 for index, prediction in zip(chosen, self._label([pixels[i] for i in chosen]), strict=True):
                     predictions[index] = prediction
         return [predictions[index] for index in range(len(pixels))]
 
     def _label(self, images: Sequence[Pixels]) -> list[Prediction]:
         try:
-            maps = logit_maps(self.model, images, self.rule, self.precision)
+            maps = logit_maps(self.model, images, self.rule, self.compute)
         except ValueError as error:
             raise UserError(f"{error}; the model is broken, or precision fp32 is needed") from None
         return [

@@ -16,7 +16,6 @@ from switchseg.engine.predictor import Prediction, Predictor
 from switchseg.errors import UserError
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
-_FRAMES_AT_ONCE = 4
 
 
 def label_video(predictor: Predictor, path: Path, target: Path) -> dict[str, float]:
@@ -85,7 +84,7 @@ def _predictions(predictor: Predictor, frames: Any) -> Iterator[tuple[Prediction
     for frame in frames:
         time = time + 1 if frame.pts is None else frame.pts
         waiting.append((frame.to_ndarray(format="rgb24"), time))
-        if len(waiting) == _FRAMES_AT_ONCE:
+        if len(waiting) == predictor.compute.images_per_batch:
             yield from _flush(predictor, waiting)
             waiting = []
     yield from _flush(predictor, waiting)
