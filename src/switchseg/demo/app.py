@@ -101,8 +101,9 @@ def build_app(
         shared: dict[str, Any] = {"concurrency_id": "label"}
         private: dict[str, Any] = {**shared, "api_visibility": "private"}
         labelled = upload.upload(label_upload, [upload, model, other], [viewer, current], api_name="predict", **shared)
-        # Emptied, the drop zone takes the next image.
-        labelled.then(lambda: None, None, upload, queue=False, api_visibility="private")
+        for outcome in (labelled.success, labelled.failure):
+            # Emptied, the drop zone takes the next image.
+            outcome(lambda: None, None, upload, queue=False, api_visibility="private")
         gallery.select(take_sample, [model, other], [viewer, current], **private)
         gr.on([model.input, other.input, app.load], label_again, [current, model, other], viewer, **private)
     return app
