@@ -121,7 +121,9 @@ def switch_norm(
         y = y + residual
     if activation == "relu":
         y = torch.relu(y)
-    return y, torch.stack([mean, var]).detach() if "bn" in statistics else shares.new_empty(2, 0)
+    if "bn" not in statistics:
+        return y, shares.new_empty(2, 0)
+    return y, torch.stack([mean, var]).detach() if running is None else running
 
 
 def _dense(x: Tensor) -> Tensor:

@@ -172,7 +172,9 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
 
 
 def _backward_by(function: Callable[..., tuple[Tensor, ...]]) -> Callable[..., tuple[Tensor | None, ...]]:
-    def run(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+    def run(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
+        if grad is None:
+            return (None,) * 10
         saved = ctx.saved_tensors
         grad_x, grad_shares, grad_weight, grad_bias, grad_residual = function(grad, *saved, *ctx.options)
         weight_dtype, bias_dtype = ctx.dtypes

@@ -43,7 +43,8 @@ def mix(
             if group:
                 part = batch = gather_moments(batch, elements, group)[0]
         mixed = torch.addcmul(mixed, part, share) if mixed.numel() else part * share
-    return mixed.expand_as(moments), layer, batch
+    # Kernels of ATen read the data of what looks dense to them, whatever its strides.
+    return mixed.expand_as(moments).contiguous(), layer, batch
 
 
 def mix_backward(

@@ -1,0 +1,153 @@
+"""The fused operator against the reference formula: outputs, all gradients, formats, and what torch asks of operators."""
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from switchseg.norms import fused
+from switchseg.norms.functional import switch_norm
+from tests.norms.cases import SUBSETS, arguments, assert_same, run
+
+SHAPES = [(2, 4, 5, 7), (1, 3, 4, 4), (3, 1, 3, 5), (2, 6, 1, 1), (1, 1, 1, 1), (3, 4, 9), (2, 3, 2, 3, 4)]
+
+
+def in_format(x, name):
+    if name == "channels_last" and x.dim() > 3:
+        return x.contiguous(memory_format=torch.channels_last if x.dim() == 4 else torch.channels_last_3d)
+    if name == "strided":
+        return torch.stack([x, torch.zeros_like(x)], -1)[..., 0]
+    if name == "cropped":
+        return torch.nn.functional.pad(x, (1, 2))[..., 1:-2]
+    return x
+
+
+@pytest.mark.parametrize("order", ["contiguous", "channels_last", "strided", "cropped"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_equals_reference(shape, order):
+    for statistics, evaluation, activation in itertools.product(SUBSETS, (False, True), (None, "relu")):
+        values = arguments(shape, statistics, evaluation=evaluation, residual=activation is not None)
+        values["x"] = in_format(values["x"], order)
+        grad = in_format(torch.randn(shape, dtype=torch.float64), "strided")
+        options = {"statistics": statistics, "activation": activation}
+        expected = run(values, grad, backend="reference", **options)
+        found = run(values, grad, backend="fused", **options)
+        assert_same(found, expected, atol=1e-9, rtol=1e-9)
+        if order == "channels_last" and min(shape) > 1:
+            assert found["y"].stride() == values["x"].stride()
+
+
+@pytest.mark.parametrize("order", ["contiguous", "channels_last"])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 2e-2), (torch.float16, 3e-3)], ids=str
+)
+def test_low_precision(dtype, tolerance, order):
+    """Against the reference in float64 on the same rounded input."""
+    for evaluation in (False, True):
+        values = arguments((2, 8, 12, 10), ("in", "ln", "bn"), dtype, evaluation)
+        values["x"] = in_format(values["x"], order)
+        grad = torch.randn(2, 8, 12, 10).to(dtype)
+        wide = {name: None if value is None else value.double() for name, value in values.items()}
+        expected = run(wide, grad.double(), backend="reference")
+        found = run(values, grad, backend="fused")
+        assert found["y"].dtype == found["x"].dtype == dtype
+        assert_same(found, expected, atol=tolerance * 3, rtol=tolerance)
+
+
+@pytest.mark.parametrize("order", ["contiguous", "channels_last"])
+def test_large_mean_does_not_cancel(order):
+    """2018's E[x^2] - E[x]^2 is NaN here. One float32 step at 1000 is 0.006 standard deviations."""
+    values = arguments((2, 6, 16, 16), ("in", "ln", "bn"), torch.float32)
+    x = 1000 + 0.01 * torch.randn(2, 6, 16, 16, generator=torch.Generator().manual_seed(1))
+    values["x"] = in_format(x, order)
+    values["weight"], values["bias"] = torch.rand(6) + 0.5, torch.randn(6)
+    grad = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
+    wide = {name: None if value is None else value.double() for name, value in values.items()}
+    options = {"eps": 1e-9}
+    expected = run(wide, grad.double(), backend="reference", **options)
+    for backend in ("fused", "reference"):
+        found = run(values, grad, backend=backend, **options)
+        assert_same({"y": found["y"]}, {"y": expected["y"]}, atol=0.03, rtol=0.01)
+        for name in ("x", "weight", "bias"):
+            error = (found[name] - expected[name]).norm() / expected[name].norm()
+            assert error < 0.02, (backend, name, error)
+
+
+def test_uninitialised_memory_is_never_read():
+    """Deterministic mode fills what torch.empty returns with NaN."""
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert torch.utils.deterministic.fill_uninitialized_memory
+        assert torch.empty(3).isnan().all()
+        for order in ("contiguous", "channels_last"):
+            values = arguments((2, 4, 5, 7), ("in", "ln", "bn"), residual=True)
+            values["x"] = in_format(values["x"], order)
+            found = run(values, torch.randn(2, 4, 5, 7, dtype=torch.float64), backend="fused", activation="relu")
+            assert all(value.isfinite().all() for value in found.values())
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=st.lists(st.integers(1, 6), min_size=3, max_size=5).map(tuple),
+    statistics=st.sampled_from(SUBSETS),
+    evaluation=st.booleans(),
+    order=st.sampled_from(["contiguous", "channels_last", "cropped"]),
+    seed=st.integers(0, 1000),
+)
+def test_any_shape(shape, statistics, evaluation, order, seed):
+    values = arguments(shape, statistics, evaluation=evaluation, seed=seed)
+    values["x"] = in_format(values["x"], order)
+    grad = torch.randn(shape, dtype=torch.float64)
+    expected = run(values, grad, backend="reference", statistics=statistics)
+    found = run(values, grad, backend="fused", statistics=statistics)
+    # Where a variance is 0, 1 / sqrt(eps) magnifies rounding.
+    assert_same(found, expected, atol=1e-7, rtol=1e-7)
+
+
+@pytest.mark.parametrize("evaluation", [False, True])
+@pytest.mark.parametrize("backend", ["reference", "fused"])
+def test_gradcheck(backend, evaluation):
+    for statistics, shape in itertools.product(SUBSETS, [(2, 3, 2, 3), (2, 2, 1, 1)]):
+        values = arguments(shape, statistics, evaluation=evaluation, residual=True)
+        running = values.pop("running")
+
+        def function(*tensors, running=running, statistics=statistics, names=tuple(values)):
+            options = dict(zip(names, tensors, strict=True))
+            return switch_norm(
+                **options, running=running, statistics=statistics, activation="relu", backend=backend, eps=0.1
+            )[0]
+
+        inputs = [value.requires_grad_() for value in values.values()]
+        assert torch.autograd.gradcheck(function, inputs)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # opcheck's own
+def test_operator_keeps_torch_rules():
+    for statistics, evaluation, residual, order in [
+        ("in ln bn", False, True, "contiguous"),
+        ("in ln bn", True, False, "channels_last"),
+        ("in ln", False, False, "contiguous"),
+        ("bn", False, True, "channels_last"),
+    ]:
+        values = arguments((2, 4, 5, 7), statistics.split(), torch.float32, evaluation, residual)
+        values["x"] = in_format(values["x"], order)
+        tensors = [value if value is None else value.requires_grad_() for value in values.values()]
+        if tensors[4] is not None:
+            tensors[4] = tensors[4].detach()
+        torch.library.opcheck(fused.operator, (*tensors, statistics, 1e-5, residual, ""))
+
+
+def test_keeps_nothing_of_the_input_size_but_the_input():
+    """What autograd saves: the input itself, and numbers per map."""
+    x = torch.randn(2, 8, 32, 32, requires_grad=True)
+    shares = torch.full((3, 2), 1 / 3)
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: saved.append(tensor) or tensor, lambda kept: kept):
+        fused.switch_norm(x, shares, torch.ones(8), torch.zeros(8), None, None, "in ln bn", 1e-5, False, "")
+    large = [tensor for tensor in saved if tensor.numel() >= x.numel()]
+    assert [tensor.data_ptr() for tensor in large] == [x.data_ptr()]
+    assert sum(tensor.numel() for tensor in saved) - x.numel() <= 10 * 2 * 8
