@@ -9,7 +9,15 @@ from switchseg.errors import UserError
 
 ENCODER_LAYOUTS = ("timm", "2018", "mit")
 
-CLASSIFIERS = ("fc.", "head.", "classifier.", "conv_head.", "incre_modules.", "downsamp_modules.", "final_layer.")
+CLASSIFIERS: tuple[str, ...] = (
+    "fc.",
+    "head.",
+    "classifier.",
+    "conv_head.",
+    "incre_modules.",
+    "downsamp_modules.",
+    "final_layer.",
+)
 """What ImageNet files hold beyond the encoder."""
 
 # The parts of an inverted residual in timm -> their place in MIT's nn.Sequential, without and with expansion.

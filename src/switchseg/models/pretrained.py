@@ -35,7 +35,7 @@ def create_pretrained(name: str, norm: str, pretrained: str | None, norm_init: s
     Raises:
         UserError: there is no such encoder or file, or the file holds another network.
     """
-    state = None if pretrained in (None, IMAGENET) else _without_classifier(read_weights(str(pretrained)))
+    state = None if pretrained in (None, IMAGENET) else read_weights(str(pretrained))
     is_batch_norm = state is None or not any(key.endswith(".mean_weight") for key in state)
     group_norm = _group_norm_name(name) if norm == "gn" and pretrained == IMAGENET else None
 
@@ -57,16 +57,14 @@ def _group_norm_name(name: str) -> str | None:
     return f"{_GROUP_NORM[base]}{separator}{dilation}" if base in _GROUP_NORM else None
 
 
-def _without_classifier(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    heads: tuple[str, ...] = CLASSIFIERS
-    if any(key.startswith("conv_head.") for key in state):  # the norm after it; in MIT's ResNets bn2 is in the stem
-        heads = (*heads, "bn2.")
-    return {key: tensor for key, tensor in state.items() if not key.startswith(heads)}
-
-
 def _load(encoder: Encoder, state: Mapping[str, Tensor], source: str) -> None:
-    """Load a state dict of any layout; the one that shares most keys with the file is taken."""
+    """Load a classifier's state dict of any layout; the one that shares most keys with the file is taken."""
     own = encoder.state_dict()
     candidates = (encoder_keys(own, layout) for layout in ENCODER_LAYOUTS)
     theirs_of = max(candidates, key=lambda keys: sum(theirs in state for theirs in keys.values()))
-    encoder.load_state_dict(translate(state, theirs_of, own, source))
+    classifier = CLASSIFIERS
+    if any(key.startswith("conv_head.") for key in state):
+        classifier = (*CLASSIFIERS, "bn2.")  # the norm after conv_head; in MIT's ResNets bn2 is in the stem
+    used = set(theirs_of.values())
+    body = {key: tensor for key, tensor in state.items() if key in used or not key.startswith(classifier)}
+    encoder.load_state_dict(translate(body, theirs_of, own, source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,24 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     return dict(content)
 
 
+def load_torch(path: Path) -> Any:
+    """Return what `torch.save` wrote, on the CPU, without ever running what is in the file.
+
+    Raises:
+        pickle.UnpicklingError, OSError, EOFError, LookupError, RuntimeError, TypeError, ValueError: it is damaged, or
+            holds more than tensors and plain values.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the format of a hostile file; the error says enough
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
 def _load_pickle(path: Path) -> Mapping[str, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_torch(path)
     except pickle.UnpicklingError as error:
-        if "weights_only" not in str(error) and "Unsupported" not in str(error):
-            raise OSError(_first_line(error)) from error
+        if "Unsupported operand" in str(error):  # bytes that are no pickle at all
+            raise ValueError("not a file of torch.save") from error
         raise UserError(
             f"{path}: holds Python objects besides tensors, and loading it could run code; save `model.state_dict()`"
         ) from error
@@ -101,7 +114,7 @@ def translate(
         channels = tensor.numel()
         if key not in found and key.endswith(".num_batches_tracked"):
             found[key] = torch.tensor(LONG_TRAINED)
-        elif key in found and found[key].shape in ((1, channels, 1, 1), (1, channels, 1)):
+        elif key in found and tensor.dim() == 1 and found[key].shape in ((1, channels, 1, 1), (1, channels, 1)):
             found[key] = found[key].reshape(tensor.shape)
     check_keys(found, shapes, source)
     return {ours: found[theirs] for ours, theirs in theirs_of.items()}
