@@ -1,0 +1,153 @@
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from switchseg import files
+from switchseg.checkpoints.model_directory import CONFIG, WEIGHTS, load_model, read_spec, save_model
+from switchseg.data.classes import Classes
+from switchseg.data.preprocessing import BGR
+from switchseg.errors import UserError
+from switchseg.models.create import create_model
+from switchseg.models.segmenter import Segmenter
+
+
+@pytest.fixture(scope="module")
+def model() -> Segmenter:
+    torch.manual_seed(0)
+    return create_model(
+        "resnet18_dilated8", "c1_deepsup", "sn", classes=Classes.named(("road", "Straße")), preprocessing=BGR
+    )
+
+
+@pytest.fixture
+def folder(model: Segmenter, tmp_path: Path) -> Path:
+    save_model(model, tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_model_comes_back_as_it_was(model: Segmenter, folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == [CONFIG, WEIGHTS]
+    loaded = load_model(folder)
+    assert loaded.spec == model.spec
+    assert not loaded.training
+    assert all(torch.equal(tensor, loaded.state_dict()[key]) for key, tensor in model.state_dict().items())
+
+
+def test_a_run_directory_is_as_good(folder: Path) -> None:
+    assert load_model(folder.parent).spec == load_model(folder).spec
+
+
+def test_channels_last_weights_are_saved(model: Segmenter, tmp_path: Path) -> None:
+    moved = create_model("resnet18", "c1", "bn", 2).to(memory_format=torch.channels_last)
+    save_model(moved, tmp_path)
+    assert torch.equal(load_model(tmp_path).decoder.classify.weight, moved.decoder.classify.weight)
+
+
+def test_missing_parts_are_told(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no such model or run directory"):
+        load_model(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="neither a model nor a run directory"):
+        load_model(tmp_path / "empty")
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(UserError, match=r"model\.safetensors: there is no such file"):
+        load_model(folder)
+
+
+def test_truncated_weights_are_told(folder: Path) -> None:
+    data = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(data[: len(data) // 2])
+    with pytest.raises(UserError, match=r"model\.safetensors: no whole weight file"):
+        load_model(folder)
+
+
+def test_weights_of_another_model_are_told(folder: Path) -> None:
+    save_model(create_model("resnet18_dilated8", "c1", "bn", 2), folder / "other")
+    (folder / "other" / WEIGHTS).replace(folder / WEIGHTS)
+    with pytest.raises(UserError, match=r"not those of this model; \d+ missing: .*; \d+ more|missing"):
+        load_model(folder)
+
+
+HOSTILE: list[tuple[str, Any]] = [
+    ("encoder", None),
+    ("encoder", "hf-hub:somebody/else"),
+    ("encoder", "../../etc"),
+    ("decoder", ["c1"]),
+    ("norm", "sm"),
+    ("auxiliary", 1),
+    ("classes", []),
+    ("classes", {"a": 1}),
+    ("classes", [{"name": "a"}]),
+    ("classes", [{"name": 3, "color": [1, 2, 3]}]),
+    ("classes", [{"name": "a", "color": [1, 2, 300]}]),
+    ("classes", [{"name": "a", "color": "red"}]),
+    ("preprocessing", None),
+    ("preprocessing", {"channels": "grey", "scale": 1, "mean": [0, 0, 0], "std": [1, 1, 1]}),
+    ("preprocessing", {"channels": "rgb", "scale": 1, "mean": [0, 0], "std": [1, 1, 1]}),
+    ("preprocessing", {"channels": "rgb", "scale": 1, "mean": [0, 0, 0], "std": [1, 0, 1]}),
+    ("preprocessing", {"channels": "rgb", "scale": "x", "mean": [0, 0, 0], "std": [1, 1, 1]}),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), HOSTILE)
+def test_a_hostile_description_is_told_in_one_line(key: str, value: object, folder: Path) -> None:
+    entry = json.loads((folder / CONFIG).read_text()) | {key: value}
+    (folder / CONFIG).write_text(json.dumps(entry))
+    with pytest.raises(UserError, match=r"config\.json") as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '"x"', "[" * 100_000, "{}", "\udcff"])
+def test_a_description_that_is_none_is_told_in_one_line(text: str, folder: Path) -> None:
+    (folder / CONFIG).write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(UserError, match=r"config\.json") as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["encoder", "decoder", "norm", "auxiliary", "classes", "preprocessing"])
+def test_a_missing_key_is_named(key: str, folder: Path) -> None:
+    entry = json.loads((folder / CONFIG).read_text())
+    del entry[key]
+    (folder / CONFIG).write_text(json.dumps(entry))
+    with pytest.raises(UserError, match=f"the key '{key}' is missing"):
+        load_model(folder)
+
+
+def test_a_crash_while_another_model_is_written_leaves_no_mixture(
+    model: Segmenter, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = create_model("resnet18_dilated8", "c1_deepsup", "sn", classes=Classes.named(("sky", "sea")))
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_text", crash)
+        with pytest.raises(KeyboardInterrupt):
+            save_model(other, folder)
+    with pytest.raises(UserError, match="neither a model nor a run directory"):
+        load_model(folder)
+
+    save_model(model, folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "replacing", crash)
+        with pytest.raises(KeyboardInterrupt):
+            save_model(model, folder)
+    assert load_model(folder).spec == model.spec
+
+
+def test_a_folder_that_cannot_be_written_is_told(model: Segmenter, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="the model cannot be written"):
+        save_model(model, tmp_path / "file")
+
+
+def test_the_spec_is_read_without_the_weights(model: Segmenter, folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    assert read_spec(folder) == dataclasses.replace(model.spec)
