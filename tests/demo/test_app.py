@@ -2,8 +2,6 @@
 
 import base64
 import io
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,7 +12,6 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from switchseg.cli import main
 from switchseg.demo.app import sample_images
 from switchseg.engine.predictor import Predictor
 from tests.browser import accessibility_findings, complaints
@@ -165,23 +162,6 @@ def test_files_of_the_machine_stay_there(demo):
     assert "event: error" in answer
     assert "passwd" not in answer
     assert "Traceback" not in answer
-
-
-def test_a_taken_port_is_one_line(demo):
-    port = demo.address.rsplit(":", 1)[1]
-    command = [sys.executable, "-m", "switchseg", "demo", str(demo.models[0]), "--port", port]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith(f"switchseg: error: --port {port} of 127.0.0.1 cannot be used")
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(("arguments", "message"), [([], "no model given"), (["none"], "none")])
-def test_a_missing_model_is_one_line(arguments, message, capsys):
-    assert main(["demo", *arguments]) == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert said.count("\n") == 1
 
 
 @pytest.mark.slow

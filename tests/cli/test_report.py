@@ -1,0 +1,19 @@
+import pytest
+
+from switchseg.cli import main
+from tests.reports.conftest import run_folders as run_folders
+
+
+def test_report_writes_the_page_and_says_where(run_folders, tmp_path, capsys):
+    out = tmp_path / "new" / "page.html"
+    assert main(["report", *map(str, run_folders), "--out", str(out)]) == 0
+    assert out.read_text().startswith("<!doctype html>")
+    assert capsys.readouterr().out.startswith(f"{out} (")
+
+
+@pytest.mark.parametrize("arguments", [[], ["none"], ["none", "--colour", "red"]])
+def test_mistakes_are_one_line(arguments, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", *arguments]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
