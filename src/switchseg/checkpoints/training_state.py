@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import pickle
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 
 from switchseg import files
 from switchseg.errors import UserError
+from switchseg.models.weights import load_torch
 
 _NAME = re.compile(r"step_(\d+)\.pt")
 
@@ -62,12 +62,10 @@ def load(path: Path) -> dict[str, Any]:
         UserError: the file is missing, damaged or no checkpoint of ours.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the format of a hostile file; the error below says enough
-            state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_torch(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such checkpoint") from None
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, LookupError, TypeError, ValueError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path}: not a checkpoint that can be read safely ({reason})") from None
     if not isinstance(state, dict) or "step" not in state:
