@@ -80,7 +80,7 @@ def test_a_run_that_has_only_begun_has_a_page(tmp_path):
 def test_names_from_files_are_escaped(run_folders):
     run = replace(read_run(run_folders[0]), label="<script>alert(1)</script>")
     page = report_page([run])
-    assert "<script>" not in page
+    assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
 
 
@@ -106,6 +106,29 @@ def test_a_browser_shows_it_without_complaint(browser, page, tmp_path, width, sc
         brightness = sum(map(int, re.findall(r"\d+", background)))
         assert brightness > 600 if scheme == "light" else brightness < 150
         assert accessibility_findings(view) == []
+        assert errors == []
+
+
+def test_values_can_be_read_off_the_charts(browser, page, tmp_path, run_folders):
+    path = tmp_path / "report.html"
+    path.write_text(page)
+    with browser.new_context() as context:
+        view = context.new_page()
+        errors = complaints(view)
+        view.goto(path.as_uri())
+        figure = view.locator("figure:has-text('Learning rate of the encoder')")
+        figure.locator("svg").focus()
+        view.keyboard.press("End")
+        view.keyboard.press("ArrowLeft")
+        last = read_runs(run_folders)[0].events["train"][-2]
+        said = figure.locator("output")
+        assert said.inner_text().startswith(f"step {last['step']}")
+        shown = [float(text.split()[1]) for text in said.locator("span").all_inner_texts()]
+        assert shown == pytest.approx([last["lr"]["encoder"]] * 3, abs=0.02 / 226)  # a tenth of a drawing unit
+        view.keyboard.press("Escape")
+        assert said.inner_text() == ""
+        figure.locator("svg").hover()
+        assert said.inner_text().startswith("step")
         assert errors == []
 
 

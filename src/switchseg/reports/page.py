@@ -37,7 +37,7 @@ def report_page(runs: Sequence[Run]) -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", f"{title} – SwitchSeg report"),
-        tag("style", Markup(_colours() + files(__package__).joinpath("page.css").read_text(encoding="utf-8"))),
+        tag("style", Markup(_colours() + _asset("page.css"))),
         # An empty icon keeps browsers from asking a server for one.
         tag("link", rel="icon", href="data:,"),
     )
@@ -51,6 +51,7 @@ def report_page(runs: Sequence[Run]) -> str:
         _header(runs, title, {name: heading for name, (heading, _) in drawn.items()}),
         tag("main", sections, id="main"),
         tag("footer", tag("p", f"Made by switchseg {__version__} from {_sources(runs)}.")),
+        tag("script", Markup(_asset("page.js"))),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
@@ -100,6 +101,10 @@ def _notices(runs: Sequence[Run]) -> list[str]:
 
 def _sources(runs: Sequence[Run]) -> str:
     return join(", ".join(str(run.path) for run in runs))
+
+
+def _asset(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _colours() -> str:

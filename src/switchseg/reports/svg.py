@@ -49,6 +49,10 @@ class Scale:
         """Map a number, or each number of an array."""
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
+    def to_attribute(self) -> str:
+        """Return the four numbers as text."""
+        return f"{self.low:g} {self.high:g} {self.start:g} {self.end:g}"
+
 
 def line_chart(description: str, lines: Sequence[Line], text: Callable[[float], str], *, smooth: int = 1) -> Markup:
     """Draw lines over steps, each named at its end.
@@ -76,7 +80,12 @@ def line_chart(description: str, lines: Sequence[Line], text: Callable[[float], 
         viewBox=f"0 0 {WIDTH:.0f} {HEIGHT:.0f}",
         role="img",
         aria_label=description,
-        class_="chart",
+        class_="chart readable",
+        tabindex=0,
+        # What page.js needs to read values off the drawing.
+        data_x=x.to_attribute(),
+        data_y=y.to_attribute(),
+        data_unit="%" if text is percent_text else None,
     )
 
 
@@ -168,7 +177,7 @@ def _path(line: Line, x: Scale, y: Scale, class_: str) -> Markup:
     classes = f"{class_} {run_class(line.run)}"
     if len(points) == 1:
         return tag("circle", cx=float(points[0, 0]), cy=float(points[0, 1]), r=3, class_=f"dot {classes}")
-    return tag("polyline", points=_points(points), class_=classes, stroke_dasharray=dash or None)
+    return tag("polyline", points=_points(points), class_=classes, stroke_dasharray=dash or None, data_name=line.label)
 
 
 def _clipped(lines: Sequence[Line], ticks: Sequence[float]) -> list[Line]:

@@ -33,7 +33,10 @@ def section(runs: Sequence[Run]) -> Markup | None:
     charts = [chart for entry in CHARTS if (chart := _chart(runs, *entry)) is not None]
     if not charts:
         return None
-    lead = "Over optimizer steps. Bold lines are running means; the pale ones behind them are the values as logged."
+    lead = (
+        "Over optimizer steps. Bold lines are running means; the pale ones behind them are the values as logged. "
+        "Point at a chart, or focus it and use the arrow keys, to read values."
+    )
     return join(tag("p", lead, class_="lead"), legend(runs), tag("div", charts, class_="charts"))
 
 
@@ -54,4 +57,4 @@ def _chart(
     ends = "; ".join(f"{line.label}: {text(float(line.series.values[-1]))}" for line in lines)
     smooth = max(1, max(len(line.series) for line in lines) // 20) if noisy else 1
     drawing = line_chart(f"{title} over steps. Last values: {ends}.", lines, text, smooth=smooth)
-    return tag("figure", tag("figcaption", title), drawing)
+    return tag("figure", tag("figcaption", title, tag("output", aria_live="polite")), drawing)
