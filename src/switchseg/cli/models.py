@@ -35,6 +35,9 @@ def run(arguments: Sequence[str]) -> int | None:
     if options.side < 64:
         raise UserError(f"--side must be at least 64 pixels, but is {options.side}")
 
+    # First of all, so that a mistake is told before the long list; C1 goes with every encoder.
+    chosen = summarize_model(options.encoder, "c1", options.norm, options.num_classes, options.side)
+
     def line(name: str, size: Summary, maps: str = "") -> None:
         numbers = f"{size.parameters / 1e6:8.1f} M {size.flops / 1e9:8.1f} {size.stride:7}"
         print(f"{name:<22}{numbers}   {maps}".rstrip(), flush=True)
@@ -46,9 +49,8 @@ def run(arguments: Sequence[str]) -> int | None:
 
     print(f"\n{'decoder':<22}parameters    GFLOP  stride   with {options.encoder}, {options.norm}, ", end="")
     print(f"{options.num_classes} classes; GFLOP of the whole model at {options.side} x {options.side}")
-    maps = summarize_encoder(options.encoder, options.side).maps.strides
     for name, decoder in DECODERS.items():
-        if decoder.min_maps > len(maps):
+        if decoder.min_maps > len(chosen.maps.strides):
             print(f"{name:<22}needs {decoder.min_maps} maps or more")
             continue
         line(name, summarize_model(options.encoder, name, options.norm, options.num_classes, options.side))
