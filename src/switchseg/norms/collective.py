@@ -30,9 +30,9 @@ def gather_moments(moments: Tensor, elements: int, group: str) -> tuple[Tensor, 
         The moments of all values, and how many there are (a tensor).
     """
     own = torch.cat([moments.flatten(), moments.new_full((1,), elements)])
-    everyone = own.new_empty(dist.get_world_size(_GROUPS[group]) * own.numel())
-    dist.all_gather_into_tensor(everyone, own, group=_GROUPS[group])
-    rows = everyone.view(-1, own.numel())  # [ranks, 2 C + 1]
+    everyone = [torch.empty_like(own) for _ in range(dist.get_world_size(_GROUPS[group]))]
+    dist.all_gather(everyone, own, group=_GROUPS[group])
+    rows = torch.stack(everyone)  # [ranks, 2 C + 1]
     total = rows[:, -1].sum()
     part = rows[:, -1:] / total
     means, variances = rows[:, :-1].chunk(2, dim=1)

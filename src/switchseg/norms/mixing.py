@@ -70,9 +70,10 @@ def mix_backward(
         summed = grad.sum(dim, keepdim=True)
         grad_shares.append((summed * merged).sum((1, 2)))
         if name == "ln" or training:
-            grad_merged = summed * (share / moments.shape[dim])
+            grad_merged = summed * share
             if name == "bn" and group:
                 grad_merged = gather_gradient(grad_merged, elements, group)
+            grad_merged = grad_merged / moments.shape[dim]
             grad_moments = grad_moments + grad_merged
             # A merged variance also holds the spread of the means.
             grad_moments[0].addcmul_(moments[0] - merged[0], grad_merged[1], value=2)
