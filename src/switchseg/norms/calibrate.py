@@ -64,7 +64,8 @@ def _add(average: list[Tensor], layer: nn.Module) -> None:
     """Collect [batches, sum of means, sum of second moments], in float64, of a layer that this batch went through."""
     if not layer.get_buffer("num_batches_tracked"):
         return
-    mean, var = layer.get_buffer("running_mean").double(), layer.get_buffer("running_var").double()
+    names = ("running_mean", "running_var")
+    mean, var = (layer.get_buffer(name).to(torch.float64, copy=True) for name in names)
     new = [torch.ones_like(mean), mean, var, mean * mean]
     average[:] = [old + addend for old, addend in zip(average, new, strict=True)] if average else new
 

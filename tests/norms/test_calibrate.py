@@ -1,0 +1,48 @@
+"""Running statistics from a plain average over batches."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from switchseg.norms import SwitchNorm2d, calibrate
+
+
+def test_statistics_are_those_of_all_batches_together():
+    """2018 summed them up and never divided."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Dropout(0.5), SwitchNorm2d(3), nn.BatchNorm2d(3)).double()
+    batches = [torch.randn(2, 3, 4, 4, dtype=torch.float64) * scale + scale for scale in (1, 2, 5)]
+    assert calibrate(model, iter(batches)) == 3
+    images = torch.cat(batches)
+    torch.testing.assert_close(model[1].running_mean, images.mean((0, 2, 3)))
+    # The within-map part is unbiased, as in the layer.
+    second = torch.stack([batch.flatten(2).var(2).mean(0) for batch in batches]).mean(0)
+    second = second + images.mean((2, 3)).var(0, correction=0)
+    torch.testing.assert_close(model[1].running_var, second)
+    assert model[1].num_batches_tracked == 3
+    assert model.training
+    assert model[1].momentum == 0.003
+
+
+def test_evaluation_equals_training_on_the_calibration_batch():
+    layer = SwitchNorm2d(3, dtype=torch.float64)
+    layer(100 + torch.randn(2, 3, 4, 4, dtype=torch.float64))
+    x = torch.randn(2, 3, 4, 4, dtype=torch.float64)
+    calibrate(layer, [{"image": x}], forward=lambda batch: layer(batch["image"]))
+    expected = layer(x)
+    torch.testing.assert_close(layer.eval()(x), expected)
+
+
+def test_failures_leave_everything_as_it_was():
+    model = nn.Sequential(SwitchNorm2d(3), nn.Dropout()).train()
+    model[1].eval()
+    model(torch.randn(2, 3, 4, 4))
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(ValueError, match="at least one batch"):
+        calibrate(model, [])
+    with pytest.raises(ValueError, match="channels"):
+        calibrate(model, [torch.randn(2, 4, 4, 4)])
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert (model[0].training, model[1].training) == (True, False)
