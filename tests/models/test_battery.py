@@ -17,21 +17,21 @@ from switchseg.norms import NORMS
 ENCODERS = ("resnet18_dilated8", "mobilenetv2dilated", "hrnetv2", "convnext_tiny")
 PYRAMIDS = ("upernet", "upernet_lite", "deeplabv3plus")
 
-QUICK = list(itertools.product(ENCODERS[:2], DECODERS, ("bn", "sn")))
+QUICK = [*itertools.product(ENCODERS[:1], DECODERS, ("sn",)), *itertools.product(ENCODERS[1:2], ("c1", "ppm"), ("bn",))]
 SLOW = [case for case in itertools.product(ENCODERS, DECODERS, NORMS) if case not in QUICK]
 
 
 def check_pair(encoder: str, decoder: str, norm: str, folder: Path) -> None:
     if encoder == "hrnetv2" and decoder in PYRAMIDS:
-        with pytest.raises(UserError, match="needs 2 feature maps, but encoder 'hrnetv2' has 1"):
+        with torch.device("meta"), pytest.raises(UserError, match="needs 2 feature maps, but encoder 'hrnetv2' has 1"):
             create_model(encoder, decoder, norm, 5)
         return
     torch.manual_seed(0)
     model = create_model(encoder, decoder, norm, 5, auxiliary=encoder != "hrnetv2")
 
-    images = torch.randn(2, 3, 45, 61)  # no multiple of any stride
+    images = torch.randn(2, 3, 33, 45)  # no multiple of any stride
     logits, *auxiliary = outputs if isinstance(outputs := model(images), tuple) else (outputs,)
-    assert logits.shape == (2, 5, math.ceil(45 / model.stride), math.ceil(61 / model.stride))
+    assert logits.shape == (2, 5, math.ceil(33 / model.stride), math.ceil(45 / model.stride))
     assert len(auxiliary) == (encoder != "hrnetv2")
     loss = sum(F.cross_entropy(each, torch.ones(2, *each.shape[2:], dtype=torch.long)) for each in (logits, *auxiliary))
     loss.backward()
@@ -60,13 +60,13 @@ def test_every_pair(encoder: str, decoder: str, norm: str, tmp_path: Path) -> No
     check_pair(encoder, decoder, norm, tmp_path)
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("decoder", ["ppm", "upernet_lite", "aspp"])
 def test_one_image_per_step_trains_with_switchable_normalization(decoder: str) -> None:
     """The 2018 pyramid pooling was NaN here: one value has no unbiased variance."""
     torch.manual_seed(0)
     model = create_model("resnet18_dilated8", decoder, "sn", 3)
     optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
-    image = torch.randn(1, 3, 64, 64)
+    image = torch.randn(1, 3, 48, 48)
     losses = []
     for _ in range(8):
         logits = model(image)
