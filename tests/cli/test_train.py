@@ -21,7 +21,8 @@ from switchseg.engine import interrupt
 CONFIG = """
 model: {encoder: resnet18_dilated8, decoder: ppm_bilinear_deepsup, norm: sn}
 data: {dataset: camvid, short_sides: [32, 40, 48], max_long_side: 64, workers: 1}
-train: {steps: 8, images_per_device: 2, log_every: 1, log_shares_every: 4, checkpoint_every: 2, threads: 1, ema_decay: 0.9}
+train: {steps: 8, images_per_device: 2, log_every: 1, log_shares_every: 4, checkpoint_every: 2, threads: 1,
+        ema_decay: 0.9}
 evaluate: {short_sides: [40], multi_short_sides: [32, 48], pictures: 2}
 """
 
