@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import signal
@@ -55,21 +56,21 @@ class Loader:
             generator=torch.Generator(),
         )
         try:
-            for batch in loader:
-                if isinstance(batch, UserError):
-                    raise batch
-                for reason in batch.skipped:
-                    if reason not in self.skipped:
-                        self.skipped.add(reason)
-                        _log.warning("skipped: %s", reason)
-                yield batch
-        except RuntimeError as error:
-            if died := re.search(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (.*)", str(error)):
-                raise UserError(
-                    f"data.workers: a data worker died ({died[1].rstrip('.')}); "
-                    "if memory ran out, or /dev/shm is small, lower data.workers"
-                ) from error
-            raise
+            with dead_workers_named():
+                for batch in loader:
+                    if isinstance(batch, UserError):
+                        raise batch
+                    self._report(batch)
+                    yield batch
+        except (EOFError, ConnectionError, FileNotFoundError) as error:
+            # What fetching a batch from a worker that has just died may end with.
+            raise UserError(_death(type(error).__name__)) from error
+
+    def _report(self, batch: Batch) -> None:
+        for reason in batch.skipped:
+            if reason not in self.skipped:
+                self.skipped.add(reason)
+                _log.warning("skipped: %s", reason)
 
     def _plan(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the number and the records of one sub-batch after another; only this process holds the order."""
@@ -119,12 +120,32 @@ def build_loader(
     return Loader(pipeline, config.workers, rank, world_size, start_step, steps)
 
 
+@contextlib.contextmanager
+def dead_workers_named() -> Iterator[None]:
+    """Turn the RuntimeError of a DataLoader whose worker died into a UserError with its cause.
+
+    PyTorch raises it from a signal handler, wherever the training process happens to be: wrap the whole loop.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        died = re.search(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:is |was )?([^.\n]*)", str(error))
+        if died is None:
+            raise
+        raise UserError(_death(died[1])) from error
+
+
+def _death(how: str) -> str:
+    return f"data.workers: a data worker died ({how}); if memory ran out, or /dev/shm is small, lower data.workers"
+
+
 def _unchanged(batch: Batch | UserError) -> Batch | UserError:
     return batch
 
 
 def _start_worker(_: int) -> None:
-    # The training process decides when to stop; a Ctrl-C or a scheduler's SIGTERM reaches the whole group.
+    # The training process decides when to stop; a Ctrl-C or a scheduler's SIGTERM reaches the whole group. Only a
+    # second SIGTERM, which comes from the training process, ends a worker.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     cv2.setNumThreads(0)
