@@ -1,4 +1,4 @@
-"""The fused operator against the reference formula: outputs, all gradients, formats, and torch's rules for operators."""
+"""The fused operator against the reference: outputs, all gradients, formats, and what torch asks of operators."""
 
 import itertools
 

@@ -1,0 +1,81 @@
+"""The layer under torch's compilers and exporters."""
+
+import pytest
+import torch
+from torch import nn
+
+from switchseg.norms import NORMS, SwitchNorm2d, set_sparse_radius
+
+
+def _network(name="sn"):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), NORMS[name](8), nn.ReLU(inplace=True))
+    model(torch.randn(2, 3, 9, 9))
+    return model
+
+
+@pytest.mark.parametrize("backend", ["auto", "fused", "reference"])
+def test_compiles_without_graph_breaks(backend):
+    layer = SwitchNorm2d(8, backend=backend)
+    eager = SwitchNorm2d(8)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    for size in (6, 7):
+        x = torch.randn(2, 8, size, size)
+        inputs = [x.clone().requires_grad_() for _ in range(2)]
+        for function, tensor in zip((compiled, eager), inputs, strict=True):
+            function(tensor).pow(3).sum().backward()
+        torch.testing.assert_close(inputs[0].grad, inputs[1].grad, atol=1e-4, rtol=1e-4)
+    for name, parameter in eager.named_parameters():
+        torch.testing.assert_close(layer.get_parameter(name).grad, parameter.grad, atol=1e-3, rtol=1e-4)
+    for name, buffer in eager.named_buffers():
+        torch.testing.assert_close(layer.get_buffer(name), buffer)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Inductor's own
+@pytest.mark.parametrize("name", ["sn", "ssn"])
+def test_inductor(name):
+    model = _network(name)
+    x = torch.randn(2, 3, 16, 16)
+    expected = model(x)
+    torch.testing.assert_close(torch.compile(model, fullgraph=True)(x), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["sn", "sn_in_ln", "ssn", "syncsn"])
+def test_exported_programs_need_nothing_of_ours(name):
+    model = _network(name).eval()
+    x = torch.randn(2, 3, 12, 10)
+    dynamic = {2: torch.export.Dim("height", min=4, max=64), 3: torch.export.Dim("width", min=4, max=64)}
+    program = torch.export.export(model, (x,), dynamic_shapes=(dynamic,))
+    assert not any("switchseg" in str(node.target) for node in program.graph.nodes)
+    for size in ((12, 10), (5, 17)):
+        x = torch.randn(2, 3, *size)
+        torch.testing.assert_close(program.module()(x), model(x), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")  # the exporter's own
+@pytest.mark.parametrize("name", ["sn", "ssn"])
+def test_onnx(name, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    model = _network(name).eval()
+    x = torch.randn(2, 3, 12, 10)
+    dynamic = {2: torch.export.Dim("height", min=4, max=64), 3: torch.export.Dim("width", min=4, max=64)}
+    path = str(tmp_path / "model.onnx")
+    torch.onnx.export(model, (x,), path, dynamo=True, dynamic_shapes=(dynamic,), verbose=False)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for size in ((12, 10), (5, 17)):
+        x = torch.randn(2, 3, *size)
+        (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+        torch.testing.assert_close(torch.from_numpy(found), model(x), atol=1e-4, rtol=1e-4)
+
+
+def test_frozen_layers_compile_too():
+    layer = NORMS["ssn"](4)
+    with torch.no_grad():
+        layer.mean_weight[0] = 9
+        layer.var_weight[2] = 9
+    assert set_sparse_radius(layer, 1.0) == 1
+    x = torch.randn(2, 4, 5, 5)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x), layer(x))
