@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 
 from switchseg.checkpoints import training_state
 from switchseg.distributed import joined_world
+from switchseg.engine import journal
 from switchseg.errors import UserError
 
 CONFIG = """
@@ -152,7 +154,7 @@ def test_two_hosts_train_and_survive_the_loss_of_a_process(tmp_path, tiny_camvid
     try:
         hosts = []
         for rank, space in enumerate(spaces):
-            launcher = ("--nnodes", "2", "--node-rank", str(rank), "--max-restarts", "3")
+            launcher = ("--nnodes", "2", "--local-addr", f"10.77.0.{rank + 1}", "--max-restarts", "3")
             rendezvous = ("--rdzv-backend", "c10d", "--rdzv-endpoint", "10.77.0.1:29400", "--rdzv-id", "switchseg")
             # 1 process a host, but through torchrun all the same
             arguments = command(
@@ -169,10 +171,8 @@ def test_two_hosts_train_and_survive_the_loss_of_a_process(tmp_path, tiny_camvid
                     env=environment,
                 )
             )
-        for line in hosts[0].stdout:
-            if line.startswith("step 10/"):
-                os.kill(_ranks_of(hosts[1].pid)[0], signal.SIGKILL)
-                break
+        _wait_for_step(tmp_path / "run" / "log.jsonl", 10, seconds=200)
+        os.kill(_ranks_of(hosts[1].pid)[0], signal.SIGKILL)
         outputs = [host.communicate(timeout=280)[0] for host in hosts]
         assert [host.returncode for host in hosts] == [0, 0], outputs
     finally:
@@ -182,6 +182,13 @@ def test_two_hosts_train_and_survive_the_loss_of_a_process(tmp_path, tiny_camvid
             subprocess.run(["ip", "netns", "del", space], check=False)
     state = training_state.load(training_state.latest(tmp_path / "run" / "checkpoints"))
     assert state["step"] == 20
+
+
+def _wait_for_step(log: Path, step: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not (log.exists() and any(event["step"] >= step for event in journal.read(log))):
+        assert time.monotonic() < deadline, f"step {step} was not reached"
+        time.sleep(0.2)
 
 
 def _network(spaces: list[str]) -> int:
