@@ -17,7 +17,7 @@ from switchseg.engine.predictor import Predictor
 from tests.browser import accessibility_findings, complaints
 from tests.demo.conftest import parsed
 
-SN, GN = "resnet18_dilated16 + c1_bilinear, SN", "resnet18_dilated16 + c1_bilinear, GN"
+SN, GN = "SN: resnet18_dilated16 + c1_bilinear", "GN: resnet18_dilated16 + c1_bilinear"
 UPLOAD = "#upload input[type=file]"
 
 
@@ -59,7 +59,7 @@ def test_an_uploaded_camvid_image_is_labelled_as_the_predictor_does(page, demo, 
 
 
 def test_classes_can_be_hidden_and_shown(page, demo):
-    image = sample_images(1)[0]
+    image = sample_images()[0]
     prediction = Predictor(demo.models[0])(image)
     row, column = image.shape[0] // 2, image.shape[1] // 2
     x, y = (column + 0.5) / image.shape[1], (row + 0.5) / image.shape[0]
@@ -79,7 +79,7 @@ def test_classes_can_be_hidden_and_shown(page, demo):
 
 
 def test_pointing_names_the_class_with_mouse_and_keyboard(page, demo):
-    prediction = Predictor(demo.models[0])(sample_images(1)[0])
+    prediction = Predictor(demo.models[0])(sample_images()[0])
     height, width = prediction.labels.shape
     canvas, tip = page.locator(".viewer canvas"), page.locator(".tip")
     assert tip.text_content() == ""
@@ -100,14 +100,14 @@ def test_two_models_can_be_compared(page, demo):
     page.get_by_label("Compare with").click()
     page.get_by_role("option", name=GN).click()
     page.wait_for_function("document.querySelectorAll('.viewer figure').length == 2")
-    image = sample_images(1)[0]
+    image = sample_images()[0]
     for save, folder in zip(page.locator("a.save").all(), demo.models, strict=True):
         assert (labels_of(save.get_attribute("href")) == Predictor(folder)(image).labels).all()
 
 
 def test_a_sample_is_shown_when_it_is_picked(page, demo):
     page.locator("#samples button.thumbnail-item").nth(2).click()
-    shape = sample_images(3)[2].shape
+    shape = sample_images()[2].shape
     page.wait_for_function(f"document.querySelector('.viewer canvas').width == {shape[1]}")
     assert page.locator("a.save").get_attribute("download") == "sample_2_labels.png"
 
@@ -131,7 +131,7 @@ def test_bad_uploads_are_refused_politely_and_the_page_goes_on(page, tmp_path):
         assert str(tmp_path) not in said
         assert "/gradio" not in said
         assert "Traceback" not in said
-    Image.fromarray(sample_images(1)[0]).save(tmp_path / "good.png")
+    Image.fromarray(sample_images()[0]).save(tmp_path / "good.png")
     page.wait_for_selector(UPLOAD, state="attached")
     page.set_input_files(UPLOAD, tmp_path / "good.png")
     page.locator(".remark", has_text="good.png").wait_for()
@@ -168,7 +168,7 @@ def test_files_of_the_machine_stay_there(demo):
 def test_fifty_visitors_for_a_minute(demo, tmp_path):
     paths, expected = [], {}
     predictor = Predictor(demo.models[0])
-    for index, image in enumerate(sample_images(4)):
+    for index, image in enumerate(sample_images()[:4]):
         paths.append(tmp_path / f"image_{index}.png")
         Image.fromarray(image).save(paths[-1])
         expected[paths[-1]] = predictor(image).labels

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from switchseg.reports.series import Series, Shares
-from switchseg.reports.svg import Line, line_chart, nice_ticks, percent_text, share_areas, share_bars
+from switchseg.reports.svg import Line, line_chart, nice_ticks, percent_text, share_areas, share_bars, stagger
 
 
 def coordinates(element: ElementTree.Element) -> np.ndarray:
@@ -46,6 +46,12 @@ def test_ticks_enclose_the_values_in_a_handful_of_steps(low, high):
     assert ticks[0] <= low <= high <= ticks[-1]
     assert 2 <= len(ticks) <= 8
     assert np.diff(ticks) == pytest.approx(ticks[1] - ticks[0])
+
+
+def test_labels_take_the_first_row_in_which_they_touch_nothing():
+    assert stagger(np.array([10.0, 30, 50]), [18, 18, 18]) == [0, 0, 0]
+    assert stagger(np.array([10.0, 20, 30]), [18, 18, 18]) == [0, 1, 0]
+    assert stagger(np.array([10.0, 12, 14]), [18, 18, 18]) == [0, 1, 2]
 
 
 def test_share_columns_are_as_tall_as_their_shares():

@@ -59,12 +59,13 @@ def load_predictors(paths: Sequence[Path], device: str) -> dict[str, Predictor]:
         UserError: a path is no model, or there is no such device.
     """
     from switchseg.engine.predictor import Predictor
+    from switchseg.reports.runs import norm_title
 
     predictors: dict[str, Predictor] = {}
     for path in paths:
         predictor = Predictor(path, device=device)
         spec = predictor.model.spec
-        name = base = f"{spec.encoder} + {spec.decoder}, {spec.norm}"
+        name = base = f"{norm_title(spec.norm)}: {spec.encoder} + {spec.decoder}"
         number = 2
         while name in predictors:
             name, number = f"{base} ({number})", number + 1

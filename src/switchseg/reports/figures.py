@@ -16,6 +16,7 @@ from switchseg import files
 from switchseg.errors import UserError
 from switchseg.reports.runs import Run
 from switchseg.reports.series import Shares, curve, last_shares
+from switchseg.reports.svg import stagger
 from switchseg.reports.theme import STATISTICS, run_ink
 
 WIDTH = 7.0
@@ -174,14 +175,11 @@ def _stack(axes: Axes, shares: Shares, values: np.ndarray[Any, Any], title: str)
 
 
 def _name_groups(axes: Axes, shares: Shares) -> None:
-    start, ticks, names = 0, [], []
-    for name, count in shares.groups:
-        ticks.append(start + (count - 1) / 2)
-        names.append(name)
-        start += count
-        if start < len(shares.layers):
-            axes.axvline(start - 0.5, color="#444444", linewidth=0.8)
-    axes.set_xticks(ticks, names)
+    ends = np.cumsum([count for _, count in shares.groups])
+    centres = (np.concatenate(([0], ends[:-1])) + ends - 1) / 2
+    letter = 0.07 / WIDTH * len(shares.layers)
+    rows = stagger(centres, [letter * (len(name) + 1) for name, _ in shares.groups])
+    axes.set_xticks(centres, ["\n" * row + name for row, (name, _) in zip(rows, shares.groups, strict=True)])
     axes.tick_params(axis="x", length=0)
 
 

@@ -110,7 +110,7 @@ def share_bars(shares: Shares, description: str) -> Markup:
         "svg",
         parts,
         _group_axis(shares.groups, left, column, bottom),
-        viewBox=f"0 0 {width:.0f} {bottom + 30:.0f}",
+        viewBox=f"0 0 {width:.0f} {bottom + 50:.0f}",
         role="img",
         aria_label=description,
         class_="chart wide",
@@ -150,6 +150,18 @@ def nice_ticks(low: float, high: float, count: int) -> list[float]:
     return [round(index * step, 12) for index in range(first, max(last, first + 1) + 1)]
 
 
+def stagger(centres: Array, widths: Sequence[float]) -> list[int]:
+    """Return for labels in a line, from left to right, the row of each in which it touches no other."""
+    ends: list[float] = []
+    rows = []
+    for centre, width in zip(centres, widths, strict=True):
+        free = (index for index, end in enumerate(ends) if end <= centre - width / 2)
+        row = next(free, len(ends))
+        ends[row : row + 1] = [centre + width / 2]
+        rows.append(row)
+    return rows
+
+
 def percent_text(value: float) -> str:
     """Write a fraction in whole percent."""
     return f"{100 * value:.0f} %"
@@ -166,7 +178,7 @@ def _grid(x: Scale, y: Scale, ticks: Sequence[float], text: Callable[[float], st
     columns = [
         tag("text", f"{tick:,.0f}".replace(",", "\u2009"), x=x(tick), y=HEIGHT - 10, text_anchor="middle")
         for tick in nice_ticks(x.low, x.high, 4)
-        if x.low <= tick <= x.high
+        if x.low <= tick <= x.high and tick == round(tick)
     ]
     return join(rows, columns)
 
@@ -212,14 +224,18 @@ def _column(
 
 
 def _group_axis(groups: Sequence[tuple[str, int]], left: float, column: float, top: float) -> list[Markup]:
-    parts, place = [], left
-    for name, count in groups:
-        end = place + count * column
-        parts.append(tag("line", x1=place + 1, x2=end - 3, y1=top + 6, y2=top + 6, class_="axis"))
-        if count * column > 7.5 * len(name):
-            parts.append(tag("text", name, x=(place + end) / 2, y=top + 24, text_anchor="middle"))
-        place = end
-    return parts
+    ends = left + column * np.cumsum([count for _, count in groups])
+    starts = np.concatenate(([left], ends[:-1]))
+    widths = [8.0 * len(name) for name, _ in groups]
+    centres = np.minimum((starts + ends) / 2, ends[-1] - np.array(widths) / 2)
+    rows = stagger(centres, widths)
+    return [
+        join(
+            tag("line", x1=float(start) + 1, x2=float(end) - 3, y1=top + 6, y2=top + 6, class_="axis"),
+            tag("text", name, x=float(centre), y=top + 24 + 18 * row, text_anchor="middle"),
+        )
+        for (name, _), start, end, centre, row in zip(groups, starts, ends, centres, rows, strict=True)
+    ]
 
 
 def _mixture(statistics: Sequence[str], shares: Array) -> str:

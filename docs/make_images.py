@@ -1,0 +1,105 @@
+"""Draw the pictures of README and docs from real runs: `python docs/make_images.py runs/quickstart` (make docs-images).
+
+Needs the extras `demo` and `dev`, and chromium.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from switchseg.cli.demo import load_predictors
+from switchseg.demo.app import build_app, launch
+from switchseg.demo.uploads import Limits
+from switchseg.reports.figures import FIGURES, write_figure
+from switchseg.reports.page import report_page
+from switchseg.reports.runs import Run, read_runs
+from switchseg.reports.series import last_shares
+
+IMAGES = Path(__file__).parent / "images"
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+
+def main(folders: list[str]) -> int:
+    """Draw all pictures of the runs in `folders`."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        print("make_images: needs chromium (apt-get install chromium)", file=sys.stderr)
+        return 2
+    runs = read_runs(folders)
+    for kind in FIGURES:
+        if kind != "shares" or any(last_shares(run) for run in runs):
+            write_figure(kind, runs, IMAGES / f"{kind}.svg")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        draw_report(browser, runs)
+        draw_demo(browser, runs)
+        browser.close()
+    print(*sorted(IMAGES.iterdir()), sep="\n")
+    return 0
+
+
+def draw_report(browser: Browser, runs: list[Run]) -> None:
+    """Photograph the top of the report, its pictures and its shares."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.html"
+        path.write_text(report_page(runs), encoding="utf-8")
+        for scheme in SCHEMES:
+            page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme=scheme)
+            page.goto(path.as_uri())
+            save(page.screenshot(), f"report-{scheme}")
+            for name, selector in (("pictures", "#pictures figure"), ("shares", "#shares figure")):
+                if page.locator(selector).count():
+                    page.locator(selector).first.scroll_into_view_if_needed()
+                    page.wait_for_load_state("networkidle")
+                    save(page.locator(selector).first.screenshot(), f"{name}-{scheme}")
+            page.close()
+
+
+def draw_demo(browser: Browser, runs: list[Run]) -> None:
+    """Photograph the demo with a sample that two models labelled."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    app = build_app(load_predictors([run.path for run in (runs[-1], *runs[:-1])], "cpu"))
+    address = launch(app, host="127.0.0.1", port=port, concurrency=1, limits=Limits(), block=False)
+    try:
+        for scheme in SCHEMES:
+            page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme=scheme)
+            page.goto(address)
+            page.wait_for_selector(".viewer canvas")
+            compare(page, len(runs))
+            save(page.screenshot(), f"demo-{scheme}")
+            page.close()
+    finally:
+        app.close()
+
+
+def compare(page: Page, models: int) -> None:
+    """Set a second model beside the first where there is one, and point at a pixel."""
+    if models > 1:
+        page.get_by_label("Compare with").click()
+        page.get_by_role("option").nth(2).click()
+        page.wait_for_function("document.querySelectorAll('.viewer figure').length == 2")
+    box = page.locator(".viewer canvas").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.62 * box["width"], box["y"] + 0.5 * box["height"])
+    page.wait_for_timeout(300)
+
+
+def save(png: bytes, name: str) -> None:
+    """Keep a screenshot with 256 colours, a third of its size."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
+    picture.save(IMAGES / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or ["runs/quickstart"]))
