@@ -1,4 +1,3 @@
-
 from switchseg.cli import main
 from tests.reports.conftest import run_folders as run_folders
 
