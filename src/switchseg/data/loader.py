@@ -20,6 +20,8 @@ from switchseg.data.pipelines import PIPELINES, Pipeline
 from switchseg.data.sample import Batch
 from switchseg.errors import UserError
 
+_GRACE_SECONDS = 30
+
 _log = logging.getLogger(__name__)
 
 
@@ -44,27 +46,26 @@ class Loader:
         return self._pipeline.epoch(self._order, step * self._world_size + self._rank)
 
     def __iter__(self) -> Iterator[Batch]:
-        loader: DataLoader[Batch | UserError] = DataLoader(
-            _SubBatches(self._pipeline),  # type: ignore[arg-type]
-            batch_size=None,
-            sampler=self._plan(),
-            num_workers=self._workers,
-            collate_fn=_unchanged,  # type: ignore[arg-type]
-            worker_init_fn=_start_worker,
-            pin_memory=torch.cuda.is_available(),
-            # The DataLoader draws a seed for its workers; from its own generator, or resuming would shift dropout.
-            generator=torch.Generator(),
+        batches: Iterator[Batch | UserError] = iter(
+            DataLoader(
+                _SubBatches(self._pipeline),  # type: ignore[arg-type]
+                batch_size=None,
+                sampler=self._plan(),
+                num_workers=self._workers,
+                collate_fn=_unchanged,  # type: ignore[arg-type]
+                worker_init_fn=_start_worker,
+                pin_memory=torch.cuda.is_available(),
+                # It draws a seed for its workers; from a generator of its own, or resuming would shift dropout.
+                generator=torch.Generator(),
+            )
         )
-        try:
-            with dead_workers_named():
-                for batch in loader:
-                    if isinstance(batch, UserError):
-                        raise batch
-                    self._report(batch)
-                    yield batch
-        except (EOFError, ConnectionError, FileNotFoundError) as error:
-            # What fetching a batch from a worker that has just died may end with.
-            raise UserError(_death(type(error).__name__)) from error
+        for _ in self._steps:
+            batch = _next(batches)
+            if isinstance(batch, UserError):
+                del batches  # ends the workers; the traceback would keep them otherwise
+                raise batch
+            self._report(batch)
+            yield batch
 
     def _report(self, batch: Batch) -> None:
         for reason in batch.skipped:
@@ -129,14 +130,31 @@ def dead_workers_named() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        died = re.search(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:is |was )?([^.\n]*)", str(error))
-        if died is None:
-            raise
-        raise UserError(_death(died[1])) from error
+        if named := _death(error):
+            raise named from error
+        raise
 
 
-def _death(how: str) -> str:
-    return f"data.workers: a data worker died ({how}); if memory ran out, or /dev/shm is small, lower data.workers"
+def _next(batches: Iterator[Batch | UserError]) -> Batch | UserError:
+    """Return the next batch, or why there is none."""
+    try:
+        return next(batches)
+    except (RuntimeError, EOFError, ConnectionError, FileNotFoundError) as error:
+        # The last three are what fetching from a worker that has just died may end with.
+        if named := _death(error):
+            return named
+        raise
+
+
+def _death(error: Exception) -> UserError | None:
+    """Return the mistake that `error` stands for if it is the death of a worker."""
+    how = "its connection broke"
+    if isinstance(error, RuntimeError):
+        said = re.search(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:is |was )?([^.\n]*)", str(error))
+        if said is None:
+            return None
+        how = said[1]
+    return UserError(f"data.workers: a data worker died ({how}); if memory or /dev/shm ran out, lower data.workers")
 
 
 def _unchanged(batch: Batch | UserError) -> Batch | UserError:
@@ -144,8 +162,8 @@ def _unchanged(batch: Batch | UserError) -> Batch | UserError:
 
 
 def _start_worker(_: int) -> None:
-    # The training process decides when to stop; a Ctrl-C or a scheduler's SIGTERM reaches the whole group. Only a
-    # second SIGTERM, which comes from the training process, ends a worker.
+    # The training process decides when to stop; a Ctrl-C or a scheduler's SIGTERM reaches its workers too. They last
+    # as long as a scheduler waits for the step to end and the checkpoint to be written.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE_SECONDS))
     cv2.setNumThreads(0)
