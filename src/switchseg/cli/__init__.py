@@ -15,6 +15,7 @@ COMMANDS = {
     "compare": ("switchseg.cli.compare", "train the same config with several norms and print the table"),
     "import-weights": ("switchseg.cli.import_weights", "turn 2018 and MIT checkpoints into a model directory"),
     "export-weights": ("switchseg.cli.export_weights", "write a model as the checkpoint pair of 2018 or MIT"),
+    "export": ("switchseg.cli.export", "write a model as an ONNX or .pt2 file, checked against the model"),
     "models": ("switchseg.cli.models", "list encoders and decoders with their sizes"),
     "report": ("switchseg.cli.report", "draw one HTML page from one or more runs"),
     "plot": ("switchseg.cli.plot", "draw one figure for a paper: shares, curves or classes"),

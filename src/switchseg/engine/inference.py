@@ -147,9 +147,7 @@ def logit_maps(
     device, dtype = next(model.parameters()).device, next(model.parameters()).dtype
     maps: list[list[Tensor]] = [[] for _ in images]
     for short_side in rule.short_sides:
-        size = rule.scaled_size(images[0].shape[0], images[0].shape[1], short_side)
-        scaled = np.stack([_resized(image, size, rule.resize) for image in images])
-        pixels = torch.from_numpy(scaled).to(device).permute(0, 3, 1, 2)
+        pixels = torch.from_numpy(scaled_pixels(images, rule, short_side)).to(device).permute(0, 3, 1, 2)
         layout = torch.channels_last if compute.channels_last else torch.contiguous_format
         inputs = model.spec.preprocessing.normalize(pixels, dtype).contiguous(memory_format=layout)
         for mirrored in (False, True)[: 1 + rule.flip]:
@@ -161,6 +159,12 @@ def logit_maps(
             for own, image_logits in zip(maps, logits.permute(0, 2, 3, 1).contiguous(), strict=True):
                 own.append(image_logits)
     return maps
+
+
+def scaled_pixels(images: Sequence[Pixels], rule: Rule, short_side: int) -> Pixels:
+    """Return images of one size [H, W, 3] as the rule scales them to a short side, uint8 [N, h, w, 3]."""
+    size = rule.scaled_size(images[0].shape[0], images[0].shape[1], short_side)
+    return np.stack([_resized(image, size, rule.resize) for image in images])
 
 
 @torch.inference_mode()

@@ -1,0 +1,91 @@
+"""`switchseg export MODEL --format onnx|pt2 --out FILE`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from switchseg.cli.arguments import parse
+from switchseg.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from switchseg.data.dataset import Dataset
+    from switchseg.export import Deployed, Parity
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportFlags:
+    """Write a model as a file that runs without SwitchSeg. It is checked against the model before it is written.
+
+    Batch size, height and width stay free; BatchNorms, and Switchable Normalizations that only use BN, are folded.
+    """
+
+    model: tyro.conf.Positional[Path]
+    """A model directory, or a run directory."""
+    format: Literal["onnx", "pt2"]
+    """onnx: for onnxruntime; pt2: for torch.export.load."""
+    out: Path
+    """The file to write."""
+    preprocess: bool = False
+    """Take RGB uint8 images [N, 3, H, W] instead of float32 ones, normalized as the model's config.json says."""
+    output: Literal["logits", "probabilities", "labels"] = "logits"
+    """logits at the decoder's stride, or probabilities or labels at the size of the images."""
+    int8: bool = False
+    """Compute the convolutions in int8 (onnx), calibrate on the data set below, and measure what it costs in mIoU."""
+    dataset: str | None = None
+    """For --int8: ade20k, camvid, folder, odgt, scenes, ..."""
+    root: Path | None = None
+    """For --int8: the data set's folder."""
+    list_file: Annotated[Path | None, tyro.conf.arg(name="list")] = None
+    """For --int8: a list of images and labels, for data sets that have one."""
+    split: str = "val"
+    """For --int8: the split that the cost is measured on; the calibration uses the first images of train."""
+    calibration_images: int = 32
+    """For --int8: how many images set the ranges of the activations."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Export, and say what was written and how well it agrees with the model."""
+    flags = parse(ExportFlags, "export", arguments)
+    if flags.int8 and (flags.format != "onnx" or flags.dataset is None or flags.root is None):
+        raise UserError("--int8 needs --format onnx, --dataset and --root, to calibrate and to measure the cost")
+    from switchseg.checkpoints.model_directory import load_model
+    from switchseg.export import TARGETS, Deployed, Interface
+
+    network = Deployed(load_model(flags.model), Interface(preprocess=flags.preprocess, output=flags.output))
+    parity = _export_int8(network, flags) if flags.int8 else TARGETS[flags.format](network, flags.out)
+    size = flags.out.stat().st_size / 1e6
+    print(f"{flags.out}: {size:.1f} MB, {network.interface.describe()}")
+    print(f"compared with the model: {parity}")
+
+
+def _export_int8(network: Deployed, flags: ExportFlags) -> Parity:
+    from switchseg.data.datasets import open_dataset
+    from switchseg.engine.evaluate import check_classes, evaluate
+    from switchseg.engine.predictor import usual_rule
+    from switchseg.export.quantize import OnnxNetwork, export_int8
+
+    assert flags.dataset is not None
+    assert flags.root is not None
+    rule = usual_rule(flags.model)
+    measured = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
+    check_classes(network.network, measured)
+    calibration = open_dataset(flags.dataset, flags.root, "train", flags.list_file)
+    parity = export_int8(network, flags.out, _first_images(calibration, flags.calibration_images), rule)
+    small = OnnxNetwork.as_segmenter(flags.out, network.network)
+    before, after = (evaluate(model, measured, rule).scores.mean_iou for model in (network.network, small))
+    print(
+        f"mIoU on {flags.split}: {100 * before:.2f} % in float32, {100 * after:.2f} % in int8 "
+        f"({100 * (after - before):+.2f}); {rule.describe()}"
+    )
+    return parity
+
+
+def _first_images(dataset: Dataset, count: int) -> Iterator[np.ndarray]:
+    return (dataset.read(index).image for index in range(min(count, len(dataset))))

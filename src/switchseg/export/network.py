@@ -1,0 +1,80 @@
+"""What is exported: the network, with as much of the way from image to labels as is wanted."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from switchseg.models.segmenter import Segmenter
+from switchseg.norms import fold_norms
+
+Output = Literal["logits", "probabilities", "labels"]
+
+EXAMPLE_SIZE = (2, 3, 160, 192)
+"""(N, 3, H, W) of the images that are traced. No two numbers are equal or 1, which would tie or freeze sizes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """What an exported network takes and returns, whatever its file format."""
+
+    preprocess: bool = False
+    """True: RGB uint8 images [N, 3, H, W]. False: float32 images, normalized as the model's `preprocessing` says."""
+    output: Output = "logits"
+    """logits [N, C, h, w] at the decoder's stride; probabilities [N, C, H, W] or labels uint8 [N, H, W] (int32 beyond
+    255 classes) at the size of the images."""
+
+    def describe(self) -> str:
+        """Return in a few words what goes in and what comes out."""
+        images = "RGB uint8 images" if self.preprocess else "normalized float32 images"
+        return f"{images} [N, 3, H, W] -> {self.output}"
+
+
+class Deployed(nn.Module):
+    """A copy of the model in evaluation mode behind an interface, its BatchNorms folded into the convolutions."""
+
+    def __init__(self, model: Segmenter, interface: Interface) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
+        fold_norms(self.network)
+        self.spec = model.spec
+        self.interface = interface
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return what `interface.output` says of images [N, 3, H, W]."""
+        inputs = self.spec.preprocessing.normalize(images) if self.interface.preprocess else images
+        logits: Tensor = self.network(inputs)
+        if self.interface.output == "logits":
+            return logits
+        logits = F.interpolate(logits, size=images.shape[-2:], mode="bilinear", align_corners=False)
+        if self.interface.output == "probabilities":
+            return logits.softmax(1)
+        return logits.argmax(1).to(torch.uint8 if self.spec.num_classes <= 255 else torch.int32)
+
+    def example(self, size: tuple[int, ...] = EXAMPLE_SIZE, seed: int = 0) -> Tensor:
+        """Return images of the kind that the network takes: smooth random ones, as noise says little about a model."""
+        generator = torch.Generator().manual_seed(seed)
+        coarse = 255 * torch.rand(size[0], 3, 6, 8, generator=generator)
+        fine = F.interpolate(coarse, size=size[-2:], mode="bicubic", align_corners=False)
+        pixels = (fine + 20 * torch.randn(size, generator=generator)).clamp(0, 255).to(torch.uint8)
+        return pixels if self.interface.preprocess else self.spec.preprocessing.normalize(pixels)
+
+    def describe(self) -> str:
+        """Return, as JSON, what a program needs to know to use the file: classes, input and output."""
+        kind = "RGB uint8" if self.interface.preprocess else "normalized float32"
+        description = {**self.spec.to_json(), "input": kind, "output": self.interface.output}
+        return json.dumps(description, ensure_ascii=False)
+
+
+def trace(network: Deployed) -> ExportedProgram:
+    """Return the network as a program of ATen operators whose batch size, height and width are free."""
+    free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+    with torch.no_grad():
+        return torch.export.export(network, (network.example(),), dynamic_shapes={"images": free})
