@@ -1,0 +1,60 @@
+"""`switchseg compare`: one run per norm, then the table and the report."""
+
+import json
+
+import pytest
+
+from switchseg.cli import main
+
+CONFIG = """
+model: {encoder: resnet18_dilated8, decoder: c1_bilinear_deepsup}
+data: {dataset: camvid, short_sides: [32], workers: 0}
+train: {steps: 2, images_per_device: 2, log_every: 1, log_shares_every: 1, threads: 1}
+evaluate: {short_sides: [32], multi_short_sides: [32, 40], pictures: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory, tiny_camvid):
+    folder = tmp_path_factory.mktemp("compare")
+    (folder / "c.yaml").write_text(CONFIG)
+    arguments = ["compare", str(folder / "c.yaml"), "--norms", "syncbn", "gn", "sn", "--out", str(folder / "out")]
+    arguments += ["--data.root", str(tiny_camvid)]
+    assert main(arguments) == 0
+    return folder, arguments
+
+
+def test_table_and_report_hold_every_norm(compared):
+    out = compared[0] / "out"
+    table = json.loads((out / "table.json").read_text())
+    assert [row["norm"] for row in table["rows"]] == ["syncbn", "gn", "sn"]
+    markdown = (out / "table.md").read_text()
+    page = (out / "report.html").read_text()
+    for name in ("SyncBN", "GN", "SN"):
+        assert f"| {name} |" in markdown
+        assert name in page
+    scores = json.loads((out / "gn" / "metrics.json").read_text())
+    assert f"{100 * scores['multi']['mean_iou_all_classes']:.2f}" in markdown
+
+
+def test_runs_differ_in_their_norm_alone(compared):
+    configs = [(compared[0] / "out" / norm / "config.yaml").read_text() for norm in ("syncbn", "gn", "sn")]
+    lines = [dict(enumerate(text.splitlines())) for text in configs]
+    assert {line for line in lines[0].values()} ^ {line for line in lines[2].values()} == {
+        "  norm: syncbn",
+        "  norm: sn",
+    }
+
+
+def test_a_second_call_trains_nothing_again(compared, capsys):
+    assert main(compared[1]) == 0
+    output = capsys.readouterr().out
+    assert output.count("complete after 2 steps") == 3
+    assert "step 1/2" not in output
+
+
+def test_an_unknown_norm_is_said_before_anything_is_trained(compared, tmp_path, capsys):
+    arguments = [*compared[1], "--norms", "sn", "xn", "--out", str(tmp_path / "none")]
+    assert main(arguments) == 2
+    assert "unknown norm 'xn'" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
