@@ -17,6 +17,7 @@ COMMANDS = {
     "export-weights": ("switchseg.cli.export_weights", "write a model as the checkpoint pair of 2018 or MIT"),
     "export": ("switchseg.cli.export", "write a model as an ONNX or .pt2 file, checked against the model"),
     "models": ("switchseg.cli.models", "list encoders and decoders with their sizes"),
+    "bench": ("switchseg.cli.bench", "measure norms, training, evaluation and data, side by side"),
     "report": ("switchseg.cli.report", "draw one HTML page from one or more runs"),
     "plot": ("switchseg.cli.plot", "draw one figure for a paper: shares, curves or classes"),
     "demo": ("switchseg.cli.demo", "serve a page that labels images in the browser"),
