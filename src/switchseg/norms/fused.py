@@ -45,6 +45,10 @@ def forward(
         The output, and for backward: IN moments (2, N, C), mixed mean (N, C), 1 / sqrt(mixed variance + eps) (N, C),
         LN moments (2, N, 1) and BN moments (2, 1, C). Those last two are empty where they are not mixed.
     """
+    if x.is_cuda:
+        from switchseg.norms import cuda  # needs triton
+
+        return cuda.forward(x, shares, weight, bias, running, residual, statistics, eps, relu, group)
     moments, normalized, rstd_in = cpu.normalize_maps(x, eps)
     mixed, layer, batch = mix(moments, shares, statistics.split(), running, x.numel() // x.shape[1], group)
     mean, var = mixed.unbind()
@@ -95,6 +99,12 @@ def backward(
         training: whether BN moments were those of the batch.
         group: as in `forward`.
     """
+    if x.is_cuda:
+        from switchseg.norms import cuda
+
+        return cuda.backward(
+            grad, x, rectified, shares, weight, moments, mean, rstd, layer, batch, statistics, training, group
+        )
     grad = torch.empty_like(x).copy_(grad) if grad.stride() != x.stride() else grad
     grad_residual = grad.new_empty(0)
     if rectified is not None:

@@ -7,6 +7,9 @@ Layouts: x is [N, C, L] or, channels_last, [N, L, C]. A tile is BLOCK_R channels
 maps are cut into `splits` spans, so that few maps still fill the device, whose partial results the merging kernels add.
 """
 
+# ruff: noqa: N803 - compile-time arguments are written in capitals, as in all Triton code
+# mypy: disable-error-code="no-untyped-def, untyped-decorator"
+
 import triton
 import triton.language as tl
 
@@ -18,10 +21,7 @@ def _tile(channels, length, CHANNELS_LAST: tl.constexpr, BLOCK_R: tl.constexpr):
     n = tl.program_id(0) // blocks
     c = (tl.program_id(0) % blocks) * BLOCK_R + tl.arange(0, BLOCK_R)
     image = n.to(tl.int64) * channels
-    if CHANNELS_LAST:
-        start = image * length + c
-    else:
-        start = (image + c) * length
+    start = image * length + c if CHANNELS_LAST else (image + c) * length
     return n, n * channels + c, c, c < channels, start
 
 
@@ -98,17 +98,17 @@ def merge(partial, moments, layer, batch, images, channels, length, span, splits
         tl.store(layer + images + program, total / channels)
     else:
         c = (program - images) * BLOCK + tl.arange(0, BLOCK)
-        total = tl.zeros([BLOCK], tl.float32)
+        column = tl.zeros([BLOCK], tl.float32)
         for n in range(images):
             mean, var = _whole_moments(partial, n * channels + c, c < channels, rows, length, span, splits)
-            total += mean
-        common = total / images
-        total = tl.zeros([BLOCK], tl.float32)
+            column += mean
+        center = column / images
+        column = tl.zeros([BLOCK], tl.float32)
         for n in range(images):
             mean, var = _whole_moments(partial, n * channels + c, c < channels, rows, length, span, splits)
-            total += var + (mean - common) * (mean - common)
-        tl.store(batch + c, common, mask=c < channels)
-        tl.store(batch + channels + c, total / images, mask=c < channels)
+            column += var + (mean - center) * (mean - center)
+        tl.store(batch + c, center, mask=c < channels)
+        tl.store(batch + channels + c, column / images, mask=c < channels)
 
 
 @triton.jit
