@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -48,6 +48,8 @@ class ExportFlags:
     """For --int8: the split that the cost is measured on; the calibration uses the first images of train."""
     calibration_images: int = 32
     """For --int8: how many images set the ranges of the activations."""
+    short_sides: tuple[int, ...] | None = None
+    """For --int8: the scales to calibrate and measure at (default: those that `evaluate` uses)."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -74,6 +76,8 @@ def _export_int8(network: Deployed, flags: ExportFlags) -> Parity:
     assert flags.dataset is not None
     assert flags.root is not None
     rule = usual_rule(flags.model)
+    if flags.short_sides is not None:
+        rule = replace(rule, short_sides=flags.short_sides)
     measured = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
     check_classes(network.network, measured)
     calibration = open_dataset(flags.dataset, flags.root, "train", flags.list_file)

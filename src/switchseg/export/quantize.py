@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -105,12 +106,12 @@ def _quantized(content: bytes, calibration: _Calibration) -> bytes:
         return small.read_bytes()
 
 
-class _quiet:  # noqa: N801 - reads as a statement
-    """Keeps onnxruntime's advice on optional preprocessing off the terminal."""
-
-    def __enter__(self) -> None:
-        self._level = logging.getLogger().level
-        logging.getLogger().setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger().setLevel(self._level)
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep onnxruntime's advice on optional preprocessing off the terminal."""
+    level = logging.getLogger().level
+    logging.getLogger().setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.getLogger().setLevel(level)
