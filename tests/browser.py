@@ -8,7 +8,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 
-@pytest.fixture(scope="session")
+# Playwright runs once at a time in a process: a browser a module, for several conftests share this fixture.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless browser; tests skip where there is none."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,13 +12,11 @@ import numpy.typing as npt
 
 from switchseg.data.order import generator
 from switchseg.data.scenes.generate import make_scene
-from switchseg.demo.answer import answer
-from switchseg.demo.uploads import Limits, read_upload
+from switchseg.demo.labelling import ALONE, Labelling
+from switchseg.demo.uploads import Limits
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError
 
-ALONE = "none"
-"""The choice of no second model."""
 SAMPLES = 6
 SAMPLE_SEED = 2018
 WAITING = 200
@@ -41,30 +37,7 @@ def build_app(
     """
     limits, names = limits or Limits(), list(predictors)
     samples = list(samples) or sample_images()
-
-    def label(image: npt.NDArray[np.uint8], chosen: Sequence[str], **details: str) -> str:
-        models = dict.fromkeys(name for name in chosen if name in predictors)
-        return answer({name: predictors[name](image) for name in models}, **details)
-
-    def label_upload(path: str, model: str, other: str = ALONE) -> tuple[str, str]:
-        try:
-            image, remark = read_upload(path, limits)
-            return label(image, (model, other), stem=Path(path).stem, remark=remark), path
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-
-    @lru_cache(maxsize=4 * SAMPLES)
-    def label_sample(index: int, model: str, other: str) -> str:
-        return label(samples[index], (model, other), stem=f"sample_{index}")
-
-    def label_again(current: str | int, model: str, other: str) -> str:
-        if isinstance(current, int):
-            return label_sample(current, model, other)
-        return label_upload(current, model, other)[0]
-
-    def take_sample(model: str, other: str, event: gr.SelectData) -> tuple[str, int]:
-        return label_sample(event.index, model, other), event.index
-
+    labelling = Labelling(predictors, samples, limits)
     app = gr.Blocks(title="SwitchSeg", analytics_enabled=False, delete_cache=(300, 600))
     with app:
         gr.HTML(_heading(names))
@@ -100,12 +73,14 @@ def build_app(
         # One line for all: however a request comes, no more than the launch allows run at once.
         shared: dict[str, Any] = {"concurrency_id": "label"}
         private: dict[str, Any] = {**shared, "api_visibility": "private"}
-        labelled = upload.upload(label_upload, [upload, model, other], [viewer, current], api_name="predict", **shared)
-        for outcome in (labelled.success, labelled.failure):
+        arrived = upload.upload(
+            labelling.upload, [upload, model, other], [viewer, current], api_name="predict", **shared
+        )
+        for outcome in (arrived.success, arrived.failure):
             # Emptied, the drop zone takes the next image.
             outcome(lambda: None, None, upload, queue=False, api_visibility="private")
-        gallery.select(take_sample, [model, other], [viewer, current], **private)
-        gr.on([model.input, other.input, app.load], label_again, [current, model, other], viewer, **private)
+        gallery.select(labelling.take, [model, other], [viewer, current], **private)
+        gr.on([model.input, other.input, app.load], labelling.again, [current, model, other], viewer, **private)
     return app
 
 

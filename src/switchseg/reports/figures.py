@@ -16,7 +16,7 @@ from switchseg import files
 from switchseg.errors import UserError
 from switchseg.reports.runs import Run
 from switchseg.reports.series import Shares, curve, last_shares
-from switchseg.reports.svg import stagger
+from switchseg.reports.share_charts import stagger
 from switchseg.reports.theme import STATISTICS, run_ink
 
 WIDTH = 7.0

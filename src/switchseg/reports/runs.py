@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -11,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from switchseg.data.classes import Classes
 from switchseg.errors import UserError
-
-Record = dict[str, Any]
+from switchseg.reports.run_files import (
+    Record,
+    read_classes,
+    read_config,
+    read_confusion,
+    read_json,
+    read_log,
+    records_of,
+)
 
 NORM_TITLES = {"syncbn": "SyncBN", "sn_in_ln": "SN (IN+LN)", "syncsn": "SyncSN", "syncssn": "SyncSSN"}
 
@@ -145,8 +149,8 @@ def read_run(path: str | Path) -> Run:
     path = Path(path)
     if not (path / "log.jsonl").is_file():
         raise UserError(f"{path}: no run directory (it has no log.jsonl); give the --out folder of a training")
-    events, seconds, unreadable = _read_log(path / "log.jsonl")
-    config = _read_config(path / "config.yaml")
+    events, seconds, unreadable = read_log(path / "log.jsonl")
+    config = read_config(path / "config.yaml")
     evaluations = _read_evaluations(path / "metrics.json")
     run = Run(
         path=path,
@@ -157,8 +161,8 @@ def read_run(path: str | Path) -> Run:
         unreadable_lines=unreadable,
         single=evaluations.get("single"),
         multi=evaluations.get("multi"),
-        classes=_read_classes(path / "model" / "config.json"),
-        confusion=_read_confusion(path / "confusion_single.csv"),
+        classes=read_classes(path / "model" / "config.json"),
+        confusion=read_confusion(path / "confusion_single.csv"),
         pictures=tuple(_find_pictures(path / "pictures")),
     )
     return replace(run, label=norm_title(run.norm)) if run.norm else run
@@ -178,77 +182,18 @@ def _run_folders(path: Path) -> list[Path]:
 
 def _first_start(folder: Path) -> tuple[float, str]:
     with (folder / "log.jsonl").open(encoding="utf-8") as file:
-        records = list(_records([file.readline()]))
+        records = list(records_of([file.readline()]))
     return (records[0]["time"] if records else float("inf")), folder.name
-
-
-def _read_log(path: Path) -> tuple[dict[str, list[Record]], float, int]:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    records = list(_records(lines))
-    events: dict[str, list[Record]] = {}
-    seconds, previous = 0.0, None
-    for record in records:
-        if record["event"] == "start":
-            events.pop("end", None)  # the run goes on after all
-        elif previous is not None:
-            seconds += max(0.0, record["time"] - previous)
-        previous = record["time"]
-        events.setdefault(record["event"], []).append(record)
-    return events, seconds, sum(bool(line.strip()) for line in lines) - len(records)
-
-
-def _records(lines: Sequence[str]) -> Iterator[Record]:
-    # A run that is being written, or was killed, may end in half a line.
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and {"event", "step", "time"} <= record.keys():
-            yield record
-
-
-def _read_config(path: Path) -> Record:
-    if not path.is_file():
-        return {}
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
-    return config if isinstance(config, dict) else {}
 
 
 def _read_evaluations(path: Path) -> dict[str, Evaluation]:
     if not path.is_file():
         return {}
-    entries = _read_json(path)
+    entries = read_json(path)
     try:
         return {name: Evaluation.from_json(entries[name]) for name in ("single", "multi") if entries.get(name)}
     except (AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not the scores of a run ({error}); `switchseg evaluate --json` writes them") from None
-
-
-def _read_classes(path: Path) -> Classes | None:
-    if not path.is_file():
-        return None
-    try:
-        return Classes.from_json(_read_json(path)["classes"])
-    except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise UserError(f"{path}: no list of classes with a name and a color each ({error})") from None
-
-
-def _read_confusion(path: Path) -> np.ndarray[Any, Any] | None:
-    if not path.is_file():
-        return None
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))[1:]
-    try:
-        matrix = np.array([[int(cell) for cell in row[1:]] for row in rows], dtype=np.int64)
-    except ValueError as error:
-        raise UserError(f"{path}: not a matrix of whole numbers ({error})") from None
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise UserError(f"{path}: the confusion matrix has the shape {matrix.shape}, not as many rows as columns")
-    return matrix
 
 
 def _find_pictures(folder: Path) -> Iterator[Picture]:
@@ -257,10 +202,3 @@ def _find_pictures(folder: Path) -> Iterator[Picture]:
         parts = [folder / f"{name}_{part}.png" for part in ("truth", "labels", "confidence")]
         if all(part.is_file() for part in parts):
             yield Picture(name, image, *parts)
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error})") from None

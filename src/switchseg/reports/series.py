@@ -33,9 +33,7 @@ class Series:
 
     def thinned(self, most: int) -> Series:
         """Return at most `most` entries, evenly chosen, first and last included."""
-        if len(self) <= most:
-            return self
-        chosen = np.linspace(0, len(self) - 1, most).round().astype(int)
+        chosen = spread(len(self), most)
         return Series(self.steps[chosen], self.values[chosen])
 
 
@@ -62,6 +60,11 @@ class Shares:
             else:
                 groups.append((name, 1))
         return groups
+
+
+def spread(count: int, most: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return at most `most` of the indices 0 .. count - 1, evenly chosen, first and last included."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
 def curve(run: Run, event: str, key: str) -> Series:

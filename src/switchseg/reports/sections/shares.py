@@ -9,8 +9,9 @@ import numpy as np
 from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import Run
 from switchseg.reports.sections.parts import scrolling, titled_table
-from switchseg.reports.series import Shares, shares_over_time
-from switchseg.reports.svg import percent_text, share_areas, share_bars
+from switchseg.reports.series import Shares, shares_over_time, spread
+from switchseg.reports.share_charts import share_areas, share_bars
+from switchseg.reports.svg import MOST_POINTS, percent_text
 
 NAMES = {"in": "instance", "ln": "layer", "bn": "batch"}
 
@@ -49,6 +50,7 @@ def _over_time(run: Run, history: Sequence[tuple[int, Shares]]) -> Markup | None
     same = [(step, shares) for step, shares in history if shares.statistics == history[-1][1].statistics]
     if len(same) < 2:
         return None
+    same = [same[index] for index in spread(len(same), MOST_POINTS)]
     steps, statistics = [step for step, _ in same], same[-1][1].statistics
     figures = []
     for kind in ("means", "variances"):

@@ -1,0 +1,135 @@
+"""One self-contained HTML page about a data set: what is wrong with it, its classes and a few examples."""
+
+from __future__ import annotations
+
+import base64
+import io
+from importlib.resources import files
+
+import numpy as np
+from PIL import Image
+
+from switchseg import __version__
+from switchseg.data.advice import Advice
+from switchseg.data.check import Findings
+from switchseg.data.classes import IGNORED
+from switchseg.data.dataset import StoredDataset
+from switchseg.errors import UserError
+from switchseg.reports.markup import Markup, tag
+
+_EXAMPLES = 8
+_SIDE = 320  # longest side of an example in pixels
+_MOST_PROBLEMS = 200
+_STYLE = """
+.share { width: 40%; } .share i { display: block; height: 12px; min-width: 1px; background: var(--accent); }
+.swatch { display: inline-block; width: 14px; height: 14px; margin-right: 10px; vertical-align: -2px;
+  border: 1px solid var(--hair); }
+.examples { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 24px; }
+.examples img { width: 50%; vertical-align: top; } .examples figcaption { margin: 6px 0 0; overflow-wrap: anywhere; }
+pre { padding: 12px 16px; background: var(--soft); overflow-x: auto; } tbody th { text-align: left; }
+"""
+
+
+def data_page(title: str, dataset: StoredDataset, found: Findings, advices: list[Advice]) -> str:
+    """Return the page."""
+    style = files(__package__).joinpath("page.css").read_text(encoding="utf-8") + _STYLE
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", f"{title} – SwitchSeg data check"),
+        tag("style", Markup(style)),
+        tag("link", rel="icon", href="data:,"),
+    )
+    body = tag(
+        "body",
+        tag(
+            "header",
+            tag("p", "SwitchSeg data check", class_="mark"),
+            tag("h1", title),
+            tag("p", _verdict(found), class_="finding"),
+            tag("p", _facts(found, dataset), class_="note"),
+        ),
+        tag(
+            "main",
+            _section("Problems", [tag("pre", "\n".join(_shortened(found.problems)))] if found.problems else []),
+            _section("Likely mistakes", [(tag("p", a.seen), tag("pre", a.setting)) for a in advices]),
+            _section("Classes", [_classes(found, dataset)]),
+            _section("Examples", [tag("div", _examples(dataset), class_="examples")]),
+        ),
+        tag("footer", tag("p", f"Made by switchseg {__version__}.")),
+    )
+    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _section(heading: str, content: list[object]) -> Markup | None:
+    return tag("section", tag("h2", heading), content) if content else None
+
+
+def _verdict(found: Findings) -> str:
+    if not found.problems:
+        return "Every image and label can be trained on."
+    return f"Training would stop: {len(found.problems)} of {found.images} samples cannot be used."
+
+
+def _facts(found: Findings, dataset: StoredDataset) -> str:
+    facts = [f"{found.images} images", f"{len(dataset.classes)} classes"]
+    if found.sizes:
+        heights, widths = zip(*found.sizes, strict=True)
+        facts.append(f"{min(heights)} to {max(heights)} pixels high, {min(widths)} to {max(widths)} wide")
+    return " · ".join(facts)
+
+
+def _shortened(problems: list[str]) -> list[str]:
+    rest = len(problems) - _MOST_PROBLEMS
+    return problems if rest <= 0 else [*problems[:_MOST_PROBLEMS], f"... and {rest} more"]
+
+
+def _classes(found: Findings, dataset: StoredDataset) -> Markup:
+    pixels, images = found.class_pixels(dataset), found.class_images(dataset)
+    shares = pixels / max(1, pixels.sum())
+    rows = [
+        tag(
+            "tr",
+            tag("td", index),
+            tag("th", tag("span", class_="swatch", style=f"background:rgb{colour}"), name, scope="row"),
+            tag("td", f"{100 * share:.2f} %" if count else "never"),
+            tag("td", f"{seen:,}"),
+            tag("td", tag("i", style=f"width:{100 * share / max(shares.max(), 1e-9):.1f}%"), class_="share"),
+        )
+        for index, (name, colour, share, count, seen) in enumerate(
+            zip(dataset.classes.names, dataset.classes.palette, shares, pixels, images, strict=True)
+        )
+    ]
+    titles = ("index", "class", "labelled pixels", "images", "share")
+    head = tag("thead", tag("tr", [tag("th", title, scope="col") for title in titles]))
+    return tag("div", tag("table", head, tag("tbody", rows)), class_="scroll")
+
+
+def _examples(dataset: StoredDataset) -> list[Markup]:
+    """Return some readable samples spread over the data set, image and label side by side."""
+    table = np.full((256, 3), 128, np.uint8)
+    table[: len(dataset.classes)] = dataset.classes.palette
+    table[IGNORED] = (0, 0, 0)
+    figures: list[Markup] = []
+    for index in np.linspace(0, len(dataset) - 1, min(4 * _EXAMPLES, len(dataset))).astype(int).tolist():
+        try:
+            sample = dataset.read(index)
+        except UserError:
+            continue
+        label = sample.label if sample.label is not None else np.full(sample.image.shape[:2], IGNORED, np.uint8)
+        shown = [_inline(sample.image, "JPEG", "image"), _inline(table[label], "PNG", "label")]
+        figures.append(tag("figure", shown, tag("figcaption", sample.name)))
+        if len(figures) == _EXAMPLES:
+            break
+    return figures
+
+
+def _inline(pixels: np.ndarray, kind: str, text: str) -> Markup:
+    image = Image.fromarray(pixels)
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.NEAREST if kind == "PNG" else Image.Resampling.BILINEAR)
+    file = io.BytesIO()
+    image.save(file, kind)
+    data = base64.b64encode(file.getvalue()).decode()
+    return tag("img", src=f"data:image/{kind.lower()};base64,{data}", alt=text)
