@@ -90,3 +90,18 @@ def test_other_families_work_at_any_size(name: str) -> None:
         maps = encoder(torch.randn(1, 3, 96, 160))
     assert [value.shape[1] for value in maps] == list(encoder.maps.channels)
     assert [96 // value.shape[2] for value in maps] == list(encoder.maps.strides)
+
+
+@pytest.mark.parametrize("name", ["resnet18_dilated8", "mobilenetv2dilated", "hrnetv2", "convnext_atto"])
+def test_running_stages_again_changes_no_gradient(name: str) -> None:
+    torch.manual_seed(0)
+    encoder = create_encoder(name)
+    images = torch.randn(2, 3, 64, 64)
+    gradients = []
+    for _ in range(2):
+        encoder.zero_grad()
+        sum(value.square().mean() for value in encoder(images)).backward()
+        gradients.append([parameter.grad.clone() for parameter in encoder.parameters()])
+        encoder.checkpoint_activations()
+    for before, after in zip(*gradients, strict=True):
+        torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5 * before.abs().max().item() + 1e-12)

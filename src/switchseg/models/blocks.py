@@ -25,6 +25,10 @@ class Encoder(nn.Module):
 
     maps: MapSizes
 
+    def checkpoint_activations(self) -> None:
+        """Run the encoder's stages again in the backward pass instead of keeping their activations."""
+        raise NotImplementedError
+
 
 class Decoder(nn.Module):
     """Turns the encoder's maps, a list of [N, C_i, H_i, W_i], into logits [N, num_classes, H_level, W_level].

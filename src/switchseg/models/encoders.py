@@ -65,7 +65,7 @@ class TimmEncoder(Encoder):
         self.maps = MapSizes(tuple(channels[i] for i in self._taken), tuple(strides[i] for i in self._taken))
 
     def checkpoint_activations(self) -> None:
-        """Run the stages again in the backward pass instead of keeping their activations."""
+        """Let timm run its stages again in the backward pass."""
         self.body.set_grad_checkpointing(True)
 
     def forward(self, images: Tensor) -> list[Tensor]:  # noqa: D102

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from switchseg.models.blocks import Encoder, MapSizes, resize
 
@@ -19,6 +20,7 @@ class HighResolutionFusion(nn.Module):
 
     def __init__(self, branches: nn.ModuleList, fuse_layers: nn.ModuleList) -> None:
         super().__init__()
+        self.recompute = False
         self.branches = branches
         self.fuse_layers = fuse_layers
         layers: Any
@@ -28,6 +30,9 @@ class HighResolutionFusion(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """Return one map per branch, of the sizes of `maps`."""
+        return checkpoint(self._run, maps, use_reentrant=False) if self.recompute else self._run(maps)
+
+    def _run(self, maps: list[Tensor]) -> list[Tensor]:
         maps = [branch(value) for branch, value in zip(self.branches, maps, strict=True)]
         return [self._fuse(target, maps) for target in range(len(self.fuse_layers))]
 
@@ -50,6 +55,12 @@ class HRNetV2(Encoder):
                 stage[index] = HighResolutionFusion(module.branches, module.fuse_layers)
         self.body = body
         self.maps = MapSizes((sum(body.feature_info.channels()),), (4,))
+
+    def checkpoint_activations(self) -> None:
+        """Run each module of the last three stages again in the backward pass."""
+        for module in self.modules():
+            if isinstance(module, HighResolutionFusion):
+                module.recompute = True
 
     def forward(self, images: Tensor) -> list[Tensor]:  # noqa: D102
         largest, *others = self.body(images)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from switchseg.models.blocks import Encoder, MapSizes
 
@@ -22,13 +23,18 @@ class MobileNetV2(Encoder):
         self.stem = nn.Sequential(body.conv_stem, body.bn1)
         self.blocks = nn.Sequential(*(block for stage in body.blocks for block in stage))
         strides = (min(stride, output_stride) for stride in (4, 8, 16, 32, 32))
+        self._recompute = False
         self.maps = MapSizes((24, 32, 64, 160, 320), tuple(strides))
+
+    def checkpoint_activations(self) -> None:
+        """Run each block again in the backward pass."""
+        self._recompute = True
 
     def forward(self, images: Tensor) -> list[Tensor]:  # noqa: D102
         value = self.stem(images)
         maps = []
         for index, block in enumerate(self.blocks, start=1):
-            value = block(value)
+            value = checkpoint(block, value, use_reentrant=False) if self._recompute else block(value)
             if index in self.taken:
                 maps.append(value)
         return [*maps, value]
