@@ -147,6 +147,8 @@ def run(program, dataset):
 @pytest.mark.parametrize("busy", [0.05, 0.0])
 def test_a_dead_worker_ends_with_its_cause(dataset, busy):
     program = (
+        "import switchseg.data.loader\n"
+        "switchseg.data.loader._GRACE_SECONDS = 1\n"
         "def train():\n"
         "    with dead_workers_named():\n"
         "        for number, _ in enumerate(loader):\n"

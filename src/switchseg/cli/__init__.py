@@ -22,6 +22,8 @@ COMMANDS = {
     "plot": ("switchseg.cli.plot", "draw one figure for a paper: shares, curves or classes"),
     "demo": ("switchseg.cli.demo", "serve a page that labels images in the browser"),
     "make-scenes": ("switchseg.cli.make_scenes", "generate the procedural data set of the quickstart"),
+    "check-data": ("switchseg.cli.check_data", "read a whole data set and report its mistakes before training does"),
+    "make-list": ("switchseg.cli.make_list", "write an odgt list of a folder of images and labels"),
 }
 
 

@@ -68,9 +68,17 @@ class StoredDataset(ABC):
     def sizes(self) -> np.ndarray:
         """Return the (height, width) of every image, int32 [n, 2]: as listed, or else from the files' headers."""
         if self._sizes is None:
-            found = [_stored_size(self.record(index)) for index in range(len(self))]
+            found = [self.size(index) for index in range(len(self))]
             self._sizes = np.array(found, np.int32).reshape(-1, 2)
         return self._sizes
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return the (height, width) of one image, from the header of its file."""
+        record = self.record(index)
+        # A label has no EXIF orientation of its own, so it says best how the pair is turned.
+        if record.label is None:
+            return image_size(record.image, record.image_name)
+        return image_size(record.label, record.label_name)
 
     def read(self, index: int) -> Sample:
         """Return sample `index`.
@@ -148,13 +156,6 @@ def existing_folder(root: str | os.PathLike[str]) -> Path:
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; --root (data.root) must be the data set's folder")
     return root
-
-
-def _stored_size(record: Record) -> tuple[int, int]:
-    # A label has no EXIF orientation of its own, so it says best how the pair is turned.
-    if record.label is None:
-        return image_size(record.image, record.image_name)
-    return image_size(record.label, record.label_name)
 
 
 def _size(shape: tuple[int, ...] | np.ndarray) -> str:

@@ -1,0 +1,52 @@
+"""`switchseg make-list --root DIR --out FILE.odgt`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from switchseg.cli.arguments import parse
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeListFlags:
+    """Write an odgt list of the images below a folder and of their labels, matched by stem, with their sizes."""
+
+    root: Path
+    """The folder that the paths of the list are relative to."""
+    out: Path
+    """The list to write, for example ROOT/training.odgt."""
+    images: str = "images"
+    """Folder of the images, relative to the root."""
+    labels: str = "annotations"
+    """Folder of the labels, relative to the root; images have no labels if it does not exist."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Write the list."""
+    flags = parse(MakeListFlags, "make-list", arguments)
+    from switchseg import files
+    from switchseg.data.classes import Classes
+    from switchseg.data.dataset import existing_folder
+    from switchseg.data.labels import LabelMap
+    from switchseg.data.readers.pairs import open_pairs
+    from switchseg.engine.progress import progress
+
+    root = existing_folder(flags.root)
+    images, labels = existing_folder(root / flags.images), root / flags.labels
+    # The label map plays no part: only names and sizes are written.
+    dataset = open_pairs("list", images, labels, Classes.unnamed(1), LabelMap({}))
+    lines = []
+    with progress("make-list", len(dataset)) as count:
+        for index in range(len(dataset)):
+            record, (height, width) = dataset.record(index), dataset.size(index)
+            entry: dict[str, str | int] = {"fpath_img": os.path.relpath(record.image_name, root)}
+            if record.label is not None:
+                entry["fpath_segm"] = os.path.relpath(record.label_name, root)
+            lines.append(json.dumps({**entry, "width": width, "height": height}, ensure_ascii=False))
+            count(1)
+    files.write_text(flags.out, "\n".join(lines) + "\n")
+    print(f"{len(lines)} records in {flags.out}")
