@@ -100,6 +100,11 @@ def test_bookkeeping_of_mit_is_left_out_and_reported() -> None:
     assert back.keys() == state.keys()
 
 
+def test_norms_that_took_the_place_of_batch_norm_go_back_to_mit() -> None:
+    files = [export_states(meta_state("mobilenetv2dilated", "c1", norm), "c1", norm) for norm in ("bn", "syncbn")]
+    assert files[0]["encoder"].keys() == files[1]["encoder"].keys()
+
+
 def test_differences_name_the_file() -> None:
     state = meta_state("resnet18dilated", "c1", "bn")
     files = export_states(state, "c1", "bn")

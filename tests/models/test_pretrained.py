@@ -74,6 +74,23 @@ def test_mobilenet_of_timm_starts_that_of_mit(tmp_path: Path, image: torch.Tenso
         torch.testing.assert_close(run(encoder, image), classifier.blocks(stem))
 
 
+def test_encoders_without_batch_norm_keep_their_norms(tmp_path: Path, image: torch.Tensor) -> None:
+    for name in ("convnext_atto", "resnet50_gn"):
+        classifier = timm.create_model(name)
+        torch.save(classifier.state_dict(), tmp_path / "w.pth")
+        encoder = create_pretrained(name, "sn", str(tmp_path / "w.pth"), None)
+        torch.testing.assert_close(
+            run(encoder, image), run(create_pretrained(name, "bn", str(tmp_path / "w.pth"), None), image)
+        )
+
+
+def test_group_norm_files_start_group_norm_encoders(tmp_path: Path, image: torch.Tensor) -> None:
+    torch.save(timm.create_model("resnet50_gn").state_dict(), tmp_path / "w.pth")
+    encoder = create_pretrained("resnet50", "gn", str(tmp_path / "w.pth"), None)
+    reference = create_pretrained("resnet50_gn", "bn", str(tmp_path / "w.pth"), None)
+    torch.testing.assert_close(run(encoder, image), run(reference, image))
+
+
 @pytest.mark.parametrize(("prefix", "with_classifier"), [("module.", True), ("", False)])
 @pytest.mark.parametrize("norm", ["sn", "sn_in_ln"])
 def test_imagenet_networks_of_2018_start_an_encoder(

@@ -17,7 +17,8 @@ class ModelConfig:
     """c1, ppm, upernet, upernet_lite, aspp, deeplabv3plus or segformer; `_bilinear` is understood and changes nothing,
     `_deepsup` adds the auxiliary head."""
     norm: str = "sn"
-    """bn, syncbn, gn, in, ln, sn, sn_in_ln, syncsn, ssn or syncssn, in the encoder and in the decoder."""
+    """bn, syncbn, gn, in, ln, sn, sn_in_ln, syncsn, ssn or syncssn, in the decoder and in place of the
+    encoder's BatchNorms."""
     pretrained: str | None = None
     """Where the training starts: None is random weights; `imagenet` timm's weights for the encoder; otherwise the path
     of an ImageNet checkpoint of the encoder, or of a model or run directory (all weights)."""

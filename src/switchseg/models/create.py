@@ -33,7 +33,7 @@ def create_model(
         encoder: a name of 2018 (`resnet50_dilated8`), of MIT (`resnet50dilated`) or of timm, with an optional
             `_dilated8` or `_dilated16`.
         decoder: a name of `DECODERS`; `_bilinear` changes nothing, `_deepsup` asks for the auxiliary head.
-        norm: a name of `norms.NORMS`, for the encoder's BatchNorms and for the decoder.
+        norm: a name of `norms.NORMS`, for the decoder and in place of the encoder's BatchNorms.
         num_classes: channels of the logits, where `classes` does not say.
         pretrained: None for random weights, `imagenet` for timm's weights of the encoder, or the file of an ImageNet
             classifier with that encoder (timm, torchvision, MIT or the Switchable Normalization networks of 2018).

@@ -69,7 +69,8 @@ def encoder_keys(keys: Iterable[str], layout: str) -> dict[str, str]:
         rename = _timm_mobilenet if layout == "timm" else _mit_mobilenet
     elif layout == "mit" and any(key.startswith("body.conv1.6.") for key in keys):
         rename = _deep_stem
-    theirs = {key: rename(key) for key in keys}
+    # Where timm's norm contains an activation, the norm that took its place is called `norm` inside.
+    theirs = {key: rename(re.sub(r"\b(bn\d?|stem\.1)\.norm\.", r"\1.", key)) for key in keys}
     if layout == "2018":
         return {key: re.sub(r"\bbn(\d)\.", r"sn\1.", name) for key, name in theirs.items()}
     return theirs

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from switchseg import norms
+from switchseg.errors import UserError
 from switchseg.models.blocks import Encoder
 from switchseg.models.encoders import create_encoder
 from switchseg.models.layouts import CLASSIFIERS, ENCODER_LAYOUTS, encoder_keys
@@ -26,7 +27,8 @@ def create_pretrained(name: str, norm: str, pretrained: str | None, norm_init: s
 
     Args:
         name: of the encoder.
-        norm: key of `norms.NORMS`; it takes the place of every BatchNorm that timm builds.
+        norm: key of `norms.NORMS`, which takes the place of BatchNorm. Encoders that have none, such as ConvNeXt,
+            transformers and `resnet50_gn`, keep the norms they have.
         pretrained: None, `imagenet` for timm's weights, or the path of a classifier's checkpoint: a torchvision, timm
             or MIT ResNet, or a Switchable Normalization network of 2018.
         norm_init: how a norm begins that takes the place of a BatchNorm, `uniform` or `bn`. None is `bn`, which
@@ -36,20 +38,28 @@ def create_pretrained(name: str, norm: str, pretrained: str | None, norm_init: s
         UserError: there is no such encoder or file, or the file holds another network.
     """
     state = None if pretrained in (None, IMAGENET) else read_weights(str(pretrained))
-    is_batch_norm = state is None or not any(key.endswith(".mean_weight") for key in state)
+    # BatchNorm's weights are loaded before the norms are exchanged, any other norm's after that.
+    batch_norm = state is not None and _has_statistics(state) and not any(k.endswith(".mean_weight") for k in state)
     group_norm = _group_norm_name(name) if norm == "gn" and pretrained == IMAGENET else None
 
     encoder = create_encoder(name, imagenet=pretrained == IMAGENET and group_norm is None)
-    if state is not None and is_batch_norm:
+    if state is not None and batch_norm:
         _load(encoder, state, str(pretrained))
-    if norm != "bn":
-        exact = pretrained is not None and is_batch_norm and norm in _LIKE_BATCH_NORM
-        norms.convert_norms(encoder, norm, norm_init or ("bn" if exact else "uniform"))
-    if state is not None and not is_batch_norm:
+    if norm != "bn" and _has_statistics(encoder.state_dict()):
+        exact = norm in _LIKE_BATCH_NORM and (batch_norm or pretrained == IMAGENET)
+        try:
+            norms.convert_norms(encoder, norm, norm_init or ("bn" if exact else "uniform"))
+        except (TypeError, ValueError) as error:
+            raise UserError(f"encoder {name!r} cannot have {norm} norms: {error}") from error
+    if state is not None and not batch_norm:
         _load(encoder, state, str(pretrained))
     if group_norm is not None:
         encoder.load_state_dict(create_encoder(group_norm, imagenet=True).state_dict())
     return encoder
+
+
+def _has_statistics(state: Mapping[str, Tensor]) -> bool:
+    return any(key.endswith(".running_mean") for key in state)
 
 
 def _group_norm_name(name: str) -> str | None:
