@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
+from collections.abc import Sequence
 from importlib.resources import files
 
 import numpy as np
@@ -26,6 +28,7 @@ _STYLE = """
   border: 1px solid var(--hair); }
 .examples { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 24px; }
 .examples img { width: 50%; vertical-align: top; } .examples figcaption { margin: 6px 0 0; overflow-wrap: anywhere; }
+thead th:nth-child(2), thead th:last-child { text-align: left; }
 pre { padding: 12px 16px; background: var(--soft); overflow-x: auto; } tbody th { text-align: left; }
 """
 
@@ -77,8 +80,13 @@ def _facts(found: Findings, dataset: StoredDataset) -> str:
     facts = [f"{found.images} images", f"{len(dataset.classes)} classes"]
     if found.sizes:
         heights, widths = zip(*found.sizes, strict=True)
-        facts.append(f"{min(heights)} to {max(heights)} pixels high, {min(widths)} to {max(widths)} wide")
+        facts.append(f"{_range(heights)} pixels high, {_range(widths)} wide")
     return " · ".join(facts)
+
+
+def _range(lengths: Sequence[int]) -> str:
+    low, high = min(lengths), max(lengths)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _shortened(problems: list[str]) -> list[str]:
@@ -113,7 +121,8 @@ def _examples(dataset: StoredDataset) -> list[Markup]:
     table[: len(dataset.classes)] = dataset.classes.palette
     table[IGNORED] = (0, 0, 0)
     figures: list[Markup] = []
-    for index in np.linspace(0, len(dataset) - 1, min(4 * _EXAMPLES, len(dataset))).astype(int).tolist():
+    spread = [np.linspace(0, len(dataset) - 1, count).astype(int).tolist() for count in (_EXAMPLES, 4 * _EXAMPLES)]
+    for index in dict.fromkeys(itertools.chain(*spread)):
         try:
             sample = dataset.read(index)
         except UserError:

@@ -1,0 +1,26 @@
+import torch
+
+from switchseg.data.preprocessing import BGR, RGB
+from switchseg.data.sample import Batch
+
+
+def batch():
+    images = torch.full((2, 3, 4, 6), 7, dtype=torch.uint8)
+    sizes = torch.tensor([[4, 5], [2, 6]])
+    return Batch(images, torch.zeros(2, 1, 1, dtype=torch.int64), sizes, ("a", "b"))
+
+
+def test_padding_is_exactly_zero_after_normalizing():
+    for preprocessing in (RGB, BGR):
+        values = batch().normalized(preprocessing)
+        expected = preprocessing.normalize(torch.full((1, 3, 1, 1), 7, dtype=torch.uint8))
+        assert torch.equal(values[0, :, :, :5], expected[0].expand(3, 4, 5))
+        assert torch.equal(values[1, :, :2], expected[0].expand(3, 2, 6))
+        assert not values[0, :, :, 5:].any()
+        assert not values[1, :, 2:].any()
+
+
+def test_to_moves_every_tensor():
+    moved = batch().to("meta")
+    assert moved.images.device.type == moved.labels.device.type == moved.sizes.device.type == "meta"
+    assert moved.names == ("a", "b")
