@@ -30,7 +30,13 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path):
     Image.new("1", (2000, 1000)).save(tmp_path / "a.png")
     content = (tmp_path / "a.png").read_bytes()
     (tmp_path / "a.png").write_bytes(content[:60])  # the header alone
-    with pytest.raises(UserError, match=r"a\.png has 2000 x 1000 pixels; this page takes up to 1 megapixels"):
+    with pytest.raises(UserError, match=r"a\.png has 2000 x 1000 pixels, more than the 1 megapixels"):
+        read_upload(tmp_path / "a.png", LIMITS)
+
+
+def test_pillows_own_limit_is_told_as_ours(tmp_path):
+    Image.new("1", (20_000, 10_000)).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"a\.png has more than the 1 megapixels that this page takes"):
         read_upload(tmp_path / "a.png", LIMITS)
 
 
@@ -39,6 +45,8 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path):
     [
         ("notes.txt", b"hello", "not an image"),
         ("fake.png", b"\x89PNG\r\n\x1a\n" + bytes(50), "image"),
+        ("page.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "it takes JPEG, PNG"),
+        ("cut.jpg", b"\xff\xd8\xff\xe0\x00\x10JFIF", "not an image"),
         ("noise.png", os.urandom(2 * 2**20), "more than 1 MB"),
         ("empty.jpg", b"", "not an image"),
     ],

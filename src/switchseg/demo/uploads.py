@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from PIL import Image
 
 from switchseg.data.images import read_image
 from switchseg.errors import UserError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+"""Pillow knows more, some of which run other programs to be read; strangers need none of them."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,7 @@ def read_upload(path: str | Path, limits: Limits) -> tuple[npt.NDArray[np.uint8]
     if path.stat().st_size > limits.megabytes * 2**20:
         raise UserError(f"{path.name} has more than {limits.megabytes} MB, the most that this page takes")
     content = path.read_bytes()
-    width, height = _header_size(content)
-    if height * width > limits.megapixels * 1e6:
-        size = f"{width} x {height} pixels"
-        raise UserError(f"{path.name} has {size}; this page takes up to {limits.megapixels} megapixels")
+    _check_header(content, path.name, limits)
     image = read_image(content, path.name)
     height, width = image.shape[:2]
     factor = limits.long_side / max(height, width)
@@ -53,15 +55,20 @@ def read_upload(path: str | Path, limits: Limits) -> tuple[npt.NDArray[np.uint8]
     return np.asarray(small, np.uint8), f"{path.name}, scaled down from {width} x {height} pixels"
 
 
-def _header_size(content: bytes) -> tuple[int, int]:
-    """Return (width, height) without decoding a pixel; (0, 0) where there is no header, which `read_image` explains."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(io.BytesIO(content)) as header:
-                return header.size
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            return 0, 0
+def _check_header(content: bytes, name: str, limits: Limits) -> None:
+    """Refuse what is no image or has too many pixels before any is decoded."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=FORMATS) as header:
+                width, height = header.size
+    except Image.DecompressionBombError:  # Pillow's own limit of 179 megapixels
+        raise UserError(f"{name} has more than the {limits.megapixels} megapixels that this page takes") from None
+    except (OSError, SyntaxError, ValueError, struct.error, zlib.error):
+        raise UserError(f"{name} is not an image that this page can read; it takes {', '.join(FORMATS)}") from None
+    if height * width > limits.megapixels * 1e6:
+        size = f"{width} x {height} pixels"
+        raise UserError(f"{name} has {size}, more than the {limits.megapixels} megapixels that this page takes")
 
 
 def _scaled(width: int, height: int, factor: float) -> tuple[int, int]:
