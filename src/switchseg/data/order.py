@@ -28,7 +28,7 @@ class EpochOrder:
         self._size, self._seed = size, seed
         self._length = len(buckets)
         self._permutations: dict[tuple[int, int], np.ndarray] = {}
-        self._epoch, self._groups = -1, np.empty((0, 2), np.int64)
+        self._epoch, self._groups = -1, np.empty(0, np.int64)
 
     def epoch(self, number: int) -> int:
         """Return the epoch, from 0, in which group `number` is shown."""
@@ -42,7 +42,7 @@ class EpochOrder:
         epoch = self.epoch(number)
         if epoch != self._epoch:
             self._epoch, self._groups = epoch, self._deal(epoch)
-        bucket, group = self._groups[number - self._finished(epoch)].tolist()
+        group, bucket = divmod(int(self._groups[number - self._finished(epoch)]), len(self._members))
         members = self._members[bucket]
         places = (divmod(group * self._size + i, len(members)) for i in range(self._size))
         shown: np.ndarray = members[[self._permutation(bucket, epoch)[place] for epoch, place in places]]
@@ -53,16 +53,18 @@ class EpochOrder:
         return sum(len(members) * epochs // self._size for members in self._members)
 
     def _deal(self, epoch: int) -> np.ndarray:
-        """Return (bucket, number within the bucket) of the epoch's groups in the order they are shown, [groups, 2]."""
+        """Return the epoch's groups as they are shown, int64 [groups]: number in the bucket * buckets + bucket."""
         late, fresh = [], []
         for bucket, members in enumerate(self._members):
-            numbers = np.arange(len(members) * epoch // self._size, len(members) * (epoch + 1) // self._size)
-            groups = np.stack((np.full_like(numbers, bucket), numbers), axis=1)
-            begun = numbers * self._size < len(members) * epoch
-            late.append(groups[begun])
-            fresh.append(groups[~begun])
-        rest = np.concatenate(fresh)
-        return np.concatenate((*late, rest[generator(self._seed, 0, epoch).permutation(len(rest))]))
+            first, last = (len(members) * e // self._size for e in (epoch, epoch + 1))
+            begun = first * self._size < len(members) * epoch  # by the epoch before
+            groups = np.arange(first, last) * len(self._members) + bucket
+            late.append(groups[:begun])
+            fresh.append(groups[begun:])
+        if len(self._members) > 1:
+            generator(self._seed, 0, epoch).shuffle(rest := np.concatenate(fresh))
+            return np.concatenate((*late, rest))
+        return np.concatenate((*late, *fresh))  # one bucket's permutation is order enough
 
     def _permutation(self, bucket: int, epoch: int) -> np.ndarray:
         key = (bucket, epoch)

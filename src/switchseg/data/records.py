@@ -11,7 +11,7 @@ import numpy as np
 
 from switchseg.errors import UserError
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 18
 
 
 class Lines:
@@ -62,7 +62,7 @@ def read_lines(path: str | os.PathLike[str], visit: Callable[[list[str]], None])
     for block in _blocks(path):
         first, size = _boundaries(block)
         try:
-            lines = [line for line in block.decode().replace("\r\n", "\n").split("\n") if line]
+            text = block.decode()
         except UnicodeDecodeError:
             raise UserError(f"{path}: not a list in UTF-8") from None
         starts.append(first + offset)
@@ -70,7 +70,10 @@ def read_lines(path: str | os.PathLike[str], visit: Callable[[list[str]], None])
         offset += len(block)
         if zipped:
             kept.append(block)
-        visit(lines)
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
+        if lines := [line for line in text.split("\n") if line]:
+            visit(lines)
     if not starts or not sum(map(len, starts)):
         raise UserError(f"{path}: an empty list; one record a line was expected")
     joined = np.concatenate(starts), np.concatenate(lengths)
