@@ -44,6 +44,11 @@ class World:
             dist.barrier()
 
 
+def is_main_process() -> bool:
+    """Return whether this process is the first of all that torchrun started, or the only one."""
+    return int(os.environ.get("RANK", 0)) == 0
+
+
 @contextlib.contextmanager
 def joined_world(device: str = "auto", timeout_seconds: float = 600.0) -> Iterator[World]:
     """Join the ranks that torchrun started, or be a world of one, on `device` (`auto`, `cpu`, `cuda`, `cuda:1`).

@@ -31,6 +31,7 @@ def run(arguments: Sequence[str]) -> int:
     flags, stem = parse_run(CompareFlags, "compare", arguments)
     out = flags.out or Path("runs") / stem
     from switchseg.cli.report import write_report
+    from switchseg.distributed import is_main_process
     from switchseg.engine.train import train
     from switchseg.norms import NORMS
     from switchseg.reports.runs import read_runs
@@ -41,10 +42,13 @@ def run(arguments: Sequence[str]) -> int:
     config = run_config(flags)
     runs = [out / norm for norm in flags.norms]
     for norm, path in zip(flags.norms, runs, strict=True):
-        print(f"\n{norm}: {path}", flush=True)
+        if is_main_process():
+            print(f"\n{norm}: {path}", flush=True)
         model = dataclasses.replace(config.model, norm=norm)
         if code := train(dataclasses.replace(config, model=model), path):
             return code
+    if not is_main_process():
+        return 0
     table = results_table(read_runs(runs))
     files.write_text(out / "table.md", table.to_markdown())
     files.write_json(out / "table.json", table.to_json())

@@ -29,9 +29,10 @@ def run(arguments: Sequence[str]) -> int:
     flags, stem = parse_run(TrainFlags, "train", arguments)
     out = flags.out or Path("runs") / stem
     from switchseg.cli.report import write_report
+    from switchseg.distributed import is_main_process
     from switchseg.engine.train import train
 
     code = train(run_config(flags), out, flags.resume)
-    if code == 0 and (out / "log.jsonl").exists():
+    if code == 0 and is_main_process():
         write_report([out], out / "report.html")
     return code

@@ -33,6 +33,8 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
         self._images = images
         self._began = self._since = time.perf_counter()
         self._waited = 0.0
+        self.waited_seconds = 0.0
+        """Time that all steps so far spent waiting for their data."""
         self._steps = 0
         self._speaks = training.world.is_main
         if self._speaks:
@@ -59,6 +61,7 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
     def waited(self, seconds: float) -> None:
         """Count time that a step spent waiting for its data."""
         self._waited += seconds
+        self.waited_seconds += seconds
         self._steps += 1
 
     def step_done(self) -> None:

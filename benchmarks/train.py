@@ -1,0 +1,199 @@
+"""Whole training steps: images/s, SN against BN in one run, and what the loop adds to the computation."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from benchmarks import results
+from switchseg.cli.arguments import parse
+from switchseg.cli.make_scenes import run as make_scenes
+from switchseg.config.schema import EvaluateConfig, RunConfig, TrainConfig
+from switchseg.data.config import DataConfig
+from switchseg.distributed import World, choose_device
+from switchseg.engine import step as step_module
+from switchseg.engine.interrupt import StopRequest
+from switchseg.engine.monitor import Monitor
+from switchseg.engine.run_directory import RunDirectory
+from switchseg.engine.setup import batches_from, build_model, open_training
+from switchseg.engine.step import train_step
+from switchseg.engine.train import run_steps
+from switchseg.engine.training import Training
+from switchseg.losses.functions import LOSSES
+from switchseg.models.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Measure training steps on generated scenes, cut to one size."""
+
+    encoder: str = "resnet18_dilated8"
+    decoder: str = "c1_bilinear_deepsup"
+    norms: tuple[str, ...] = ("bn", "sn", "gn")
+    """Compared in turn, step by step; ratios are to the first."""
+    images: int = 2
+    size: tuple[int, int] = (128, 128)
+    """Height and width in pixels."""
+    rounds: int = 20
+    threads: int = 0
+    device: str = "auto"
+    precision: str = "fp32"
+    channels_last: bool = False
+    compile: bool = False
+    save: bool = True
+    """Append the rows to benchmarks/results.csv."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Measure, print and record."""
+    options = parse(Arguments, "bench train", arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        scenes = Path(folder) / "scenes"
+        make_scenes(["--out", str(scenes), "--images", "16", "--seed", "0"])
+        rows = [*_compare(options, scenes), *_overhead(options, scenes, Path(folder))]
+    for row in rows:
+        print("  ".join(f"{key} {value}" for key, value in row.items() if key != "case"))
+    if options.save:
+        results.append("train", rows)
+
+
+def _start(options: Arguments, scenes: Path, norm: str, steps: int) -> Training:
+    config = RunConfig(
+        model=ModelConfig(encoder=options.encoder, decoder=options.decoder, norm=norm),
+        data=DataConfig(
+            dataset="scenes",
+            root=str(scenes),
+            pipeline="crop",
+            crop_size=options.size,
+            crop_short_side=options.size[0],
+            workers=1,
+        ),
+        train=TrainConfig(
+            steps=steps,
+            images_per_device=options.images,
+            checkpoint_every=steps + 1,
+            device=options.device,
+            precision=options.precision,
+            channels_last=options.channels_last,
+            compile=options.compile,  # type: ignore[arg-type]
+        ),
+        evaluate=EvaluateConfig(),
+    )
+    torch.manual_seed(0)
+    world = World(rank=0, size=1, device=choose_device(options.device))
+    training = Training.start(config, world, build_model(config.model, open_training(config.data).classes))
+    training.set_training_mode()
+    return training
+
+
+def _case(options: Arguments) -> str:
+    height, width = options.size
+    extras = [options.precision, *["channels_last"] * options.channels_last, *["compiled"] * options.compile]
+    return f"{options.encoder}-{options.decoder} {options.images}x3x{height}x{width} {' '.join(extras)}"
+
+
+def _compare(options: Arguments, scenes: Path) -> Iterator[dict[str, object]]:
+    """Yield seconds and ratio of a step for each norm, on one batch that is already there."""
+    trainings = {norm: _start(options, scenes, norm, steps=10**6) for norm in options.norms}
+    first = trainings[options.norms[0]]
+    with closing(batches_from(first, open_training(first.config.data))) as batches:
+        batch = next(batches)
+    work: dict[str, Callable[[], object]] = {
+        norm: (lambda training=training: train_step(training, [batch])) for norm, training in trainings.items()
+    }
+    seconds = results.interleaved(work, options.rounds)
+    for norm in options.norms:
+        timing = results.summary(seconds[norm])
+        yield {
+            "case": _case(options), "variant": norm, "measure": "step",
+            "median": round(timing.median, 5), "low": round(timing.low, 5), "high": round(timing.high, 5), "unit": "s",
+            "ratio": round(results.ratio(seconds[norm], seconds[options.norms[0]]), 4), "ratio_to": options.norms[0],
+        }  # fmt: skip
+        speed = round(options.images / timing.median, 2)
+        yield {"case": _case(options), "variant": norm, "measure": "speed", "median": speed, "unit": "images/s"}
+
+
+def _overhead(options: Arguments, scenes: Path, folder: Path) -> Iterator[dict[str, object]]:
+    """Yield the share of the real loop that is neither forward, loss, backward nor optimizer, and that of waiting."""
+    warm_up, measured = 3, options.rounds
+    norm = options.norms[-1]
+    training = _start(options, scenes, norm, steps=warm_up)
+    run = RunDirectory(folder / "run")
+    run.path.mkdir()
+    clock = _Clock()
+    dataset = open_training(training.config.data)
+    with Monitor(run, training, resumed=False, images=len(dataset)) as monitor, clock.watching(training):
+        longer = dataclasses.replace(training.config.train, steps=warm_up + measured)
+        whole = dataclasses.replace(training.config, train=longer)
+        with closing(_ahead(training, whole, dataset)) as batches:
+            run_steps(training, batches, run, monitor, StopRequest())
+            training.config = whole
+            clock.seconds, waited_before = 0.0, monitor.waited_seconds
+            began = time.perf_counter()
+            run_steps(training, batches, run, monitor, StopRequest())
+            wall = time.perf_counter() - began
+        waited = monitor.waited_seconds - waited_before
+    for measure, share in (("loop overhead", (wall - clock.seconds - waited) / wall), ("data wait", waited / wall)):
+        yield {"case": _case(options), "variant": norm, "measure": measure, "median": round(share, 5), "unit": "share"}
+
+
+def _ahead(training: Training, config: RunConfig, dataset: object) -> Iterator[object]:
+    short = training.config
+    training.config = config
+    batches = batches_from(training, dataset)  # type: ignore[arg-type]
+    first = next(batches)
+    training.config = short
+    yield first
+    yield from batches
+
+
+class _Clock:
+    """Seconds inside the model, the loss, the backward pass and the optimizer."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._began = 0.0
+
+    def start(self, *_: object) -> None:
+        self._began = time.perf_counter()
+
+    def stop(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._began
+
+    def timed(self, work: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **options: object) -> object:
+            self.start()
+            try:
+                return work(*arguments, **options)
+            finally:
+                self.stop()
+
+        return call
+
+    @contextmanager
+    def watching(self, training: Training) -> Iterator[None]:
+        handles = [
+            training.forward.register_forward_pre_hook(self.start),
+            training.forward.register_forward_hook(self.stop),
+            training.optimizer.register_step_pre_hook(self.start),
+            training.optimizer.register_step_post_hook(self.stop),
+        ]
+        backward, loss = torch.Tensor.backward, LOSSES[training.config.loss.name]
+        torch.Tensor.backward = self.timed(backward)  # type: ignore[assignment]
+        step_module.LOSSES[training.config.loss.name] = self.timed(loss)  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            torch.Tensor.backward = backward  # type: ignore[method-assign]
+            step_module.LOSSES[training.config.loss.name] = loss
+            for handle in handles:
+                handle.remove()
