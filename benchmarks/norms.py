@@ -1,0 +1,206 @@
+"""Norms on ResNet-50's shapes: torch's own, the plain formula, the fused operator, compiled or not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks import results
+from switchseg.cli.arguments import parse
+from switchseg.errors import UserError
+from switchseg.norms import SwitchNorm2d
+
+Make = Callable[[int], nn.Module]
+
+_REPOSITORY = Path(__file__).parents[1]
+
+VARIANTS: dict[str, Make] = {
+    "bn": nn.BatchNorm2d,
+    "syncbn": nn.SyncBatchNorm,
+    "gn": lambda channels: nn.GroupNorm(32, channels),
+    "in": lambda channels: nn.InstanceNorm2d(channels, affine=True),
+    "sn-plain": lambda channels: SwitchNorm2d(channels, backend="reference"),
+    "sn": lambda channels: SwitchNorm2d(channels, backend="fused"),
+}
+COMPILED = {"bn-compiled": "bn", "sn-plain-compiled": "sn-plain", "sn-compiled": "sn"}
+PASSES = ("forward", "forward+backward", "evaluation")
+
+# (channels, stride, how many of ResNet-50's 53 norms) with all strides, and with those beyond 8 dilated
+_STAGES = {
+    32: [(64, 2, 1), (64, 4, 6), (256, 4, 4), (128, 4, 1), (128, 8, 7), (512, 8, 5), (256, 8, 1), (256, 16, 11)]
+    + [(1024, 16, 7), (512, 16, 1), (512, 32, 5), (2048, 32, 4)],
+    8: [(64, 2, 1), (64, 4, 6), (256, 4, 4), (128, 4, 1), (128, 8, 7), (512, 8, 11), (256, 8, 12), (1024, 8, 7)]
+    + [(2048, 8, 4)],
+}
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Measure norms on the shapes that they have in a ResNet-50."""
+
+    images: int = 2
+    size: tuple[int, int] = (224, 224)
+    """Height and width in pixels of the network's input."""
+    output_stride: Literal[8, 32] = 32
+    """8 is the dilated network that segments, 32 the one that classifies."""
+    channels_last: bool = False
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    device: str = "cpu"
+    threads: int = 2
+    rounds: int = 15
+    compile: bool = False
+    """Also measure what torch.compile makes of BN, of the plain formula and of the operator; takes minutes."""
+    memory: bool = True
+    """Also measure the peak memory of forward and backward, each norm in a process of its own."""
+    save: bool = True
+    """Append the rows to benchmarks/results.csv."""
+
+    def case(self, shape: Sequence[int]) -> str:
+        """Name an input for the table."""
+        layout = "channels_last" if self.channels_last else "contiguous"
+        return f"{'x'.join(map(str, shape))} {layout} {self.dtype}"
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Check parity, measure, print and record."""
+    options = parse(Arguments, "bench norms", arguments)
+    _check_parity()
+    torch.set_num_threads(options.threads)
+    height, width = options.size
+    shapes = {
+        (options.images, channels, height // stride, width // stride): count
+        for channels, stride, count in _STAGES[options.output_stride]
+    }
+    rows: list[dict[str, object]] = []
+    for shape in shapes:
+        case = options.case(shape)
+        rows += [{"case": case, **row} for row in _measure(options, shape)]
+        print(_line(case, [row for row in rows if row["case"] == case]), flush=True)
+    _print_totals(rows, list(shapes.values()))
+    if options.memory:
+        rows += _memory(options, max(shapes, key=lambda shape: shape[1] * shape[2] * shape[3]))
+    if options.save:
+        results.append("norms", rows)
+
+
+def _check_parity() -> None:
+    """Refuse to time an operator that computes something else than the reference."""
+    tests = ["tests/norms/test_fused.py", "tests/norms/test_modules.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", *tests]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, cwd=_REPOSITORY, capture_output=True, text=True)
+    if done.returncode:
+        last = done.stdout.strip().splitlines()[-1:] or done.stderr.strip().splitlines()[-1:]
+        raise UserError(f"no measurement: the parity tests in tests/norms fail ({' '.join(last)})")
+
+
+def make_input(shape: Sequence[int], channels_last: bool, dtype: str, device: str) -> Tensor:
+    """Return a random input (N, C, H, W), or gradient, in the wanted layout."""
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    return torch.randn(*shape, device=device, dtype=getattr(torch, dtype)).to(memory_format=order)
+
+
+def make_pass(layer: nn.Module, x: Tensor, grad: Tensor, name: str) -> Callable[[], object]:
+    """Return one of `PASSES` of `layer` as a function; it leaves the gradients of the last call behind."""
+    layer.train(name != "evaluation")
+
+    def forward() -> None:
+        with torch.no_grad():
+            layer(x)
+
+    def both() -> None:
+        x.grad = None
+        layer(x).backward(grad)
+
+    if name == "forward+backward":
+        x.requires_grad_()
+    return both if name == "forward+backward" else forward
+
+
+def _measure(options: Arguments, shape: tuple[int, ...]) -> list[dict[str, object]]:
+    torch.manual_seed(0)
+    layers: dict[str, nn.Module] = {name: make(shape[1]).to(options.device) for name, make in VARIANTS.items()}
+    if options.compile:
+        torch.compiler.reset()
+        for name, of in COMPILED.items():
+            layers[name] = VARIANTS[of](shape[1]).to(options.device)
+            layers[name].compile()
+    like = (shape, options.channels_last, options.dtype, options.device)
+    grad = make_input(*like)
+    rows: list[dict[str, object]] = []
+    for name in PASSES:
+        passes = {variant: make_pass(layer, make_input(*like), grad, name) for variant, layer in layers.items()}
+        seconds = results.interleaved(passes, options.rounds, warm_up=3)
+        for variant, times in seconds.items():
+            timing = results.summary(times)
+            rows.append(
+                {
+                    "variant": variant,
+                    "measure": name,
+                    "median": f"{timing.median * 1e3:.4f}",
+                    "low": f"{timing.low * 1e3:.4f}",
+                    "high": f"{timing.high * 1e3:.4f}",
+                    "unit": "ms",
+                    "ratio": f"{results.ratio(times, seconds['bn']):.3f}",
+                    "ratio_to": "bn",
+                }
+            )
+    return rows
+
+
+def _line(case: str, rows: Sequence[dict[str, object]]) -> str:
+    parts = [case]
+    for name in PASSES:
+        cells = [
+            f"{row['variant']} {row['ratio']}" for row in rows if row["measure"] == name and row["variant"] != "bn"
+        ]
+        bn = next(row["median"] for row in rows if row["measure"] == name and row["variant"] == "bn")
+        parts.append(f"  {name:<17} bn {float(str(bn)):7.3f} ms; x bn: {', '.join(cells)}")
+    return "\n".join(parts)
+
+
+def _print_totals(rows: Sequence[dict[str, object]], counts: Sequence[int]) -> None:
+    print("\nResNet-50's 53 norms together, in ms, and x bn; then the median over its shapes of x bn")
+    variants = list(dict.fromkeys(str(row["variant"]) for row in rows))
+    for name in PASSES:
+        for variant in variants:
+            own = [row for row in rows if (row["measure"], row["variant"]) == (name, variant)]
+            base = [row for row in rows if (row["measure"], row["variant"]) == (name, "bn")]
+            total, bn = (
+                sum(count * float(str(row["median"])) for count, row in zip(counts, some, strict=True))
+                for some in (own, base)
+            )
+            typical = median(float(str(row["ratio"])) for row in own)
+            print(f"  {name:<17} {variant:<18} {total:9.2f} {total / bn:6.2f} {typical:6.2f}")
+
+
+def _memory(options: Arguments, shape: tuple[int, ...]) -> list[dict[str, object]]:
+    """Measure the largest shape, each norm in a fresh process whose allocator returns what it frees."""
+    print(f"\npeak memory of forward and backward on {'x'.join(map(str, shape))}, MiB")
+    rows: list[dict[str, object]] = []
+    for variant in VARIANTS:
+        command = [sys.executable, "-m", "benchmarks.norms_memory", variant, options.device, options.dtype]
+        command += [str(options.channels_last), *map(str, shape)]
+        environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": str(options.threads)}
+        done = subprocess.run(command, env=environment, cwd=_REPOSITORY, capture_output=True, text=True, check=True)
+        peak = float(done.stdout)
+        base = peak if not rows else float(str(rows[0]["median"]))
+        print(f"  {variant:<10} {peak:8.2f}  x bn {peak / base:.3f}")
+        row = {
+            "case": options.case(shape),
+            "variant": variant,
+            "measure": "peak memory",
+            "median": f"{peak:.2f}",
+            "unit": "MiB",
+        }
+        rows.append({**row, "ratio": f"{peak / base:.3f}", "ratio_to": "bn"})
+    return rows
