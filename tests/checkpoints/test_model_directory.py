@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from switchseg import files
 from switchseg.checkpoints.model_directory import CONFIG, WEIGHTS, load_model, read_spec, save_model
@@ -45,6 +46,28 @@ def test_channels_last_weights_are_saved(model: Segmenter, tmp_path: Path) -> No
     moved = create_model("resnet18", "c1", "bn", 2).to(memory_format=torch.channels_last)
     save_model(moved, tmp_path)
     assert torch.equal(load_model(tmp_path).decoder.classify.weight, moved.decoder.classify.weight)
+
+
+def test_what_a_transformer_computes_instead_of_saving_is_there(tmp_path: Path) -> None:
+    """Swin's attention indices are not in its state dict."""
+    model = create_model("swin_tiny_patch4_window7_224", "c1", "bn", 2).eval()
+    save_model(model, tmp_path)
+    image = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(load_model(tmp_path)(image), model(image))
+
+
+def test_a_loaded_model_can_be_trained(folder: Path) -> None:
+    loaded = load_model(folder).train()
+    logits, auxiliary = loaded(torch.randn(2, 3, 64, 64))
+    (logits.sum() + auxiliary.sum()).backward()
+    assert all(parameter.grad is not None for parameter in loaded.parameters())
+
+
+def test_half_precision_weights_become_what_the_model_computes_in(model: Segmenter, folder: Path) -> None:
+    state = {key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in model.state_dict().items()}
+    save_file(state, folder / WEIGHTS)
+    assert load_model(folder).encoder.body.conv1.weight.dtype == torch.float32
 
 
 def test_missing_parts_are_told(folder: Path, tmp_path: Path) -> None:

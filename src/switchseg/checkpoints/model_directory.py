@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import torch
 from safetensors.torch import save
 
 from switchseg import files
@@ -12,7 +13,7 @@ from switchseg.errors import UserError
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.spec import ModelSpec
-from switchseg.models.weights import load_exactly, read_weights
+from switchseg.models.weights import check_keys, read_weights
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -46,8 +47,17 @@ def load_model(path: str | Path) -> Segmenter:
         UserError: there is no model, or one of its files is damaged or does not fit the other.
     """
     folder = find_model(path)
-    model = build(read_spec(folder), folder / CONFIG)
-    load_exactly(model, read_weights(folder / WEIGHTS), str(folder / WEIGHTS))
+    spec = read_spec(folder)
+    state = read_weights(folder / WEIGHTS)
+    # Weights that are about to be replaced are neither drawn nor stored, however large the model says it is.
+    with torch.device("meta"):
+        model = build(spec, folder / CONFIG)
+    own = model.state_dict()
+    check_keys(state, own, str(folder / WEIGHTS))
+    model.load_state_dict({key: tensor.to(own[key].dtype) for key, tensor in state.items()}, assign=True)
+    if any(buffer.is_meta for buffer in model.buffers()):  # some transformers compute what they do not save
+        model = build(spec, folder / CONFIG)
+        model.load_state_dict(state)
     return model.eval()
 
 
