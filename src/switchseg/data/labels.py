@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 
 from switchseg.data.classes import IGNORED, Classes
@@ -21,6 +22,8 @@ class LabelMap:
         self.colours = colours
         self._table = np.full(1 << 24 if colours else 1 << 16, _INVALID, np.int16)
         self._table[list(self.values.keys())] = list(self.values.values())
+        # The same for 8 bits, in the form that OpenCV looks up ten times as fast.
+        self._classes, self._invalid = self._table[:256].astype(np.uint8), (self._table[:256] < 0).astype(np.uint8)
 
     @classmethod
     def identity(cls, classes: Classes) -> LabelMap:
@@ -49,6 +52,8 @@ class LabelMap:
         if self.colours:
             red, green, blue = (stored[..., channel].astype(np.int32) for channel in range(3))
             stored = red << 16 | green << 8 | blue
+        if stored.dtype == np.uint8 and not cv2.LUT(stored, self._invalid).any():
+            return np.asarray(cv2.LUT(stored, self._classes))
         mapped = self._table[stored]
         if mapped.min() == _INVALID:
             raise UserError(f"{name}: {self._complaint(stored[mapped == _INVALID])}")

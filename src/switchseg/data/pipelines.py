@@ -99,7 +99,7 @@ class ShortSide(Pipeline):
         labels = np.full((self.size, height // stride, width // stride), IGNORED, np.uint8)
         for place, ((_, image, label, _), (h, w), flip) in enumerate(zip(samples, sizes, flips, strict=True)):
             if flip:
-                image, label = image[:, ::-1], label[:, ::-1]
+                image, label = cv2.flip(image, 1), cv2.flip(label, 1)
             images[place, :h, :w] = resize_image(image, h, w, config.resize)
             resized = resize_label(label, h, w, stride)
             labels[place, : resized.shape[0], : resized.shape[1]] = resized
@@ -163,8 +163,8 @@ class Crop(Pipeline):
                 break
         image, label = image[window], label[window]
         if config.flip and rng.random() < 0.5:
-            image, label = image[:, ::-1], label[:, ::-1]
-        return (photometric(np.ascontiguousarray(image), rng) if config.photometric else image), label
+            image, label = cv2.flip(image, 1), cv2.flip(label, 1)
+        return (photometric(image, rng) if config.photometric else image), label
 
 
 PIPELINES: dict[str, type[Pipeline]] = {"short_side": ShortSide, "crop": Crop}
