@@ -176,10 +176,11 @@ class Interrupted(Images):
         return super().read(index)
 
 
+@pytest.mark.parametrize("seconds", [0.0, 1000.0])
 def test_a_stopped_evaluation_goes_on_where_it_was(
-    model: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    monkeypatch.setattr(tally, "SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(tally, "SECONDS_BETWEEN_SAVES", seconds)
     partial, data = tmp_path / "partial", Interrupted(toy(6), at=4)
     with pytest.raises(KeyboardInterrupt):
         evaluate(model, data, RULE, boundary=True, partial=partial, quiet=True)
@@ -194,10 +195,7 @@ def test_a_stopped_evaluation_goes_on_where_it_was(
     assert not partial.exists()
 
 
-def test_counts_of_another_rule_are_not_added(
-    model: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tally, "SECONDS_BETWEEN_SAVES", 0.0)
+def test_counts_of_another_rule_are_not_added(model: Segmenter, tmp_path: Path) -> None:
     partial = tmp_path / "partial"
     with pytest.raises(KeyboardInterrupt):
         evaluate(model, Interrupted(toy(), at=3), RULE, partial=partial, quiet=True)

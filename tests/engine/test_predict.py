@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from switchseg.engine.inference import Rule
+from switchseg.engine.inference import Compute, Rule
 from switchseg.engine.predict import find_inputs, predict
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError
@@ -95,6 +95,18 @@ def test_what_is_finished_is_not_done_again(predictor: Predictor, camvid_model: 
     other = Predictor(camvid_model, rule=Rule(short_sides=(48,)), device="cpu")
     predict(other, inputs, out, quiet=True)  # another rule: the old labels no longer hold
     assert (out / "a_labels.png").stat().st_mtime_ns != made
+
+
+def test_batches_label_as_single_images_do(predictor: Predictor, camvid_model: Path, tmp_path: Path) -> None:
+    for seed, name in enumerate("abcde"):
+        write(tmp_path / "in" / f"{name}.png", seed, size=(40, 60) if name != "c" else (50, 40))
+    (tmp_path / "in" / "bb.jpg").write_bytes(b"no image")
+    three = Predictor(camvid_model, rule=predictor.rule, device="cpu", compute=Compute(images_per_batch=3))
+    failures = predict(three, find_inputs([tmp_path / "in"]), tmp_path / "out", quiet=True)
+    assert list(failures) == [str(tmp_path / "in" / "bb.jpg")]
+    for name in "abcde":
+        labels = np.asarray(stored(tmp_path / "out" / f"{name}_labels.png"))
+        assert (labels == predictor(tmp_path / "in" / f"{name}.png").labels).mean() > 0.999
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "RGBA", "I;16", "LA"])

@@ -101,7 +101,8 @@ def evaluate(
     tally = Tally(len(dataset.classes), boundary, partial, key)
     own = range(world.rank, len(dataset), world.size)
     kept = _spread(len(dataset), len(dataset) if pictures is None else pictures) if save is not None else frozenset()
-    with evaluating(model), progress("evaluate", len(own), shown=world.is_main and not quiet) as count:
+    show = world.is_main and not quiet
+    with evaluating(model), tally.kept(), progress("evaluate", len(own), shown=show) as count:
         count(tally.images)
         for indices, samples in _batches(dataset, own[tally.images :], compute.images_per_batch):
             labelled = _labelled(model, samples, rule, compute)

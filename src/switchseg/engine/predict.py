@@ -17,6 +17,7 @@ from switchseg import files
 from switchseg.checkpoints.model_directory import WEIGHTS
 from switchseg.data.images import SUFFIXES, read_image
 from switchseg.engine.ahead import read_ahead
+from switchseg.engine.inference import Pixels
 from switchseg.engine.pictures import label_image, legend, save
 from switchseg.engine.predictor import Prediction, Predictor
 from switchseg.engine.progress import progress
@@ -94,17 +95,24 @@ def predict(
     files.write_json(out / SETTINGS, settings)
     save(legend(predictor.classes), out / "legend.png")
     waiting = [each for each in inputs if not (finished and _marker(out, each).is_file())]
+    images, videos = ([each for each in waiting if each.is_video is video] for video in (False, True))
+    step = predictor.compute.images_per_batch
     failures: dict[str, str] = {}
     with progress("predict", len(inputs), "files", shown=not quiet) as count:
         count(len(inputs) - len(waiting))
-        for each, reading in read_ahead(_read, waiting):
+        for group, reading in read_ahead(_read, [images[i : i + step] for i in range(0, len(images), step)]):
+            found, unreadable = reading.result()
+            failures |= unreadable
             try:
-                image = reading.result()
-                if image is None:
-                    shares = label_video(predictor, each.path, out / each.name)
-                else:
-                    shares = write_prediction(predictor(image), out, each.name, submission)
-                files.write_json(_marker(out, each), shares)
+                predictions = predictor.batch([pixels for _, pixels in found])
+                for (each, _), prediction in zip(found, predictions, strict=True):
+                    files.write_json(_marker(out, each), write_prediction(prediction, out, each.name, submission))
+            except UserError as error:
+                failures |= {str(each.path): f"{each.path}: {error}" for each, _ in found}
+            count(len(group))
+        for each in videos:
+            try:
+                files.write_json(_marker(out, each), label_video(predictor, each.path, out / each.name))
             except UserError as error:
                 failures[str(each.path)] = str(error)
             count(1)
@@ -120,8 +128,16 @@ def write_prediction(prediction: Prediction, out: Path, name: str, submission: b
     return {key: round(share, 6) for key, share in prediction.shares.items()}
 
 
-def _read(each: Input) -> np.ndarray | None:
-    return None if each.is_video else read_image(each.path)
+def _read(group: Sequence[Input]) -> tuple[list[tuple[Input, Pixels]], dict[str, str]]:
+    """Return the images of a group, and why the others cannot be read."""
+    found: list[tuple[Input, Pixels]] = []
+    unreadable: dict[str, str] = {}
+    for each in group:
+        try:
+            found.append((each, read_image(each.path)))
+        except UserError as error:
+            unreadable[str(each.path)] = str(error)
+    return found, unreadable
 
 
 def _expand(argument: str) -> Iterator[tuple[Path, Path]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,9 +54,18 @@ class Tally:
         now = time.perf_counter()
         self.seconds += now - self._since
         self._since = now
-        if self._path is not None and now - self._saved > SECONDS_BETWEEN_SAVES:
+        if now - self._saved > SECONDS_BETWEEN_SAVES:
             self._saved = now
-            self.save(self._path)
+            self.save()
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Write the counts if the block is left early, be it by Ctrl-C or by an image that cannot be read."""
+        try:
+            yield
+        except BaseException:
+            self.save()
+            raise
 
     def total(self, world: World) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
         """Return the confusion matrix and the boundary counts over all ranks. Every rank must call it."""
@@ -64,11 +75,13 @@ class Tally:
         assert matrix is not None
         return matrix, boundary
 
-    def save(self, path: Path) -> None:
-        """Write the counts, whole or not at all."""
+    def save(self) -> None:
+        """Write the counts to the file, if there is to be one, whole or not at all."""
+        if self._path is None:
+            return
         boundary = None if self.boundary is None else self.boundary.tolist()
         counts = {"matrix": self.matrix.tolist(), "boundary": boundary}
-        files.write_json(path, {"key": self._key, "images": self.images, "seconds": self.seconds, **counts})
+        files.write_json(self._path, {"key": self._key, "images": self.images, "seconds": self.seconds, **counts})
 
     def discard(self) -> None:
         """Remove the file; the evaluation is complete."""
