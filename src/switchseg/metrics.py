@@ -75,16 +75,24 @@ def confusion_matrix(
     Raises:
         ValueError: the shapes differ, or a counted pixel's prediction is outside 0 .. num_classes - 1.
     """
-    prediction, label = _widened(prediction), _widened(label)
+    prediction, label = torch.as_tensor(prediction), torch.as_tensor(label)
     if prediction.shape != label.shape:
         raise ValueError(f"the prediction is {tuple(prediction.shape)} but the label {tuple(label.shape)}")
-    counted = (label >= 0) & (label < num_classes)
-    if (counted & ((prediction < 0) | (prediction >= num_classes))).any():
-        raise ValueError(f"a prediction is outside 0 .. {num_classes - 1}")
-    # Narrow indices halve the time; everything that is not counted falls into one extra bin, which needs no copy.
-    narrow = torch.int16 if num_classes**2 < 2**15 else torch.int64
-    pair = torch.where(counted, label.to(narrow) * num_classes + prediction.to(narrow), num_classes**2)
-    return torch.bincount(pair.flatten(), minlength=num_classes**2 + 1)[:-1].view(num_classes, num_classes)
+    if not label.numel():
+        return torch.zeros(num_classes, num_classes, dtype=torch.int64, device=label.device)
+    if num_classes > 255:
+        prediction, label = prediction.long(), label.long()
+    # What is not counted goes into an extra row, whatever was predicted there.
+    row = (label if label.dtype == torch.uint8 else torch.where(label < 0, num_classes, label)).clamp(max=num_classes)
+    low, high = prediction.aminmax()
+    if low < 0 or high >= num_classes:
+        prediction = torch.where(row < num_classes, prediction, 0)
+        if prediction.min() < 0 or prediction.max() >= num_classes:
+            raise ValueError(f"a prediction is outside 0 .. {num_classes - 1}")
+    narrow = torch.int16 if num_classes <= 180 else torch.int64  # 180 x 181 is the last that fits, and twice as fast
+    pair = row.to(narrow).mul_(num_classes).add_(prediction).flatten()
+    counts = torch.bincount(pair, minlength=num_classes * (num_classes + 1))
+    return counts[: num_classes**2].view(num_classes, num_classes)
 
 
 def scores(matrix: torch.Tensor | npt.NDArray[np.int64], classes: Named) -> Scores:
@@ -166,9 +174,3 @@ def _near_boundary(labels: npt.NDArray[np.integer], distance: int) -> npt.NDArra
     near = cv2.erode(values, square) != cv2.dilate(values, square)
     near[:distance] = near[-distance:] = near[:, :distance] = near[:, -distance:] = True
     return np.asarray(near)
-
-
-def _widened(values: torch.Tensor | npt.NDArray[Any]) -> torch.Tensor:
-    """Return a tensor of a signed type: a byte compared with 256 or more would wrap around."""
-    tensor = torch.as_tensor(values)
-    return tensor.to(torch.int16) if tensor.dtype == torch.uint8 else tensor
