@@ -31,6 +31,13 @@ def test_any_values_give_a_finite_drawing(values):
     assert "inf" not in chart
 
 
+def test_small_fractions_have_ticks_of_their_own():
+    series = Series(np.array([0.0, 1.0]), np.array([0.0051, 0.0104]))
+    chart = ElementTree.fromstring(line_chart("x", [Line("a", 0, series)], percent_text))
+    ticks = [text.text for text in chart.findall("text") if text.text.endswith("%")]
+    assert len(ticks) == len(set(ticks)) >= 4
+
+
 def test_names_at_the_ends_do_not_touch():
     lines = [Line(f"run {i}", i, Series(np.array([0.0, 1.0]), np.array([1.0, 0.1 + i / 1000]))) for i in range(5)]
     chart = ElementTree.fromstring(line_chart("x", lines, percent_text))

@@ -111,7 +111,7 @@ def curves_figure(runs: Sequence[Run]) -> Figure:
         axes.set_xlabel("step")
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
         if fraction:
-            axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     if len(runs) > 1:
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(runs))
@@ -144,7 +144,7 @@ def classes_figure(runs: Sequence[Run]) -> Figure:
     right.set_title("IoU")
     right.set_xlim(0, 1)
     for axes in (left, right):
-        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.grid(axis="x", color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.tick_params(axis="y", length=0)
@@ -171,7 +171,7 @@ def _stack(axes: Axes, shares: Shares, values: np.ndarray[Any, Any], title: str)
     axes.set_xlim(-0.5, len(shares.layers) - 0.5)
     axes.set_ylim(0, 1)
     axes.set_ylabel(title)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
 def _name_groups(axes: Axes, shares: Shares) -> None:

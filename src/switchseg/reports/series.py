@@ -50,6 +50,11 @@ class Shares:
     variances: Array
 
     @property
+    def kinds(self) -> dict[str, Array]:
+        """Return the two kinds of shares by name."""
+        return {"means": self.means, "variances": self.variances}
+
+    @property
     def groups(self) -> list[tuple[str, int]]:
         """Return the stages of the model and how many of the layers, in their order, belong to each."""
         groups: list[tuple[str, int]] = []

@@ -10,8 +10,6 @@ from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.series import Array, Shares
 from switchseg.reports.svg import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Scale, grid, percent_text, points_text
 
-KINDS = ("means", "variances")
-
 
 def share_bars(shares: Shares, description: str) -> Markup:
     """Draw one stacked column per layer, means above and variances below, as the Switchable Normalization paper does.
@@ -22,11 +20,11 @@ def share_bars(shares: Shares, description: str) -> Markup:
     column = (width - left) / len(shares.layers)
     thin = min(0.16 * column, 2.0)
     parts = []
-    for row, (kind, values) in enumerate(zip(KINDS, (shares.means, shares.variances), strict=True)):
+    for row, (kind, values) in enumerate(shares.kinds.items()):
         top = 4 + row * (height + gap)
         parts.append(tag("text", kind, x=left - 12, y=top + height / 2 + 5, text_anchor="end"))
         for index, layer in enumerate(shares.layers):
-            label = f"{layer}, {kind}: {_mixture(shares.statistics, values[index])}"
+            label = f"{layer}, {kind}: {mixture_text(shares.statistics, values[index])}"
             bars = _column(shares.statistics, values[index], left + index * column, top, column - thin, height)
             parts.append(tag("g", tag("title", label), bars))
     bottom = 4 + 2 * height + gap
@@ -101,5 +99,6 @@ def stagger(centres: Array, widths: Sequence[float]) -> list[int]:
     return rows
 
 
-def _mixture(statistics: Sequence[str], shares: Array) -> str:
+def mixture_text(statistics: Sequence[str], shares: Array) -> str:
+    """Write how much of each statistic there is."""
     return ", ".join(f"{name.upper()} {percent_text(share)}" for name, share in zip(statistics, shares, strict=True))

@@ -98,8 +98,8 @@ def nice_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def percent_text(value: float) -> str:
-    """Write a fraction in whole percent."""
-    return f"{100 * value:.0f} %"
+    """Write a fraction in percent, with the digits that it needs."""
+    return f"{100 * value:.3g} %"
 
 
 def grid(x: Scale, y: Scale, ticks: Sequence[float], text: Callable[[float], str]) -> Markup:

@@ -10,8 +10,8 @@ from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import Run
 from switchseg.reports.sections.parts import scrolling, titled_table
 from switchseg.reports.series import Shares, shares_over_time, spread
-from switchseg.reports.share_charts import share_areas, share_bars
-from switchseg.reports.svg import MOST_POINTS, percent_text
+from switchseg.reports.share_charts import mixture_text, share_areas, share_bars
+from switchseg.reports.svg import MOST_POINTS
 
 NAMES = {"in": "instance", "ln": "layer", "bn": "batch"}
 
@@ -36,10 +36,7 @@ def section(runs: Sequence[Run]) -> Markup | None:
 
 def _of_run(run: Run, history: Sequence[tuple[int, Shares]]) -> Markup:
     step, shares = history[-1]
-    summary = "; ".join(
-        f"{kind} {_words(shares.statistics, values.mean(0))}"
-        for kind, values in (("means", shares.means), ("variances", shares.variances))
-    )
+    summary = "; ".join(f"{kind} {mixture_text(shares.statistics, v.mean(0))}" for kind, v in shares.kinds.items())
     description = f"{run.label}: shares per layer after {step} steps. On average: {summary}."
     drawing = scrolling(share_bars(shares, description), f"Shares per layer of {run.label}")
     bars = tag("figure", tag("figcaption", description), drawing)
@@ -53,30 +50,25 @@ def _over_time(run: Run, history: Sequence[tuple[int, Shares]]) -> Markup | None
     same = [same[index] for index in spread(len(same), MOST_POINTS)]
     steps, statistics = [step for step, _ in same], same[-1][1].statistics
     figures = []
-    for kind in ("means", "variances"):
-        values = np.array([(s.means if kind == "means" else s.variances).mean(0) for _, s in same])
+    for kind in same[-1][1].kinds:
+        values = np.array([shares.kinds[kind].mean(0) for _, shares in same])
         title = f"{run.label}: {kind} over steps, averaged over the layers"
-        description = f"{title}. At the end {_words(statistics, values[-1])}."
+        description = f"{title}. At the end {mixture_text(statistics, values[-1])}."
         figures.append(tag("figure", tag("figcaption", title), share_areas(steps, statistics, values, description)))
     return tag("div", figures, class_="charts")
 
 
 def _numbers(run: Run, shares: Shares) -> Markup:
-    kinds = (("means", shares.means), ("variances", shares.variances))
-    groups = [tag("th", kind, colspan=len(shares.statistics), scope="colgroup") for kind, _ in kinds]
-    titles = [tag("th", name.upper(), scope="col") for _ in kinds for name in shares.statistics]
+    groups = [tag("th", kind, colspan=len(shares.statistics), scope="colgroup") for kind in shares.kinds]
+    titles = [tag("th", name.upper(), scope="col") for _ in shares.kinds for name in shares.statistics]
     rows = [
         tag(
             "tr",
             tag("th", layer, scope="row"),
-            [tag("td", f"{100 * share:.1f}") for _, values in kinds for share in values[index]],
+            [tag("td", f"{100 * share:.1f}") for values in shares.kinds.values() for share in values[index]],
         )
         for index, layer in enumerate(shares.layers)
     ]
     head = join(tag("tr", tag("th", "Layer", rowspan=2, scope="col"), groups), tag("tr", titles))
     table = titled_table(f"Shares per layer of {run.label} in percent", head, rows, "dense", tall=True)
     return tag("details", tag("summary", f"{run.label}: the same in numbers"), table)
-
-
-def _words(statistics: Sequence[str], values: Sequence[float] | np.ndarray) -> str:
-    return ", ".join(f"{name.upper()} {percent_text(value)}" for name, value in zip(statistics, values, strict=True))
