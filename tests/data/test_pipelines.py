@@ -224,6 +224,16 @@ def test_skipping_replaces_what_cannot_be_read_and_says_so(dataset, pipeline):
         made(pipeline(dataset, size=4), range(2))
 
 
+def test_skipping_copes_with_files_whose_size_cannot_be_read(tmp_path):
+    ade_folders(tmp_path, SIZES)
+    (tmp_path / "annotations/training/i3.png").write_bytes(b"broken")
+    dataset = open_dataset("ade20k", tmp_path, "train")
+    batches = made(short_side(dataset, on_error="skip", size=4), range(2))
+    assert any("i3.png" in reason for batch in batches for reason in batch.skipped)
+    with pytest.raises(UserError, match="i3.png: not an image file"):
+        short_side(open_dataset("ade20k", tmp_path, "train"))
+
+
 def test_when_nothing_can_be_read_skipping_ends(tmp_path):
     dataset = open_dataset("odgt", ade_folders(tmp_path, [(20, 30)] * 3), "train")
     for number in range(3):

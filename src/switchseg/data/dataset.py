@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -30,8 +31,8 @@ class Dataset(Protocol):
 
     def __len__(self) -> int: ...
 
-    def sizes(self) -> np.ndarray:
-        """Return the (height, width) of every image in pixels, int32 [n, 2]."""
+    def sizes(self, skip: bool = False) -> np.ndarray:
+        """Return the (height, width) of every image in pixels, int32 [n, 2]; `skip` lets unreadable ones be 1 x 1."""
         ...
 
     def read(self, index: int) -> Sample:
@@ -65,11 +66,18 @@ class StoredDataset(ABC):
     def record(self, index: int) -> Record:
         """Return where sample `index` lies."""
 
-    def sizes(self) -> np.ndarray:
-        """Return the (height, width) of every image, int32 [n, 2]: as listed, or else from the files' headers."""
+    def sizes(self, skip: bool = False) -> np.ndarray:
+        """Return the (height, width) of every image, int32 [n, 2]: as listed, or else from the files' headers.
+
+        Raises:
+            UserError: a file cannot be read; with `skip` its image counts as 1 x 1 instead.
+        """
         if self._sizes is None:
-            found = [self.size(index) for index in range(len(self))]
-            self._sizes = np.array(found, np.int32).reshape(-1, 2)
+            sizes = np.ones((len(self), 2), np.int32)
+            for index in range(len(self)):
+                with contextlib.suppress(UserError) if skip else contextlib.nullcontext():
+                    sizes[index] = self.size(index)
+            self._sizes = sizes
         return self._sizes
 
     def size(self, index: int) -> tuple[int, int]:

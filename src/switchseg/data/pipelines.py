@@ -32,7 +32,7 @@ class Pipeline(ABC):
 
     def __init__(self, config: DataConfig, dataset: Dataset, size: int, seed: int, stride: int) -> None:
         self.config, self.dataset, self.size, self.seed, self.stride = config, dataset, size, seed, stride
-        self.shapes = dataset.sizes()
+        self.shapes = dataset.sizes(skip=True) if config.on_error == "skip" else dataset.sizes()
         self.upright = self.shapes[:, 0] > self.shapes[:, 1]
 
     @abstractmethod

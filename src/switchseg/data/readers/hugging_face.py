@@ -43,7 +43,7 @@ class HuggingFaceDataset(StoredDataset):
 
 
 def open_hugging_face(root: str | Path, split: str, list_file: str | Path | None = None) -> HuggingFaceDataset:
-    """Open a split of the data set in the folder `root`, or of that name on the hub.
+    """Open a split of the data set in the folder `root`, or of that name (`owner/name[:configuration]`) on the hub.
 
     Classes come from dataset.yaml (classes.json, classes.txt) in the folder, or, for a name on the hub, in the folder
     of `list_file`; without one the data set is taken for ADE20K, where stored 0 is ignored.
@@ -57,8 +57,8 @@ def open_hugging_face(root: str | Path, split: str, list_file: str | Path | None
         raise UserError("dataset huggingface needs the extra: pip install 'switchseg[data]'") from None
     folder = Path(root).expanduser()
     try:
-        found = _load_folder(datasets, folder) if folder.is_dir() else datasets.load_dataset(str(root))
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        found = _load_folder(datasets, folder) if folder.is_dir() else _load_hub(datasets, str(root))
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         raise UserError(f"{root}: no data set could be opened ({' '.join(str(error).split())[:200]})") from None
     rows = _split_of(found, canonical_split(split), str(root))
     columns = _column(rows, IMAGE_COLUMNS, str(root)), _column(rows, LABEL_COLUMNS, None)
@@ -88,6 +88,16 @@ def _load_folder(datasets: Any, folder: Path) -> Any:
             stem = Path(file).parent.name
         splits.setdefault(stem, []).append(file)
     return datasets.load_dataset("parquet", data_files=splits)
+
+
+def _load_hub(datasets: Any, name: str) -> Any:
+    """Load `owner/name` or `owner/name:configuration`."""
+    name, _, configuration = name.partition(":")
+    try:
+        return datasets.load_dataset(name, configuration or None)
+    except RuntimeError:
+        # A loading script, which nobody runs any more; the hub converts such data sets to parquet.
+        return datasets.load_dataset(name, configuration or None, revision="refs/convert/parquet")
 
 
 def _split_of(found: Any, split: str, root: str) -> Any:
