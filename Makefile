@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SCENES := runs/scenes
 
-.PHONY: quickstart test test-slow lint clean
+.PHONY: quickstart test test-slow lint docs-images clean
 
 quickstart: .venv/ready
 	$(BIN)/switchseg make-scenes --out $(SCENES) --images 400 --seed 1
@@ -20,6 +20,9 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs-images: .venv/ready
+	$(BIN)/python docs/make_images.py runs/quickstart
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

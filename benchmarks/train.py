@@ -15,6 +15,7 @@ import torch
 from benchmarks import results
 from switchseg.cli.arguments import parse
 from switchseg.cli.make_scenes import run as make_scenes
+from switchseg.config import yaml
 from switchseg.config.schema import EvaluateConfig, RunConfig, TrainConfig
 from switchseg.data.config import DataConfig
 from switchseg.distributed import World, choose_device
@@ -128,7 +129,7 @@ def _overhead(options: Arguments, scenes: Path, folder: Path) -> Iterator[dict[s
     norm = options.norms[-1]
     training = _start(options, scenes, norm, steps=warm_up)
     run = RunDirectory(folder / "run")
-    run.path.mkdir()
+    yaml.save(run.config, training.config)
     clock = _Clock()
     dataset = open_training(training.config.data)
     with Monitor(run, training, resumed=False, images=len(dataset)) as monitor, clock.watching(training):

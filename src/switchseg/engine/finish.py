@@ -66,5 +66,6 @@ def finish(training: Training, run: RunDirectory, monitor: Monitor) -> None:
             f"{name} scale {' '.join(map(str, result.rule.short_sides))}: mIoU {100 * scores.mean_iou:.2f}, "
             f"pixel accuracy {100 * scores.pixel_accuracy:.2f} on {result.images} images of {config.data.val_split}"
         )
+    monitor.show_pictures(run.pictures, dataset.classes)
     files.write_json(run.metrics, {name: result.to_json() for name, result in results.items()})
     monitor.event("end", steps=config.train.steps, seconds=round(monitor.seconds, 1))

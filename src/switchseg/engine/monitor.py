@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import rich.console
 import rich.progress
 import torch
+from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
+from switchseg.data.classes import Classes
+from switchseg.engine.environment import describe_environment
 from switchseg.engine.journal import Journal
+from switchseg.engine.pictures import overlay
 from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.training import Training
 from switchseg.norms import norm_shares
@@ -29,6 +36,7 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
     """
 
     def __init__(self, run: RunDirectory, training: Training, resumed: bool, images: int) -> None:
+        environment = describe_environment(training, images)
         self._training = training
         self._images = images
         self._began = self._since = time.perf_counter()
@@ -40,10 +48,14 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
         if self._speaks:
             self.journal = Journal(run.journal, training.step if resumed else None)
             self._board = SummaryWriter(str(run.tensorboard), purge_step=training.step + 1 if resumed else None)
+            self._board.add_text("run/config", f"```yaml\n{run.config.read_text()}\n```", training.step)
+            self._board.add_text("run/environment", f"```json\n{json.dumps(environment, indent=2)}\n```", training.step)
             self._console = rich.console.Console()
             self._bar = _progress_bar(self._console)
             self._task = self._bar.add_task("training", total=training.config.train.steps, completed=training.step)
             self._bar.start()
+            if not resumed:
+                self.event("start", **environment)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -83,6 +95,14 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
         """Print one line for the user, above the bar where there is one."""
         if self._speaks:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def show_pictures(self, folder: Path, classes: Classes) -> None:
+        """Give TensorBoard the images of `folder` with their predicted labels laid over them."""
+        for path in sorted(folder.glob("*_labels.png")):
+            name = path.name.removesuffix("_labels.png")
+            image = np.asarray(Image.open(folder / f"{name}_image.jpg"))
+            tinted = overlay(image, np.asarray(Image.open(path)), classes)
+            self._board.add_image(f"pictures/{name}", tinted, self._training.step, dataformats="HWC")
 
     def _log(self) -> None:
         training = self._training

@@ -16,7 +16,6 @@ from switchseg.config.schema import RunConfig
 from switchseg.data.sample import Batch
 from switchseg.distributed import joined_world
 from switchseg.engine import interrupt
-from switchseg.engine.environment import describe_environment
 from switchseg.engine.finish import evaluate_and_keep_best, finish
 from switchseg.engine.interrupt import StopRequest, stop_on_signals
 from switchseg.engine.monitor import Monitor
@@ -63,8 +62,6 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         if world.is_main:
             yaml.save(run.config, config)
         monitor = stack.enter_context(Monitor(run, training, resumed, images=len(dataset)))
-        if not resumed:
-            monitor.event("start", **describe_environment(training, images=len(dataset)))
         batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
         if run_steps(training, batches, run, monitor, stop):
             return interrupt.EXIT_CODE
