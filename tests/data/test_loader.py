@@ -125,7 +125,10 @@ def test_skipped_images_are_counted_and_logged(dataset, caplog):
     loader = load(dataset, steps=12, workers=1, on_error="skip")
     assert len(list(loader)) == 12
     assert len(loader.skipped) == 1
-    assert [record.message for record in caplog.records] == [f"skipped: {next(iter(loader.skipped))}"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"skipped: {next(iter(loader.skipped))}",
+        "1 files were skipped in all (data.on_error: skip)",
+    ]
 
 
 def run(program, dataset):

@@ -59,13 +59,17 @@ class Loader:
                 generator=torch.Generator(),
             )
         )
-        for _ in self._steps:
-            batch = _next(batches)
-            if isinstance(batch, UserError):
-                del batches  # ends the workers; the traceback would keep them otherwise
-                raise batch
-            self._report(batch)
-            yield batch
+        try:
+            for _ in self._steps:
+                batch = _next(batches)
+                if isinstance(batch, UserError):
+                    del batches  # ends the workers; the traceback would keep them otherwise
+                    raise batch
+                self._report(batch)
+                yield batch
+        finally:
+            if self.skipped:
+                _log.warning("%d files were skipped in all (data.on_error: skip)", len(self.skipped))
 
     def _report(self, batch: Batch) -> None:
         for reason in batch.skipped:
