@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import results
+from switchseg.checkpoints.start import start_model
 from switchseg.cli.arguments import parse
 from switchseg.cli.make_scenes import run as make_scenes
 from switchseg.config import yaml
@@ -23,7 +24,7 @@ from switchseg.engine import step as step_module
 from switchseg.engine.interrupt import StopRequest
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.run_directory import RunDirectory
-from switchseg.engine.setup import batches_from, build_model, open_training
+from switchseg.engine.setup import batches_from, open_training
 from switchseg.engine.step import train_step
 from switchseg.engine.train import run_steps
 from switchseg.engine.training import Training
@@ -91,7 +92,7 @@ def _start(options: Arguments, scenes: Path, norm: str, steps: int) -> Training:
     )
     torch.manual_seed(0)
     world = World(rank=0, size=1, device=choose_device(options.device))
-    training = Training.start(config, world, build_model(config.model, open_training(config.data).classes))
+    training = Training.start(config, world, start_model(config.model, open_training(config.data).classes))
     training.set_training_mode()
     return training
 

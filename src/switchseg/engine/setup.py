@@ -1,4 +1,4 @@
-"""From a config to the objects of a training: data set, model, batches, and the checkpoint to go on from."""
+"""From a config to the objects of a training: data sets, batches, and the checkpoint to go on from."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ from collections.abc import Generator
 from pathlib import Path
 
 from switchseg.checkpoints import training_state
-from switchseg.data.classes import Classes
 from switchseg.data.config import DataConfig
 from switchseg.data.dataset import Dataset
 from switchseg.data.datasets import open_dataset
 from switchseg.data.loader import build_loader
-from switchseg.data.preprocessing import PREPROCESSINGS
 from switchseg.data.sample import Batch
 from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
-from switchseg.models.config import ModelConfig
-from switchseg.models.create import create_model
-from switchseg.models.segmenter import Segmenter
 
 
 def open_training(config: DataConfig) -> Dataset:
@@ -29,20 +24,6 @@ def open_training(config: DataConfig) -> Dataset:
 def open_validation(config: DataConfig) -> Dataset:
     """Open what is evaluated on."""
     return open_dataset(config.dataset, config.root, config.val_split, config.val_list)
-
-
-def build_model(config: ModelConfig, classes: Classes) -> Segmenter:
-    """Build the model that `config` names, for these classes."""
-    return create_model(
-        config.encoder,
-        config.decoder,
-        config.norm,
-        pretrained=config.pretrained,
-        classes=classes,
-        preprocessing=PREPROCESSINGS[config.preprocessing],
-        auxiliary=config.auxiliary,
-        norm_init=config.norm_init,
-    )
 
 
 def batches_from(training: Training, dataset: Dataset) -> Generator[Batch, None, None]:

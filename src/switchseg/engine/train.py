@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from switchseg.checkpoints import training_state
+from switchseg.checkpoints.start import start_model
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.data.sample import Batch
@@ -20,7 +21,7 @@ from switchseg.engine.finish import evaluate_and_keep_best, finish
 from switchseg.engine.interrupt import StopRequest, stop_on_signals
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.run_directory import RunDirectory
-from switchseg.engine.setup import batches_from, build_model, open_training, open_validation, restore
+from switchseg.engine.setup import batches_from, open_training, open_validation, restore
 from switchseg.engine.step import train_step
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
@@ -57,7 +58,8 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         dataset = open_training(config.data)
         open_validation(config.data)  # a mistake in it ends the run now, not after its training
         torch.manual_seed(config.train.seed)
-        training = Training.start(config, world, build_model(config.model, dataset.classes))
+        say = print if world.is_main else _silent
+        training = Training.start(config, world, start_model(config.model, dataset.classes, say))
         resumed = restore(training, run, resume)
         if world.is_main:
             yaml.save(run.config, config)
@@ -67,6 +69,10 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
             return interrupt.EXIT_CODE
         finish(training, run, monitor)
     return 0
+
+
+def _silent(line: str) -> None:
+    """Say nothing: the first rank has said it."""
 
 
 def run_steps(

@@ -14,8 +14,6 @@ from switchseg.config.schema import RunConfig
 from switchseg.distributed import World
 from switchseg.engine.meter import Meter
 from switchseg.engine.precision import parameter_dtype
-from switchseg.errors import UserError
-from switchseg.models.encoders import TimmEncoder
 from switchseg.models.segmenter import Segmenter
 from switchseg.optim.groups import build_optimizer
 from switchseg.optim.schedule import build_scheduler
@@ -47,7 +45,7 @@ class Training:
         train = config.train
         model.to(world.device, parameter_dtype(train.precision))
         if train.activation_checkpointing:
-            _checkpoint_activations(model)
+            model.encoder.checkpoint_activations()
         if train.channels_last:
             model.to(memory_format=torch.channels_last)
         if train.freeze_norms:
@@ -157,12 +155,6 @@ def freeze_norms(model: nn.Module) -> None:
         if "running_mean" in dict(module.named_buffers(recurse=False)):
             module.eval()
             module.requires_grad_(False)
-
-
-def _checkpoint_activations(model: Segmenter) -> None:
-    if not isinstance(model.encoder, TimmEncoder):
-        raise UserError(f"train.activation_checkpointing: encoder {model.spec.encoder!r} cannot; set it to false")
-    model.encoder.checkpoint_activations()
 
 
 def _average(model: Segmenter, decay: float | None) -> AveragedModel | None:
