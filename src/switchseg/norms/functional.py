@@ -42,6 +42,8 @@ def resolve_backend(x: Tensor, statistics: Sequence[str] = STATISTICS, backend: 
         return "reference", "an exported program holds only ATen operators, to run without this library"
     if x.dim() == 2 and len(statistics) < 3:
         return "reference", "(N, C) inputs have no maps to read"
+    if torch.compiler.is_compiling() and x.device.type == "cpu" and x.is_contiguous():
+        return "reference", "Inductor fuses the formula into as few passes, without leaving its graph"
     return "fused", f"two passes over the input instead of many on {x.device.type}"
 
 
