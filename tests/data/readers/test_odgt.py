@@ -63,6 +63,7 @@ def test_equal_file_names_in_two_folders_keep_apart(tmp_path):
         ('{"fpath_img": 3}', 'record 2: no "fpath_img"'),
         ('{"fpath_img": "a.png"}, {"fpath_img": "b.png"}', "record 2: not JSON"),
         ('{"fpath_img": "../../etc/a.png"}', "leads out of the data set's folder"),
+        (r'{"fpath_img": "\u002e\u002e/a.png"}', "leads out of the data set's folder"),
         ('{"fpath_img": "a.png", "fpath_segm": "/etc/passwd"}', "leads out of the data set's folder"),
         ('{"fpath_img": "a.png", "width": "wide", "height": 3}', "whole numbers"),
     ],
@@ -72,6 +73,12 @@ def test_bad_lines_are_named(tmp_path, line, complaint):
     with pytest.raises(UserError, match=rf"train\.odgt.*{complaint}") as caught:
         open_dataset("odgt", tmp_path, "train")
     assert "\n" not in str(caught.value)
+
+
+def test_a_label_that_is_no_path_is_named(tmp_path):
+    (tmp_path / "train.odgt").write_text('{"fpath_img": "a.png", "fpath_segm": ["b.png"]}\n')
+    with pytest.raises(UserError, match=r"train\.odgt: \"fpath_segm\" is \['b.png'\]; a path was expected"):
+        open_dataset("odgt", tmp_path, "train").read(0)
 
 
 def test_the_complete_list_of_ade20k(shared_data):

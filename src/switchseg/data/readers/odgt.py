@@ -73,13 +73,12 @@ class _Visitor:
         records = self._parse(text, lines)
         try:
             paths = [record["fpath_img"] for record in records]
-            # Only strings can be compared with the empty one.
-            self.extremes += [min(paths, default=""), max("", *paths)]
+            self.extremes += [min(paths) + "", max(paths)]  # a TypeError unless all are strings
             sizes = ([record.get(side, 0) for record in records] for side in ("height", "width"))
             self.sizes.append(np.array([np.array(side, np.int32) for side in sizes]).T)
         except (TypeError, ValueError, OverflowError, KeyError):
             self._find_fault(lines)
-        if ".." in text or '"/' in text:
+        if ".." in text or '"/' in text or "\\" in text:  # an escape may hide either
             for record in records:
                 inside(self._root, record["fpath_img"], str(self._list))
                 inside(self._root, record.get("fpath_segm") or "", str(self._list))
@@ -108,6 +107,8 @@ def _record(line: str, where: str) -> dict[str, Any]:
         raise UserError(f"{where}: not JSON ({error}); one JSON object a line was expected") from None
     if not isinstance(record, dict) or not isinstance(record.get("fpath_img"), str):
         raise UserError(f'{where}: no "fpath_img"; a record is {{"fpath_img", "fpath_segm", "width", "height"}}')
+    if not isinstance(record.get("fpath_segm"), str | None):
+        raise UserError(f'{where}: "fpath_segm" is {record["fpath_segm"]!r}; a path was expected')
     return record
 
 
