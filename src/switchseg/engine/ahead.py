@@ -23,5 +23,6 @@ def read_ahead(
                 if len(waiting) > depth:
                     yield waiting.popleft()
             yield from waiting
-        finally:
+        except BaseException:  # the reader leaves early
             pool.shutdown(cancel_futures=True)
+            raise
