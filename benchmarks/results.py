@@ -57,7 +57,7 @@ def ratio(seconds: Sequence[float], base: Sequence[float]) -> float:
 
 
 def append(benchmark: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Append rows (`case`, `variant`, `measure`, `median`, ...) with the machine, versions and commit they came from."""
+    """Append rows (`case`, `variant`, `measure`, `median`, ...) with machine, versions and commit."""
     common = {
         "date": datetime.date.today().isoformat(),
         "commit": _commit(),
