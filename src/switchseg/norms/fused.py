@@ -171,10 +171,14 @@ def _(
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.mark_non_differentiable(*output[1:])
+    _save(ctx, inputs, output)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], results: tuple[Tensor, ...]) -> None:
     x, shares, weight, bias, running, residual, statistics, _, relu, group = inputs
-    y, *moments = output
+    y, *moments = results
     ctx.save_for_backward(x, y if relu else None, shares, weight, *moments)
-    ctx.mark_non_differentiable(*moments)
     ctx.set_materialize_grads(False)
     ctx.options = (statistics, running is None, group)
     ctx.dtypes = tuple(None if tensor is None else tensor.dtype for tensor in (weight, bias))
@@ -210,9 +214,10 @@ class _Eager(torch.autograd.Function):
     # With a `setup_context` of its own, torch would inspect the signature in every call.
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Any:
-        output = forward(*inputs)
-        _setup_context(ctx, inputs, output)
-        return output
+        results = forward(*inputs)
+        _save(ctx, inputs, results)
+        ctx.mark_non_differentiable(results[-1])
+        return results[0], results[-1]
 
     backward = staticmethod(once_differentiable(_backward_by(backward)))  # type: ignore[assignment]
 
@@ -220,6 +225,7 @@ class _Eager(torch.autograd.Function):
 def switch_norm(x: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
     """Call `forward` under autograd; return its output and the BN moments (2, 1, C), empty if they are not mixed."""
     # Subclasses (fake tensors among them) are for the dispatcher, and so is what a compiler traces.
-    run = operator if torch.compiler.is_compiling() or type(x) is not Tensor else _Eager.apply
-    results = run(x, *arguments)
-    return results[0], results[-1]
+    if torch.compiler.is_compiling() or type(x) is not Tensor:
+        y, *_, batch = operator(x, *arguments)
+        return y, batch
+    return _Eager.apply(x, *arguments)  # type: ignore[no-any-return]
