@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,7 @@ def run(arguments: Sequence[str]) -> None:
     torch.set_num_threads(options.threads)
     data = FirstImages(open_dataset(options.dataset, options.root, "val"), options.images, options.classes)
     rows: list[dict[str, object]] = []
-    for row in (*_metric(data), *_loops(options, data)):
+    for row in itertools.chain(_metric(data), _loops(options, data)):
         print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
         rows.append(row)
     if options.save:

@@ -41,6 +41,7 @@ def test_writes_the_fixed_keys_and_prints_a_line_per_class(
         ({"--root": "absent"}, "absent: no such folder"),
         ({"--dataset": "nocity"}, "'nocity' is unknown; the data sets are"),
         ({"--split": "later"}, "later"),
+        ({"--images-per-batch": "0"}, "at least 1 image per batch"),
         ({"--device": "abacus"}, "device 'abacus' is unknown"),
         ({"--rule": "2019"}, "2019"),
     ],

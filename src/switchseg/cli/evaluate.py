@@ -67,10 +67,11 @@ class ComputeFlags:
         """Return how to compute."""
         from switchseg.engine.inference import Compute
 
-        if self.images_per_batch < 1:
-            raise UserError(f"--images-per-batch must be at least 1, not {self.images_per_batch}")
         named = ("precision", "channels_last", "compile", "images_per_batch")
-        return Compute(**{key: getattr(self, key) for key in named})
+        try:
+            return Compute(**{key: getattr(self, key) for key in named})
+        except ValueError as error:
+            raise UserError(str(error)) from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,6 +99,10 @@ class Compute:
     images_per_batch: int = 1
     """Images of equal size that the network sees at once."""
 
+    def __post_init__(self) -> None:
+        if self.images_per_batch < 1:
+            raise ValueError(f"there must be at least 1 image per batch, not {self.images_per_batch}")
+
     def prepare(self, model: Segmenter, device: torch.device) -> Segmenter:
         """Move the model to the device in the layout that is wanted, and compile it if that is wanted."""
         model = model.to(device)
