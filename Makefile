@@ -13,7 +13,7 @@ test: .venv/ready
 	$(BIN)/python -m pytest -n 2
 
 test-slow: .venv/ready
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 -m slow
 
 lint: .venv/ready
 	$(BIN)/ruff check .

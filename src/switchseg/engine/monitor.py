@@ -81,9 +81,10 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
         training, config = self._training, self._training.config.train
         if self._speaks:
             self._bar.update(self._task, completed=training.step)
-        if training.step % config.log_every == 0 or training.step == config.steps:
+        last = training.step == config.steps
+        if last or training.step % config.log_every == 0:
             self._log()
-        if self._speaks and config.log_shares_every and training.step % config.log_shares_every == 0:
+        if self._speaks and config.log_shares_every and (last or training.step % config.log_shares_every == 0):
             self._log_shares()
 
     def event(self, event: str, **values: Any) -> None:
