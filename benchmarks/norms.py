@@ -74,6 +74,7 @@ def run(arguments: Sequence[str]) -> None:
     """Check parity, measure, print and record."""
     options = parse(Arguments, "bench norms", arguments)
     _check_parity()
+    _warn_if_busy(options.threads)
     torch.set_num_threads(options.threads)
     height, width = options.size
     shapes = {
@@ -101,6 +102,15 @@ def _check_parity() -> None:
     if done.returncode:
         last = done.stdout.strip().splitlines()[-1:] or done.stderr.strip().splitlines()[-1:]
         raise UserError(f"no measurement: the parity tests in tests/norms fail ({' '.join(last)})")
+
+
+def _warn_if_busy(threads: int) -> None:
+    """Threads that wait for each other measure the scheduler once something else wants their cores."""
+    busy, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if busy + threads > cores + 0.5:
+        print(
+            f"warning: the load is {busy:.1f} on {cores} cores; only --threads 1 means something now", file=sys.stderr
+        )
 
 
 def make_input(shape: Sequence[int], channels_last: bool, dtype: str, device: str) -> Tensor:
