@@ -72,6 +72,6 @@ def combine_moments(mean: Tensor, var: Tensor, elements: int, group: str) -> tup
     Differentiable: a gradient reaches the inputs of every process. Alone, it returns what it was given.
     """
     if not group:
-        return mean, var, mean.new_tensor(elements)
+        return mean, var, mean.new_full((), elements)
     merged, total = _Combined.apply(torch.stack([mean, var]), elements, group)
     return merged[0], merged[1], total

@@ -140,9 +140,10 @@ def backward(
         grad_mixed, grad_layer, grad_batch, images, *sizes,
         IN=indices["IN"], LN=indices["LN"], BN=indices["BN"] if training else -1, **cut.blocks,
     )  # fmt: skip
-    # Rows are all three statistics, of which the operator may mix fewer.
-    mixed = [row for row, name in enumerate(STATISTICS) if indices[name.upper()] >= 0]
-    return grad_x, grad_shares.sum(0)[mixed], grad_weight, grad_bias, grad_residual
+    # Rows are all three statistics, of which the operator may mix fewer. A list as an index would wait for the device.
+    rows_of = dict(zip(STATISTICS, grad_shares.sum(0).unbind(), strict=True))
+    mixed = torch.stack([rows_of[name] for name in statistics.split()])
+    return grad_x, mixed, grad_weight, grad_bias, grad_residual
 
 
 def _indices(statistics: str) -> dict[str, int]:

@@ -75,10 +75,10 @@ class SparseMixin(SwitchNorm):
         logits = logits.to(statistics_dtype(logits.dtype))
         if self._kept is None:
             return self.statistics, sparsestmax(logits, self.radius.to(logits.dtype))
-        rows = [self.statistics.index(name) for name in self._kept]
         hot = torch.zeros_like(logits).scatter(0, logits.detach().argmax(0, keepdim=True), 1.0)
         # Zero times the logits keeps the parameters in the graph, where DistributedDataParallel waits for them.
-        return self._kept, (hot + 0.0 * logits)[rows]
+        rows = dict(zip(self.statistics, (hot + 0.0 * logits).unbind(), strict=True))
+        return self._kept, torch.stack([rows[name] for name in self._kept])
 
     @torch.no_grad()
     def freeze(self) -> bool:
