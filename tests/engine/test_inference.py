@@ -129,6 +129,7 @@ def test_channels_last_changes_nothing_but_rounding(model: Segmenter) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_compilation_changes_nothing_but_rounding(model: Segmenter) -> None:
     compute = Compute(compile=True)
     compiled = compute.prepare(copy.deepcopy(model), torch.device("cpu"))

@@ -50,6 +50,7 @@ def check_onnx(path: Path, net: Deployed) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_onnx_of_the_plain_interface(tmp_path: Path) -> None:
     net = network()
     report = TARGETS["onnx"](net, tmp_path / "model.onnx")
