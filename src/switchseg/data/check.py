@@ -78,7 +78,7 @@ _dataset: StoredDataset
 
 def _start(dataset: StoredDataset) -> None:
     global _dataset
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(0)
     _dataset = dataset
 
 

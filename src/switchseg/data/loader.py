@@ -170,4 +170,4 @@ def _start_worker(_: int) -> None:
     # as long as a scheduler waits for the step to end and the checkpoint to be written.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE_SECONDS))
-    cv2.setNumThreads(0)
+    cv2.setNumThreads(0)  # no threads; 1 would touch the pool of a parent that was forked, and crash

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -86,7 +87,8 @@ def make_scenes(folder: Path, images: int, seed: int, workers: int) -> Iterator[
         files.write_json(folder / "classes.json", SCENE_CLASSES.to_json())
         files.write_text(folder / "classes.txt", "\n".join(SCENE_CLASSES.names) + "\n")
         lines: dict[str, list[str]] = {split: [] for split in counts}
-        with ProcessPoolExecutor(workers) as pool:
+        # Not forked: a progress bar, among others, runs threads.
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("forkserver")) as pool:
             for job, record in zip(jobs, pool.map(_write, jobs, chunksize=4), strict=True):
                 lines[job.split].append(json.dumps(record))
                 yield job
@@ -118,7 +120,7 @@ def _prepare(folder: Path, splits: list[str]) -> None:
 
 def _write(job: Job) -> dict[str, object]:
     """Write one scene and return its record for the list."""
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(0)
     scene = make_scene(generator(job.seed, job.split == "validation", job.number))
     record = {
         "fpath_img": f"images/{job.split}/{job.name}.jpg",
