@@ -1,5 +1,6 @@
 """The `switchseg` program: one verb, one file of this folder, imported only when it is called for."""
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"switchseg: error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("switchseg: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 def _usage() -> str:
