@@ -35,5 +35,6 @@ def test_ade20k_settings_are_those_of_2018(norm):
     assert (config.optim.weight_decay, config.optim.momentum, config.loss.auxiliary_weight) == (1e-4, 0.9, 0.4)
     assert config.evaluate.short_sides == (450,)
     assert config.evaluate.multi_short_sides == (300, 400, 500, 600)
+    assert (config.data.pipeline, config.data.resize) == ("short_side", "pillow")
     assert config.model.preprocessing == "bgr"
     assert config.model.norm == norm

@@ -14,6 +14,7 @@ from switchseg.checkpoints import training_state
 from switchseg.checkpoints.start import start_model
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
+from switchseg.data.loader import dead_workers_named
 from switchseg.data.sample import Batch
 from switchseg.distributed import joined_world
 from switchseg.engine import interrupt
@@ -65,6 +66,7 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
             yaml.save(run.config, config)
         monitor = stack.enter_context(Monitor(run, training, resumed, images=len(dataset)))
         batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
+        stack.enter_context(dead_workers_named())  # PyTorch tells of a worker's death wherever the step is
         if run_steps(training, batches, run, monitor, stop):
             return interrupt.EXIT_CODE
         finish(training, run, monitor)
