@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from switchseg.checkpoints import training_state
 from switchseg.cli import main
@@ -90,11 +91,19 @@ def test_a_run_directory_is_complete(undisturbed):
     for name in ("config.yaml", "log.jsonl", "metrics.json", "report.html", "model/config.json"):
         assert (out / name).is_file(), name
     assert sorted(path.name for path in (out / "checkpoints").iterdir()) == ["last", "step_6.pt", "step_8.pt"]
-    assert any((out / "tensorboard").iterdir())
     assert len(list((out / "pictures").glob("*_truth.png"))) == 2
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["single"]["short_sides"] == [40]
     assert metrics["multi"]["images"] == 3
+
+
+def test_tensorboard_shows_scalars_shares_pictures_and_text(undisturbed):
+    board = EventAccumulator(str(undisturbed / "run" / "tensorboard")).Reload()
+    tags = board.Tags()
+    assert {"train/loss", "train/mean_iou", "train/lr/encoder"} <= set(tags["scalars"])
+    assert any(tag.startswith("shares/encoder.body.bn1/mean/") for tag in tags["scalars"])
+    assert {"run/config/text_summary", "run/environment/text_summary"} <= set(tags["tensors"])
+    assert len([tag for tag in tags["images"] if tag.startswith("pictures/")]) == 2
 
 
 def test_the_rate_of_every_step_is_that_of_its_own_step(undisturbed):
