@@ -9,11 +9,12 @@ quickstart: .venv/ready
 	$(BIN)/switchseg make-scenes --out $(SCENES) --images 400 --seed 1
 	$(BIN)/switchseg compare configs/quickstart.yaml --norms syncbn gn sn --out runs/quickstart --data.root $(SCENES)
 
+# One thread for each of the two processes: more would wait for each other.
 test: .venv/ready
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 test-slow: .venv/ready
-	$(BIN)/python -m pytest -n 2 -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow
 
 lint: .venv/ready
 	$(BIN)/ruff check .
