@@ -1,7 +1,6 @@
 """`switchseg train` as users run it: real processes, signals, kills and mistakes."""
 
 import contextlib
-import fcntl
 import io
 import json
 import os
@@ -165,15 +164,6 @@ def test_a_complete_run_is_not_trained_again(tmp_path, tiny_camvid):
     never = run(tmp_path, tiny_camvid, "--train.steps", "1", "--resume", "never")
     assert never.returncode == 2
     assert "would overwrite" in never.stderr
-
-
-def test_a_second_job_in_the_same_directory_is_refused(tmp_path, tiny_camvid):
-    (tmp_path / "run").mkdir()
-    with (tmp_path / "run" / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = run(tmp_path, tiny_camvid)
-    assert done.returncode == 2
-    assert "another process trains in it" in done.stderr
 
 
 @pytest.mark.parametrize(

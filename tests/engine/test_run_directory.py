@@ -1,6 +1,8 @@
 """Who may write to a run directory, and which configs may go on with it."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 
@@ -12,15 +14,30 @@ from switchseg.engine.run_directory import RunDirectory
 from switchseg.errors import UserError
 from switchseg.optim.config import OptimConfig
 
+HOLD = """
+import fcntl, sys
+lock = open(sys.argv[1], "w")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
 
 @pytest.fixture
 def run(tmp_path) -> RunDirectory:
     return RunDirectory(tmp_path / "run")
 
 
-def test_one_process_holds_it_and_lets_go_at_the_end(run):
-    with run.locked(), pytest.raises(UserError, match="another process trains in it"), run.locked():
+def test_one_process_holds_it_and_lets_go_when_it_dies(run):
+    run.path.mkdir()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(run.path / ".lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdout.readline() == b"held\n"
+    with pytest.raises(UserError, match="another process trains in it"), run.locked():
         pass
+    holder.kill()
+    holder.communicate()
     with run.locked():
         pass
 

@@ -78,8 +78,9 @@ class RunDirectory:
             raise UserError(f"{self.path}: cannot be used as a run directory ({error.strerror})") from None
         with lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                # Unlike flock's, this lock is not inherited by data workers, which may outlive a killed training.
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):
                 raise UserError(f"{self.path}: another process trains in it; wait, or pass another --out") from None
             yield
 

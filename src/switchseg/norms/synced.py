@@ -45,13 +45,29 @@ class SyncSwitchNorm3d(SyncMixin, SwitchNorm3d):
     """`SwitchNorm3d` with the batch moments of all processes; see `SyncMixin`."""
 
 
-class SyncBatchNorm(nn.SyncBatchNorm):
-    """`nn.SyncBatchNorm` that also synchronises on the CPU, where torch's refuses; alone it is a plain BatchNorm."""
+class SyncBatchNorm(nn.BatchNorm2d):
+    """BatchNorm of any inputs with the moments of all processes, on any device; alone it is a plain BatchNorm.
+
+    Not a subclass of `nn.SyncBatchNorm`: that one refuses CPU tensors, and DDP refuses it in a model on the CPU.
+
+    Args:
+        num_features: channels C of the input (N, C, ...).
+        process_group: who shares, None for everybody.
+        **options: those of `nn.BatchNorm2d`.
+    """
+
+    def __init__(self, num_features: int, *, process_group: dist.ProcessGroup | None = None, **options: Any) -> None:
+        super().__init__(num_features, **options)
+        self.process_group = process_group
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        if x.dim() < 2:
+            raise ValueError(f"SyncBatchNorm takes inputs with 2 or more dimensions, got shape {tuple(x.shape)}")
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize `x` (N, C, ...) with the moments of all processes, or with the running ones in evaluation."""
         group = name_group(self.process_group) if self.training else ""
-        if not group or x.device.type != "cpu":
+        if not group:
             return super().forward(x)
         self._check_input_dim(x)
         values = x.to(statistics_dtype(x.dtype)).transpose(0, 1).flatten(1)  # [C, elements]
