@@ -38,6 +38,16 @@ def test_a_model_comes_back_as_it_was(model: Segmenter, folder: Path) -> None:
     assert all(torch.equal(tensor, loaded.state_dict()[key]) for key, tensor in model.state_dict().items())
 
 
+def test_a_loaded_model_lies_in_memory_of_its_own(folder: Path) -> None:
+    """Not in the mapped file, where tensors start anywhere and another writer may change them."""
+    loaded = load_model(folder)
+    before = {key: tensor.clone() for key, tensor in loaded.state_dict().items()}
+    assert all(tensor.data_ptr() % 64 == 0 for tensor in loaded.parameters())
+    with (folder / WEIGHTS).open("r+b") as file:
+        file.write(bytes((folder / WEIGHTS).stat().st_size))
+    assert all(torch.equal(tensor, before[key]) for key, tensor in loaded.state_dict().items())
+
+
 def test_a_run_directory_is_as_good(folder: Path) -> None:
     assert load_model(folder.parent).spec == load_model(folder).spec
 

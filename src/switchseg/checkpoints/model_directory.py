@@ -54,7 +54,10 @@ def load_model(path: str | Path) -> Segmenter:
         model = build(spec, folder / CONFIG)
     own = model.state_dict()
     check_keys(state, own, str(folder / WEIGHTS))
-    model.load_state_dict({key: tensor.to(own[key].dtype) for key, tensor in state.items()}, assign=True)
+    # Copies, because what was read lies in the mapped file: it would change with the file, and as its tensors are
+    # not aligned as PyTorch's own are, matrix products would round otherwise than those of the model that was saved.
+    copies = {key: tensor.to(own[key].dtype, copy=True) for key, tensor in state.items()}
+    model.load_state_dict(copies, assign=True)
     if any(buffer.is_meta for buffer in model.buffers()):  # some transformers compute what they do not save
         model = build(spec, folder / CONFIG)
         model.load_state_dict(state)
