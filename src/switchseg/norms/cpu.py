@@ -7,6 +7,7 @@ float64 input.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ def normalize_maps(x: Tensor, eps: float) -> tuple[Tensor, Tensor | None, Tensor
     # One group per map: two-pass statistics for the price of two plain sums, which would cancel at a large mean.
     ones = torch.ones(channels, dtype=dtype) if half else None  # makes the statistics of half precision float32
     y, mean, rstd = torch.native_group_norm(x, ones, None, images, channels, length, channels, eps)
-    var = (rstd.pow(-2) - eps) * unbiased if length > 1 else torch.zeros_like(rstd)
+    var = rstd.pow(-2).sub_(eps).mul_(unbiased) if length > 1 else torch.zeros_like(rstd)
     moments = torch.stack([mean, var])
     # What has been rounded to half precision is no start for a second step.
     return (moments, None, None) if half else (moments, y, rstd)
@@ -44,12 +45,10 @@ def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -
         shape = (*scale.shape, *[1] * (x.dim() - 2))
         return torch.addcmul(shift.view(shape), x, scale.view(shape)).to(x.dtype)
     out = torch.empty_like(x) if out is None else out
-    scale, shift = scale.flatten(), shift.flatten()
-    unused = scale.new_empty(0)
+    zeros, ones, unused = _constants(scale.numel(), scale.dtype)
     # Evaluation-mode batch norm of one image with N C channels: the only affine map in ATen that costs one pass.
-    zeros, ones = torch.zeros_like(scale), torch.ones_like(scale)
     torch.native_batch_norm(
-        _rows(x), scale, shift, zeros, ones, False, 0.0, 0.0, out=(_rows(out), unused, unused.clone())
+        _rows(x), scale.view(-1), shift.view(-1), zeros, ones, False, 0.0, 0.0, out=(_rows(out), *unused)
     )
     return out
 
@@ -57,7 +56,7 @@ def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -
 def gradient_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor]:
     """Return the sums of grad and of grad (x - mean) rstd over every map, both (N, C) like `mean` and `rstd`."""
     if x.is_contiguous():
-        products, sums = _channel_sums(_rows(grad), _rows(x), mean.flatten(), rstd.flatten())
+        products, sums = _channel_sums(_rows(grad), _rows(x), mean.view(-1), rstd.view(-1))
         return sums.view_as(mean), products.view_as(mean)
     pairs = [_channel_sums(*image) for image in zip(_images(grad), _images(x), mean, rstd, strict=True)]
     products, sums = (torch.stack(rows) for rows in zip(*pairs, strict=True))
@@ -75,10 +74,18 @@ def gradient_affine(grad: Tensor, x: Tensor, scale: Tensor, slope: Tensor, shift
 
 def _channel_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor]:
     """Return the sums of grad (x - mean) rstd and of grad per channel, batch norm's parameter gradients."""
-    _, products, sums = torch.ops.aten.native_batch_norm_backward(
+    _, products, sums = torch.ops.aten.native_batch_norm_backward.default(
         grad, x, rstd, None, None, mean, rstd, True, 0.0, [False, True, True]
     )
     return products, sums
+
+
+@lru_cache(maxsize=256)
+def _constants(size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+    """Return `size` zeros and ones, and two empty tensors for results that nobody wants; to be read only."""
+    with torch.inference_mode(False):
+        zeros = torch.zeros(size, dtype=dtype, device="cpu")
+        return zeros, torch.ones_like(zeros), (zeros.new_empty(0), zeros.new_empty(0))
 
 
 def _rows(x: Tensor) -> Tensor:

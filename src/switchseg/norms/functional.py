@@ -63,7 +63,7 @@ def _obstacle(x: Tensor) -> str:
 
 def switch_norm(
     x: Tensor,
-    shares: Tensor,
+    shares: Tensor | tuple[Tensor, Tensor],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     *,
@@ -79,7 +79,8 @@ def switch_norm(
 
     Args:
         x: floating point, of any strides.
-        shares: (K, 2), how much of each of `statistics` goes into the mean and into the variance.
+        shares: (K, 2), how much of each of `statistics` goes into the mean and into the variance; or two logits (K,)
+            whose softmaxes that is.
         weight: (C,) scale, or None.
         bias: (C,) offset, or None.
         statistics: K of "in", "ln" and "bn", in that order.
@@ -96,7 +97,8 @@ def switch_norm(
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"unknown activation {activation!r}; it may be one of {ACTIVATIONS}")
-    shares = shares.to(statistics_dtype(x.dtype))
+    if isinstance(shares, Tensor):
+        shares = shares.to(statistics_dtype(x.dtype))
     if resolve_backend(x, statistics, backend)[0] == "fused":
         names = " ".join(statistics)
         relu = activation == "relu"
@@ -104,6 +106,9 @@ def switch_norm(
             _dense(x), shares, weight, bias, running, residual, names, eps, relu, "" if running is not None else group
         )
         return y, batch.view(2, -1)
+
+    if not isinstance(shares, Tensor):
+        shares = fused.softmax_shares(*shares, x.dtype)
 
     def combine(mean: Tensor, var: Tensor, elements: int) -> tuple[Tensor, Tensor]:
         return combine_moments(mean, var, elements, group)[:2]

@@ -5,6 +5,7 @@ than small maps do. Shapes as in `mixing`; the element type of everything but x 
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from switchseg.norms import cpu
 from switchseg.norms.mixing import mix, mix_backward
+from switchseg.norms.reference import statistics_dtype
 
 
 def forward(
@@ -52,7 +54,7 @@ def forward(
     moments, normalized, rstd_in = cpu.normalize_maps(x, eps)
     mixed, layer, batch = mix(moments, shares, statistics.split(), running, x.numel() // x.shape[1], group)
     mean, var = mixed.unbind()
-    rstd = torch.rsqrt(var + eps)
+    rstd = (var + eps).rsqrt_()
     scale = rstd if weight is None else rstd * weight
     offset = (-mean if rstd_in is None else moments[0] - mean) * scale
     shift = offset if bias is None else offset + bias
@@ -113,15 +115,26 @@ def backward(
     length = elements // x.shape[0]
     sums, products = cpu.gradient_sums(grad, x, mean, rstd)
     scale = rstd if weight is None else rstd * weight
-    grad_mixed = torch.stack([sums, products * rstd * 0.5]) * -scale
+    grad_mixed = torch.stack([sums, rstd * products]).mul_(scale).mul_(_SIGNS)
     grad_moments, grad_shares = mix_backward(
         grad_mixed, moments, layer, batch, shares, statistics.split(), training, elements, group
     )
-    grad_mean, grad_var = grad_moments.unbind()
-    slope = grad_var * (2 / (length - 1) if length > 1 else 0)
-    shift = torch.addcmul(grad_mean / length, slope, moments[0], value=-1)
+    shift, slope = grad_moments.mul_(_per_element(length, shares.dtype)).unbind()
+    shift.addcmul_(slope, moments[0], value=-1)
     grad_x = cpu.gradient_affine(grad, x, scale, slope, shift)
     return grad_x, grad_shares, products.sum(0), sums.sum(0), grad_residual
+
+
+# d y / d mixed mean and variance, but for the scale
+_SIGNS = torch.tensor([-1.0, -0.5]).view(2, 1, 1)
+
+
+@lru_cache(maxsize=256)
+def _per_element(length: int, dtype: torch.dtype) -> Tensor:
+    """Return what the gradients of a map's mean and variance are multiplied by in those of its `length` elements."""
+    with torch.inference_mode(False):
+        factors = [1 / length, 2 / (length - 1) if length > 1 else 0]
+        return torch.tensor(factors, dtype=dtype, device="cpu").view(2, 1, 1)
 
 
 operator = torch.library.custom_op("switchseg::switch_norm", forward, mutates_args=())
@@ -211,21 +224,53 @@ operator.register_autograd(_backward_by(backward_operator), setup_context=_setup
 
 
 class _Eager(torch.autograd.Function):
+    """The operator with the softmax before it: as nodes of their own its few numbers cost as much as a pass.
+
+    Takes the logits of the mean's and the variance's shares (K,), or the shares (K, 2) and None; then the operator's
+    other inputs.
+    """
+
     # With a `setup_context` of its own, torch would inspect the signature in every call.
     @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> Any:
-        results = forward(*inputs)
-        _save(ctx, inputs, results)
+    def forward(ctx: Any, x: Tensor, shares: Tensor, var_logits: Tensor | None, *rest: Any) -> Any:
+        ctx.logits = None if var_logits is None else shares.dtype
+        if var_logits is not None:
+            shares = softmax_shares(shares, var_logits, x.dtype)
+        results = forward(x, shares, *rest)
+        _save(ctx, (x, shares, *rest), results)
         ctx.mark_non_differentiable(results[-1])
         return results[0], results[-1]
 
-    backward = staticmethod(once_differentiable(_backward_by(backward)))  # type: ignore[assignment]
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Any) -> Any:
+        grad_x, grad_shares, *rest = _run_backward(ctx, *grads)
+        if ctx.logits is None or grad_shares is None:
+            return grad_x, grad_shares, None, *rest
+        shares = ctx.saved_tensors[2]
+        grad_logits = torch._softmax_backward_data(grad_shares, shares, 0, shares.dtype).to(ctx.logits)
+        return grad_x, *grad_logits.unbind(1), *rest
 
 
-def switch_norm(x: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
-    """Call `forward` under autograd; return its output and the BN moments (2, 1, C), empty if they are not mixed."""
+_run_backward = _backward_by(backward)
+
+
+def softmax_shares(mean_logits: Tensor, var_logits: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the shares (K, 2) that belong to logits (K,), for an input of type `dtype`."""
+    return torch.stack([mean_logits, var_logits], 1).softmax(0, dtype=statistics_dtype(dtype))
+
+
+def switch_norm(x: Tensor, shares: Tensor | tuple[Tensor, Tensor], *arguments: Any) -> tuple[Tensor, Tensor]:
+    """Call `forward` under autograd, with shares (K, 2) or, of the mean and of the variance, their logits (K,).
+
+    Returns:
+        Its output and the BN moments (2, 1, C), empty if they are not mixed.
+    """
     # Subclasses (fake tensors among them) are for the dispatcher, and so is what a compiler traces.
-    if torch.compiler.is_compiling() or type(x) is not Tensor:
-        y, *_, batch = operator(x, *arguments)
+    dispatched = torch.compiler.is_compiling() or type(x) is not Tensor
+    if dispatched or not torch.is_grad_enabled():
+        shares = shares if isinstance(shares, Tensor) else softmax_shares(*shares, x.dtype)
+        y, *_, batch = (operator if dispatched else forward)(x, shares, *arguments)
         return y, batch
-    return _Eager.apply(x, *arguments)  # type: ignore[no-any-return]
+    logits = (shares, None) if isinstance(shares, Tensor) else shares
+    return _Eager.apply(x, *logits, *arguments)  # type: ignore[no-any-return]

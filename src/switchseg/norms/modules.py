@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from switchseg.norms.functional import ACTIVATIONS, BACKENDS, switch_norm
+from switchseg.norms.fused import softmax_shares
 from switchseg.norms.reference import STATISTICS, statistics_dtype
 
 # A state dict without a batch count comes from 2018: its running statistics have converged.
@@ -102,8 +103,7 @@ class SwitchNorm(nn.Module):
 
     def mixture(self) -> tuple[tuple[str, ...], Tensor]:
         """Return K statistics and how much of each goes into mean and variance, (K, 2) with columns that sum to 1."""
-        logits = torch.stack([self.mean_weight, self.var_weight], 1)
-        return self.statistics, logits.softmax(0, dtype=statistics_dtype(logits.dtype))
+        return self.statistics, softmax_shares(self.mean_weight, self.var_weight, self.mean_weight.dtype)
 
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         """Normalize `x` (N, C, ...), add `residual` and apply the activation.
@@ -115,7 +115,7 @@ class SwitchNorm(nn.Module):
             ValueError: `x` has the wrong number of dimensions or channels, no elements, or is not floating point.
         """
         self._check(x)
-        statistics, shares = self.mixture()
+        statistics, shares = self._mixture()
         running = None
         if self.running_mean is not None and self.running_var is not None and not self.training:
             running = torch.stack([self.running_mean, self.running_var]).to(statistics_dtype(x.dtype))
@@ -136,6 +136,10 @@ class SwitchNorm(nn.Module):
             self._track(batch)
         return y
 
+    def _mixture(self) -> tuple[tuple[str, ...], Tensor | tuple[Tensor, Tensor]]:
+        """Return what `mixture` does, or the logits of the shares, which are cheaper to differentiate."""
+        return self.statistics, (self.mean_weight, self.var_weight)
+
     def _group(self) -> str:
         """Name the processes that share batch moments."""
         return ""
@@ -152,16 +156,14 @@ class SwitchNorm(nn.Module):
         if not x.is_floating_point():
             raise ValueError(f"{name} takes floating point inputs, got {x.dtype}")
 
-    @torch.no_grad()
     def _track(self, batch: Tensor) -> None:
         """Move the running statistics towards batch moments (2, C), without waiting for the device."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         dtype = self.running_mean.dtype
-        self.num_batches_tracked.add_(1)
-        share = self.num_batches_tracked.to(dtype).reciprocal()
+        share = self.num_batches_tracked.add_(1).to(dtype).reciprocal_()
         if self.momentum is not None:
-            share = share.clamp(min=self.momentum)
+            share.clamp_(min=self.momentum)
         mean, var = batch.to(dtype).unbind()
         self.running_mean.lerp_(mean, share)
         self.running_var.lerp_(var, share)

@@ -80,6 +80,9 @@ class SparseMixin(SwitchNorm):
         rows = dict(zip(self.statistics, (hot + 0.0 * logits).unbind(), strict=True))
         return self._kept, torch.stack([rows[name] for name in self._kept])
 
+    def _mixture(self) -> tuple[tuple[str, ...], Tensor]:
+        return self.mixture()
+
     @torch.no_grad()
     def freeze(self) -> bool:
         """Fix mean and variance where they use a single statistic; return whether both are fixed.
