@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
-from switchseg.errors import UserError
+from switchseg.errors import LostRankError, UserError
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ def joined_world(device: str = "auto", timeout_seconds: float = 600.0) -> Iterat
 
     Raises:
         UserError: the device is not there, or a rank did not arrive within `timeout_seconds`.
+        LostRankError: in the block, the connection to another rank broke, or it did not answer for as long.
     """
     size, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
     chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", 0)))
@@ -62,8 +67,11 @@ def joined_world(device: str = "auto", timeout_seconds: float = 600.0) -> Iterat
         yield World(rank=0, size=1, device=chosen)
         return
     backend = "nccl" if chosen.type == "cuda" else "gloo"
+    timeout = timedelta(seconds=timeout_seconds)
     try:
-        dist.init_process_group(backend, timeout=timedelta(seconds=timeout_seconds))
+        store, *_ = next(rendezvous("env://", rank, size, timeout=timeout))
+        store = dist.PrefixStore(_agree_on_attempt(store, rank, size, timeout), store)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
     except dist.DistError as error:
         raise UserError(
             f"rank {rank} of {size}: not every rank arrived at {os.environ.get('MASTER_ADDR')}:"
@@ -72,8 +80,44 @@ def joined_world(device: str = "auto", timeout_seconds: float = 600.0) -> Iterat
         ) from None
     try:
         yield World(rank=rank, size=size, device=chosen)
+    except RuntimeError as error:
+        if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
+            raise
+        raise LostRankError(
+            f"rank {rank} of {size}: the connection to another rank broke ({_reason(error)}); "
+            "see why that rank ended, then start all of them again: they go on from the last checkpoint"
+        ) from None
     finally:
         dist.destroy_process_group()
+
+
+def _reason(error: RuntimeError) -> str:
+    """Return what gloo or nccl say without their source file and their guesses."""
+    return re.sub(r"^\[\S+\] ", "", str(error).splitlines()[0]).partition(". ")[0]
+
+
+def _agree_on_attempt(store: dist.Store, rank: int, size: int, timeout: timedelta) -> str:
+    """Return a name that the ranks of this attempt share, and none before.
+
+    torchrun keeps its store when it restarts the ranks, with the addresses in it of those that are gone, and counts
+    restarts differently on each node. So the first rank names the attempt, and tells each other rank by its own name.
+    """
+    own = uuid.uuid4().hex
+    if rank == 0:
+        store.set("attempt", own)
+        for other in range(1, size):
+            store.set(f"{own}/{store.get(f'{own}/{other}').decode()}", own)
+        return own
+    deadline = time.monotonic() + timeout.total_seconds()
+    while True:
+        attempt = store.get("attempt").decode()  # perhaps the last one, until the first rank has written
+        store.set(f"{attempt}/{rank}", own)
+        try:
+            store.wait([f"{attempt}/{own}"], timedelta(seconds=1))
+            return attempt
+        except dist.DistStoreError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:

@@ -1,8 +1,11 @@
 """Training on several ranks equals training on one: real processes under torchrun, gloo between them."""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import torch
 
 from switchseg.checkpoints import training_state
 from switchseg.distributed import joined_world
+from switchseg.engine import journal
 from switchseg.errors import UserError
 
 CONFIG = """
@@ -104,6 +108,59 @@ def test_a_run_goes_on_with_another_number_of_ranks(tmp_path, tiny_camvid, singl
     assert "a step of this run sees 4 images" in wrong.stderr
 
 
+@pytest.mark.slow
+def test_a_killed_rank_is_restarted_and_the_end_is_the_same(tmp_path, tiny_camvid):
+    flags = ["--model.norm", "sn", "--train.images-per-device", "2", "--train.checkpoint-every", "2"]
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    assert run(undisturbed, tiny_camvid, 2, *flags).returncode == 0
+    launcher = ("--standalone", "--max-restarts", "2")
+    arguments = command(killed, tiny_camvid, 2, *flags, launcher=launcher)
+    process = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    for line in process.stdout:
+        if line.startswith("step 10/"):
+            os.kill(_ranks_of(process.pid)[1], signal.SIGKILL)
+            break
+    _, errors = process.communicate(timeout=250)
+    assert process.returncode == 0, errors
+    ours, theirs = weights(killed), weights(undisturbed)
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+@pytest.mark.slow
+def test_a_lost_rank_is_one_clear_line(tmp_path, tiny_camvid):
+    arguments = command(tmp_path, tiny_camvid, 1, "--train.images-per-device", "2")
+    world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29573", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    first, second = (
+        subprocess.Popen(
+            arguments,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **world, "RANK": str(rank)},
+        )
+        for rank in range(2)
+    )
+    try:
+        for line in first.stdout:
+            if line.startswith("step 10/"):
+                second.kill()
+                break
+        _, errors = first.communicate(timeout=200)
+    finally:
+        second.kill()
+        second.communicate()
+    assert first.returncode == 75
+    assert errors.splitlines()[-1].startswith("switchseg: error: rank 0 of 2: the connection to another rank broke")
+    assert "Traceback" not in errors
+
+
+def _ranks_of(agent: int) -> list[int]:
+    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
+    return [int(pid) for pid in children if b"RANK=" in Path(f"/proc/{pid}/environ").read_bytes()]
+
+
 def test_a_rank_that_never_arrives_is_one_clear_line(monkeypatch):
     for key, value in {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29571"}.items():
         monkeypatch.setenv(key, value)
@@ -112,3 +169,65 @@ def test_a_rank_that_never_arrives_is_one_clear_line(monkeypatch):
         joined_world("cpu", timeout_seconds=1),
     ):
         pass
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("ip") is None or os.geteuid() != 0, reason="needs root and iproute2 to make network namespaces"
+)
+def test_two_hosts_train_and_survive_the_loss_of_a_process(tmp_path, tiny_camvid):
+    spaces = ["switchseg-a", "switchseg-b"]
+    if _network(spaces) != 0:
+        pytest.skip("this machine does not allow making network namespaces")
+    hosts = []
+    try:
+        for rank, space in enumerate(spaces):
+            launcher = ("--nnodes", "2", "--local-addr", f"10.77.0.{rank + 1}", "--max-restarts", "3")
+            rendezvous = ("--rdzv-backend", "c10d", "--rdzv-endpoint", "10.77.0.1:29400", "--rdzv-id", "switchseg")
+            # The namespaces share a host name, which stands for neither.
+            rendezvous += ("--rdzv-conf", f"is_host={'false' if rank else 'true'}")
+            # 1 process a host, but through torchrun all the same
+            arguments = command(
+                tmp_path, tiny_camvid, 2, "--train.images-per-device", "2", launcher=launcher + rendezvous
+            )
+            arguments[arguments.index("--nproc-per-node") + 1] = "1"
+            environment = {**os.environ, "GLOO_SOCKET_IFNAME": f"veth{rank}", "OMP_NUM_THREADS": "1"}
+            hosts.append(
+                subprocess.Popen(
+                    ["ip", "netns", "exec", space, *arguments],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    env=environment,
+                )
+            )
+        _wait_for_step(tmp_path / "run" / "log.jsonl", 10, seconds=200)
+        os.kill(_ranks_of(hosts[1].pid)[0], signal.SIGKILL)
+        outputs = [host.communicate(timeout=280)[0] for host in hosts]
+        assert [host.returncode for host in hosts] == [0, 0], outputs
+    finally:
+        for host in hosts:
+            host.kill()
+            host.communicate()
+        for space in spaces:
+            subprocess.run(["ip", "netns", "del", space], check=False)
+    state = training_state.load(training_state.latest(tmp_path / "run" / "checkpoints"))
+    assert state["step"] == 20
+
+
+def _wait_for_step(log: Path, step: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not (log.exists() and any(event["step"] >= step for event in journal.read(log))):
+        assert time.monotonic() < deadline, f"step {step} was not reached"
+        time.sleep(0.2)
+
+
+def _network(spaces: list[str]) -> int:
+    """Make two hosts, 10.77.0.1 and 10.77.0.2, with a cable between them."""
+    lines = [f"ip netns add {space}" for space in spaces]
+    lines.append(f"ip link add veth0 netns {spaces[0]} type veth peer name veth1 netns {spaces[1]}")
+    for rank, space in enumerate(spaces):
+        lines.append(f"ip -n {space} addr add 10.77.0.{rank + 1}/24 dev veth{rank}")
+        lines.append(f"ip -n {space} link set veth{rank} up")
+        lines.append(f"ip -n {space} link set lo up")
+    return subprocess.run(["sh", "-ec", "\n".join(lines)], capture_output=True).returncode

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return import_module(COMMANDS[verb][0]).run(rest) or 0
     except UserError as error:
         print(f"switchseg: error: {error}", file=sys.stderr)
-        return 2
+        return error.exit_code
     except KeyboardInterrupt:
         print("switchseg: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT

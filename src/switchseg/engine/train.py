@@ -45,8 +45,8 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
     """
     run = RunDirectory(out)
     with contextlib.ExitStack() as stack:
-        stop = stack.enter_context(stop_on_signals())
         world = stack.enter_context(joined_world(config.train.device, config.train.timeout))
+        stop = stack.enter_context(stop_on_signals())  # not before: a rank that waits for others has nothing to save
         if world.is_main:
             stack.enter_context(run.locked())
             run.check_same_run(config)
