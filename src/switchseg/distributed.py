@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from switchseg.errors import LostRankError, UserError
@@ -70,7 +71,7 @@ def joined_world(device: str = "auto", timeout_seconds: float = 600.0) -> Iterat
     timeout = timedelta(seconds=timeout_seconds)
     try:
         store, *_ = next(rendezvous("env://", rank, size, timeout=timeout))
-        store = dist.PrefixStore(_agree_on_attempt(store, rank, size, timeout), store)
+        store = PrefixStore(_agree_on_attempt(store, rank, size, timeout), store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
     except dist.DistError as error:
         raise UserError(
@@ -96,7 +97,7 @@ def _reason(error: RuntimeError) -> str:
     return re.sub(r"^\[\S+\] ", "", str(error).splitlines()[0]).partition(". ")[0]
 
 
-def _agree_on_attempt(store: dist.Store, rank: int, size: int, timeout: timedelta) -> str:
+def _agree_on_attempt(store: Store, rank: int, size: int, timeout: timedelta) -> str:
     """Return a name that the ranks of this attempt share, and none before.
 
     torchrun keeps its store when it restarts the ranks, with the addresses in it of those that are gone, and counts
@@ -110,7 +111,7 @@ def _agree_on_attempt(store: dist.Store, rank: int, size: int, timeout: timedelt
         return own
     deadline = time.monotonic() + timeout.total_seconds()
     while True:
-        attempt = store.get("attempt").decode()  # perhaps the last one, until the first rank has written
+        attempt: str = store.get("attempt").decode()  # perhaps the last one, until the first rank has written
         store.set(f"{attempt}/{rank}", own)
         try:
             store.wait([f"{attempt}/{own}"], timedelta(seconds=1))

@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from switchseg.checkpoints import training_state
 from switchseg.cli import main
 from switchseg.engine import interrupt
+from tests.engine.runs import assert_equal, events
 
 CONFIG = """
 model: {encoder: resnet18_dilated8, decoder: ppm_bilinear_deepsup, norm: sn}
@@ -46,12 +47,6 @@ def called(arguments: list[str]) -> subprocess.CompletedProcess:
     return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
 
 
-def events(folder: Path, *kinds: str) -> list[dict]:
-    lines = [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
-    timing = {"time", "images_per_second", "data_wait", "seconds", "environment"}
-    return [{k: v for k, v in line.items() if k not in timing} for line in lines if line["event"] in kinds]
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, tiny_camvid) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
@@ -68,21 +63,6 @@ def assert_same_end(folder: Path, undisturbed: Path) -> None:
     assert_equal(*ends)
     models = [(each / "run" / "model" / "model.safetensors").read_bytes() for each in (folder, undisturbed)]
     assert models[0] == models[1]
-
-
-def assert_equal(a, b) -> None:
-    if isinstance(a, torch.Tensor):
-        assert torch.equal(a, b)
-    elif isinstance(a, dict):
-        assert a.keys() == b.keys()
-        for key in a:
-            assert_equal(a[key], b[key])
-    elif isinstance(a, (list, tuple)):
-        assert len(a) == len(b)
-        for x, y in zip(a, b, strict=True):
-            assert_equal(x, y)
-    else:
-        assert a == b
 
 
 def test_a_run_directory_is_complete(undisturbed):

@@ -15,6 +15,7 @@ from switchseg.checkpoints import training_state
 from switchseg.distributed import joined_world
 from switchseg.engine import journal
 from switchseg.errors import UserError
+from tests.engine.runs import assert_equal, events
 
 CONFIG = """
 model: {encoder: resnet18_dilated8, decoder: c1_bilinear_deepsup, norm: gn}
@@ -126,6 +127,36 @@ def test_a_killed_rank_is_restarted_and_the_end_is_the_same(tmp_path, tiny_camvi
     assert process.returncode == 0, errors
     ours, theirs = weights(killed), weights(undisturbed)
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+@pytest.mark.slow
+def test_two_ranks_that_are_stopped_go_on_bit_for_bit(tmp_path, tiny_camvid):
+    """With dropout, random crops in a data worker, and a moving average of the weights."""
+    flags = ["--model.decoder", "ppm_bilinear_deepsup", "--model.norm", "sn", "--train.images-per-device", "2"]
+    flags += ["--train.precision", "fp32", "--train.ema-decay", "0.9", "--train.log-every", "1"]
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    assert run(straight, tiny_camvid, 2, *flags).returncode == 0
+    for step in (3, 11):
+        assert _run_until(step, command(stopped, tiny_camvid, 2, *flags)) != 0
+        assert not (stopped / "run" / "metrics.json").exists()
+    assert run(stopped, tiny_camvid, 2, *flags).returncode == 0
+    ends = [training_state.load(training_state.latest(each / "run" / "checkpoints")) for each in (straight, stopped)]
+    assert_equal(*ends)
+    losses = [[event["loss"] for event in events(each, "train")] for each in (straight, stopped)]
+    assert len(losses[0]) == 20
+    assert losses[0] == losses[1]
+
+
+def _run_until(step: int, arguments: list[str]) -> int:
+    """Send SIGTERM once a step is done, and return the exit code."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    for line in process.stdout:
+        if line.startswith(f"step {step}/"):
+            process.terminate()
+            break
+    process.communicate(timeout=200)
+    return process.returncode
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def _randomized(layer):
 
 
 def _close(found, expected):
-    torch.testing.assert_close(found, expected, atol=1e-10, rtol=1e-10)
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-12)
 
 
 def _check_layers(rank, ranks):
