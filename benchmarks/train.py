@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import torch
 
@@ -21,6 +22,7 @@ from switchseg.config.schema import EvaluateConfig, RunConfig, TrainConfig
 from switchseg.data.config import DataConfig
 from switchseg.distributed import World, choose_device
 from switchseg.engine import step as step_module
+from switchseg.engine import train as train_module
 from switchseg.engine.interrupt import StopRequest
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.run_directory import RunDirectory
@@ -125,27 +127,37 @@ def _compare(options: Arguments, scenes: Path) -> Iterator[dict[str, object]]:
 
 
 def _overhead(options: Arguments, scenes: Path, folder: Path) -> Iterator[dict[str, object]]:
-    """Yield the share of the real loop that is neither forward, loss, backward nor optimizer, and that of waiting."""
+    """Yield the share of the real loop that is neither forward, loss, backward nor optimizer, and that of waiting.
+
+    The checkpoint that ends the loop is a row of its own: how often there is one is the user's choice.
+    """
     warm_up, measured = 3, options.rounds
     norm = options.norms[-1]
     training = _start(options, scenes, norm, steps=warm_up)
     run = RunDirectory(folder / "run")
     yaml.save(run.config, training.config)
-    clock = _Clock()
+    clock, saving = _Clock(), _Clock()
     dataset = open_training(training.config.data)
-    with Monitor(run, training, resumed=False, images=len(dataset)) as monitor, clock.watching(training):
-        longer = dataclasses.replace(training.config.train, steps=warm_up + measured)
+    with (
+        Monitor(run, training, resumed=False, images=len(dataset)) as monitor,
+        clock.watching(training),
+        mock.patch.object(train_module, "save", saving.timed(train_module.save)),
+    ):
+        steps = warm_up + measured
+        longer = dataclasses.replace(training.config.train, steps=steps, checkpoint_every=steps)
         whole = dataclasses.replace(training.config, train=longer)
         with closing(_ahead(training, whole, dataset)) as batches:
             run_steps(training, batches, run, monitor, StopRequest())
             training.config = whole
-            clock.seconds, waited_before = 0.0, monitor.waited_seconds
+            clock.seconds, saving.seconds, waited_before = 0.0, 0.0, monitor.waited_seconds
             began = time.perf_counter()
             run_steps(training, batches, run, monitor, StopRequest())
-            wall = time.perf_counter() - began
+            wall = time.perf_counter() - began - saving.seconds
         waited = monitor.waited_seconds - waited_before
     for measure, share in (("loop overhead", (wall - clock.seconds - waited) / wall), ("data wait", waited / wall)):
         yield {"case": _case(options), "variant": norm, "measure": measure, "median": round(share, 5), "unit": "share"}
+    seconds = round(saving.seconds, 3)
+    yield {"case": _case(options), "variant": norm, "measure": "checkpoint", "median": seconds, "unit": "s"}
 
 
 def _ahead(training: Training, config: RunConfig, dataset: object) -> Iterator[object]:

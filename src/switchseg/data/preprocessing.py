@@ -34,7 +34,7 @@ class Preprocessing:
         mean = torch.tensor(self.mean, dtype=values.dtype, device=values.device).view(3, 1, 1)
         factor = self.scale / torch.tensor(self.std, dtype=torch.float64)
         factor = factor.to(values).view(3, 1, 1)
-        return (values - mean / self.scale) * factor
+        return (values - mean / self.scale).mul_(factor)
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that is stored in a model's config.json."""

@@ -62,4 +62,4 @@ class Batch:
         rows = torch.arange(height, device=values.device) < self.sizes[:, :1]  # [N, H]
         columns = torch.arange(width, device=values.device) < self.sizes[:, 1:]  # [N, W]
         inside = rows[:, None, :, None] & columns[:, None, None, :]
-        return values.masked_fill(~inside, 0.0)
+        return values.masked_fill_(~inside, 0.0)
