@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -17,6 +18,8 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from switchseg.errors import LostRankError, UserError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,14 @@ class World:
     def any(self, flag: bool) -> bool:
         """Return whether `flag` is set on some rank."""
         return flag if self.size == 1 else bool(self.sum(torch.tensor(int(flag), device=self.device)))
+
+    def gather(self, values: list[T]) -> list[list[T]]:
+        """Return the lists of all ranks, in their order, on every rank."""
+        if self.size == 1:
+            return [values]
+        everyone: list[Any] = [None] * self.size
+        dist.all_gather_object(everyone, values)
+        return everyone
 
     def barrier(self) -> None:
         """Wait until every rank is here."""

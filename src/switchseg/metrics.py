@@ -135,6 +135,25 @@ def scores(matrix: torch.Tensor | npt.NDArray[np.int64], classes: Named) -> Scor
     )
 
 
+@dataclass(frozen=True)
+class ImageScore:
+    """The scores of one image, as fractions of one; both are NaN where it has no labelled pixel."""
+
+    name: str
+    mean_iou: float
+    """Over the classes that occur in the image's truth or prediction; never averaged into a data set's mIoU."""
+    pixel_accuracy: float
+
+
+def image_score(name: str, matrix: torch.Tensor) -> ImageScore:
+    """Read the scores of one image off its confusion matrix [C, C]."""
+    counts = matrix.double()
+    hits, truth, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
+    union = truth + predicted - hits
+    iou = (hits / union)[union > 0].mean()
+    return ImageScore(name, float(iou), float(hits.sum() / truth.sum()))
+
+
 def boundary_counts(
     prediction: npt.NDArray[np.integer], label: npt.NDArray[np.integer], num_classes: int, width: float = 0.02
 ) -> npt.NDArray[np.int64]:

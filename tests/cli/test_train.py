@@ -24,7 +24,7 @@ model: {encoder: resnet18_dilated8, decoder: ppm_bilinear_deepsup, norm: sn}
 data: {dataset: camvid, short_sides: [32, 40, 48], max_long_side: 64, workers: 1}
 train: {steps: 8, images_per_device: 2, log_every: 1, log_shares_every: 4, checkpoint_every: 2, threads: 1,
         ema_decay: 0.9}
-evaluate: {short_sides: [40], multi_short_sides: [32, 48], pictures: 2}
+evaluate: {short_sides: [40], multi_short_sides: [32, 48], pictures: 2, extremes: 0}
 """
 
 
@@ -67,7 +67,7 @@ def assert_same_end(folder: Path, undisturbed: Path) -> None:
 
 def test_a_run_directory_is_complete(undisturbed):
     out = undisturbed / "run"
-    for name in ("config.yaml", "log.jsonl", "metrics.json", "report.html", "model/config.json"):
+    for name in ("config.yaml", "log.jsonl", "metrics.json", "images_single.csv", "report.html", "model/config.json"):
         assert (out / name).is_file(), name
     assert sorted(path.name for path in (out / "checkpoints").iterdir()) == ["last", "step_6.pt", "step_8.pt"]
     assert len(list((out / "pictures").glob("*_truth.png"))) == 2

@@ -16,7 +16,7 @@ from switchseg.data.datasets import open_dataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine import tally
-from switchseg.engine.evaluate import check_classes, evaluate, write_confusion
+from switchseg.engine.evaluate import check_classes, evaluate, write_confusion, write_per_image
 from switchseg.engine.inference import Compute, Rule, fuse, logit_maps
 from switchseg.errors import UserError
 from switchseg.models.segmenter import Segmenter
@@ -119,6 +119,34 @@ def test_pictures_of_a_few_images(model: Segmenter, tmp_path: Path) -> None:
     assert np.abs(stored - 255 * confidence).max() <= 0.5 + 1e-3
 
 
+def test_the_best_and_the_worst_image_are_saved_besides(model: Segmenter, tmp_path: Path) -> None:
+    data = toy(6)
+    whole = evaluate(model, data, RULE, save=tmp_path, pictures=1, extremes=1, quiet=True)
+    order = sorted(whole.per_image, key=lambda each: each.mean_iou)
+    saved = {path.name.removesuffix("_labels.png") for path in tmp_path.glob("*_labels.png")}
+    assert saved == {"image0", order[0].name, order[-1].name}
+    truth = data.samples[int(order[-1].name.removeprefix("image"))].label
+    labels = np.asarray(Image.open(tmp_path / f"{order[-1].name}_labels.png"))
+    assert (labels == truth)[truth != 255].mean() == pytest.approx(order[-1].pixel_accuracy)
+
+
+def test_an_image_is_scored_as_if_it_were_alone(model: Segmenter, tmp_path: Path) -> None:
+    data = toy(3)
+    data.samples[1].label[:] = 255
+    whole = evaluate(model, data, RULE, quiet=True)
+    for sample, score in zip(data.samples, whole.per_image, strict=True):
+        assert score.name == sample.name
+        if sample.name == "image1":
+            assert np.isnan([score.mean_iou, score.pixel_accuracy]).all()
+            continue
+        alone = evaluate(model, Images([sample]), RULE, quiet=True).scores
+        assert (score.mean_iou, score.pixel_accuracy) == pytest.approx((alone.mean_iou, alone.pixel_accuracy))
+    write_per_image(tmp_path / "images.csv", whole.per_image)
+    rows = list(csv.DictReader((tmp_path / "images.csv").read_text().splitlines()))
+    assert [row["image"] for row in rows] == ["image0", "image1", "image2"]
+    assert float(rows[2]["mean_iou"]) == pytest.approx(whole.per_image[2].mean_iou, abs=1e-6)
+
+
 def test_confusion_matrix_as_csv(tmp_path: Path) -> None:
     matrix = np.array([[5, 1], [0, 7]])
     write_confusion(tmp_path / "c.csv", matrix, Classes.named(("road, wet", "sky")))
@@ -184,7 +212,7 @@ def test_a_stopped_evaluation_goes_on_where_it_was(
     partial, data = tmp_path / "partial", Interrupted(toy(6), at=4)
     with pytest.raises(KeyboardInterrupt):
         evaluate(model, data, RULE, boundary=True, partial=partial, quiet=True)
-    done = json.loads(partial.read_text())["images"]
+    done = len(json.loads(partial.read_text())["per_image"])
     assert 0 < done <= 4
     data.at, data.reads = None, []
     resumed = evaluate(model, data, RULE, boundary=True, partial=partial, quiet=True)
@@ -192,6 +220,7 @@ def test_a_stopped_evaluation_goes_on_where_it_was(
     whole = evaluate(model, toy(6), RULE, boundary=True, quiet=True)
     np.testing.assert_array_equal(resumed.matrix, whole.matrix)
     np.testing.assert_array_equal(resumed.boundary, whole.boundary)
+    assert resumed.per_image == whole.per_image
     assert not partial.exists()
 
 
@@ -216,6 +245,7 @@ def _rank(rank: int, size: int, model_path: Path, root: Path, out: Path) -> None
     world = World(rank=rank, size=size, device=torch.device("cpu"))
     result = evaluate(load_model(model_path), open_dataset("camvid", root, "val"), RULE, world=world, quiet=True)
     np.save(out / f"rank{rank}.npy", result.matrix)
+    write_per_image(out / f"rank{rank}.csv", result.per_image)
     dist.destroy_process_group()
 
 
@@ -224,3 +254,5 @@ def test_two_ranks_equal_one_exactly(camvid_model: Path, tiny_camvid: Path, tmp_
     mp.start_processes(_rank, (2, camvid_model, tiny_camvid, tmp_path), nprocs=2, start_method="spawn")
     for rank in range(2):
         np.testing.assert_array_equal(np.load(tmp_path / f"rank{rank}.npy"), alone.matrix)
+        write_per_image(tmp_path / "alone.csv", alone.per_image)
+        assert (tmp_path / f"rank{rank}.csv").read_text() == (tmp_path / "alone.csv").read_text()

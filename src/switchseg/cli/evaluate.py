@@ -92,6 +92,8 @@ class EvaluateFlags(ComputeFlags, RuleFlags):
     same command goes on if it was stopped."""
     confusion: Path | None = None
     """Write the confusion matrix to this file, as CSV."""
+    per_image: Path | None = None
+    """Write mean IoU and pixel accuracy of every image to this file, as CSV."""
     save: Path | None = None
     """Write image, truth, labels and confidence of every image to this folder."""
     boundary: bool = False
@@ -105,7 +107,7 @@ def run(arguments: Sequence[str]) -> None:
     from switchseg.checkpoints.model_directory import load_model
     from switchseg.data.datasets import open_dataset
     from switchseg.distributed import joined_world
-    from switchseg.engine.evaluate import evaluate, write_confusion
+    from switchseg.engine.evaluate import evaluate, write_confusion, write_per_image
     from switchseg.engine.predictor import usual_rule
 
     rule = flags.resolve(usual_rule(flags.model))
@@ -129,6 +131,8 @@ def run(arguments: Sequence[str]) -> None:
         files.write_json(flags.json, evaluation.to_json())
     if flags.confusion is not None:
         write_confusion(flags.confusion, evaluation.matrix, dataset.classes)
+    if flags.per_image is not None:
+        write_per_image(flags.per_image, evaluation.per_image)
 
 
 def print_evaluation(evaluation: Evaluation) -> None:

@@ -74,7 +74,9 @@ class EvaluateConfig:
     flip: bool = False
     """Average over the mirrored image too (not part of the 2018 rule)."""
     pictures: int = 6
-    """How many images the run keeps with truth and prediction, for the report."""
+    """How many images the run keeps with truth and prediction, for the report, spread over the data set."""
+    extremes: int = 3
+    """How many of the best and of the worst images it keeps besides."""
 
 
 @dataclass(frozen=True, kw_only=True)

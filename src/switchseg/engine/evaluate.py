@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from switchseg.engine.pictures import write_pictures
 from switchseg.engine.progress import progress
 from switchseg.engine.tally import Tally, tally_key
 from switchseg.errors import UserError
-from switchseg.metrics import Scores, boundary_iou, scores
+from switchseg.metrics import ImageScore, Scores, boundary_iou, scores
 from switchseg.models.segmenter import Segmenter
 
 SCORING = "confusion matrix over the whole data set, unlabelled pixels left out"
@@ -40,6 +41,8 @@ class Evaluation:
     images: int
     seconds: float
     """Wall time, reading the images included."""
+    per_image: tuple[ImageScore, ...]
+    """In the order of the data set."""
     boundary: npt.NDArray[np.int64] | None = None
     """What `metrics.boundary_counts` returned, summed [3, C]."""
 
@@ -70,6 +73,7 @@ def evaluate(
     world: World | None = None,
     save: Path | None = None,
     pictures: int | None = None,
+    extremes: int = 0,
     boundary: bool = False,
     partial: Path | None = None,
     quiet: bool = False,
@@ -84,6 +88,7 @@ def evaluate(
         world: Every rank takes its share of the images, each exactly once; all return the same evaluation.
         save: Folder for pictures of the images, their truth and their labels.
         pictures: How many images to save, spread over the data set; None saves all.
+        extremes: How many of the best and of the worst images, by their own mean IoU, to save besides.
         boundary: Also score along the boundaries.
         partial: File to keep the counts in while the evaluation lasts; if it is stopped, the same call goes on from
             there. Each rank of several has its own, and none is left at the end.
@@ -107,15 +112,26 @@ def evaluate(
         for indices, samples in _batches(dataset, own[tally.images :], compute.images_per_batch):
             labelled = _labelled(model, samples, rule, compute)
             for index, sample, (labels, confidence) in zip(indices, samples, labelled, strict=True):
-                tally.add(labels, _truth(sample))
+                tally.add(sample.name, labels, _truth(sample))
                 if save is not None and index in kept:
                     write_pictures(save, sample, labels, confidence, dataset.classes)
             count(len(samples))
     matrix, boundaries = tally.total(world)
     if not matrix.any():
         raise UserError(f"data set {dataset.name}: none of its {len(dataset)} images has a labelled pixel")
+    per_image = tally.total_per_image(world)
+    if save is not None:
+        # Read and labelled once more: only now it is known which they are.
+        missing = (_extremes(per_image, extremes) - kept).intersection(own)
+        for index in sorted(missing):
+            sample = dataset.read(index)
+            with evaluating(model):
+                labels, confidence = next(_labelled(model, [sample], rule, compute))
+            write_pictures(save, sample, labels, confidence, dataset.classes)
     tally.discard()
-    return Evaluation(scores(matrix, dataset.classes), matrix, rule, len(dataset), tally.seconds, boundaries)
+    return Evaluation(
+        scores(matrix, dataset.classes), matrix, rule, len(dataset), tally.seconds, tuple(per_image), boundaries
+    )
 
 
 def check_classes(model: Segmenter, dataset: Dataset) -> None:
@@ -133,6 +149,15 @@ def write_confusion(path: Path, matrix: npt.NDArray[np.int64], classes: Classes)
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["truth \\ prediction", *classes.names])
     table.writerows([name, *row.tolist()] for name, row in zip(classes.names, matrix, strict=True))
+    files.write_text(path, text.getvalue())
+
+
+def write_per_image(path: Path, per_image: Sequence[ImageScore]) -> None:
+    """Write the scores of every image as CSV, in the order of the data set."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["image", "mean_iou", "pixel_accuracy"])
+    table.writerows([each.name, f"{each.mean_iou:.6f}", f"{each.pixel_accuracy:.6f}"] for each in per_image)
     files.write_text(path, text.getvalue())
 
 
@@ -168,6 +193,14 @@ def _batches(dataset: Dataset, indices: Sequence[int], size: int) -> Iterator[tu
         samples.append(sample)
     if samples:
         yield numbers, samples
+
+
+def _extremes(per_image: Sequence[ImageScore], count: int) -> frozenset[int]:
+    ranked = sorted(
+        (index for index, each in enumerate(per_image) if not math.isnan(each.mean_iou)),
+        key=lambda index: per_image[index].mean_iou,
+    )
+    return frozenset(ranked[:count] + ranked[len(ranked) - min(count, len(ranked)) :])
 
 
 def _spread(images: int, count: int) -> frozenset[int]:

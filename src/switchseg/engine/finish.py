@@ -7,7 +7,7 @@ import torch
 from switchseg import files
 from switchseg.checkpoints.model_directory import load_model, save_model
 from switchseg.config.schema import EvaluateConfig
-from switchseg.engine.evaluate import Evaluation, evaluate, write_confusion
+from switchseg.engine.evaluate import Evaluation, evaluate, write_confusion, write_per_image
 from switchseg.engine.inference import Rule
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.run_directory import RunDirectory
@@ -52,8 +52,15 @@ def finish(training: Training, run: RunDirectory, monitor: Monitor) -> None:
     if config.train.channels_last:
         model.to(memory_format=torch.channels_last)
     dataset = open_validation(config.data)
-    keep = config.evaluate.pictures
-    single = evaluate(model, dataset, single_rule(config.evaluate), world=world, save=run.pictures, pictures=keep)
+    single = evaluate(
+        model,
+        dataset,
+        single_rule(config.evaluate),
+        world=world,
+        save=run.pictures,
+        pictures=config.evaluate.pictures,
+        extremes=config.evaluate.extremes,
+    )
     results: dict[str, Evaluation] = {"single": single}
     if config.evaluate.multi_short_sides:
         results["multi"] = evaluate(model, dataset, multi_rule(config.evaluate), world=world)
@@ -61,6 +68,7 @@ def finish(training: Training, run: RunDirectory, monitor: Monitor) -> None:
         return
     for name, result in results.items():
         write_confusion(run.path / f"confusion_{name}.csv", result.matrix, dataset.classes)
+        write_per_image(run.path / f"images_{name}.csv", result.per_image)
         scores = result.scores
         monitor.say(
             f"{name} scale {' '.join(map(str, result.rule.short_sides))}: mIoU {100 * scores.mean_iou:.2f}, "

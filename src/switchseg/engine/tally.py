@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from switchseg import files
 from switchseg.data.dataset import Dataset
 from switchseg.distributed import World
 from switchseg.engine.inference import Rule
-from switchseg.metrics import boundary_counts, confusion_matrix
+from switchseg.metrics import ImageScore, boundary_counts, confusion_matrix, image_score
 from switchseg.models.segmenter import Segmenter
 
 SECONDS_BETWEEN_SAVES = 60.0
@@ -38,19 +38,25 @@ class Tally:
     def __init__(self, num_classes: int, boundary: bool, path: Path | None, key: dict[str, Any]) -> None:
         self.matrix = torch.zeros(num_classes, num_classes, dtype=torch.int64)
         self.boundary = torch.zeros(3, num_classes, dtype=torch.int64) if boundary else None
-        self.images = 0
+        self.per_image: list[ImageScore] = []
         self.seconds = 0.0
         self._path, self._key = path, key
         self._since = self._saved = time.perf_counter()
         if path is not None:
             self._restore(path)
 
-    def add(self, prediction: npt.NDArray[np.integer], truth: npt.NDArray[np.integer]) -> None:
+    @property
+    def images(self) -> int:
+        """How many images have been counted."""
+        return len(self.per_image)
+
+    def add(self, name: str, prediction: npt.NDArray[np.integer], truth: npt.NDArray[np.integer]) -> None:
         """Count one image."""
-        self.matrix += confusion_matrix(prediction, truth, len(self.matrix))
+        matrix = confusion_matrix(prediction, truth, len(self.matrix))
+        self.matrix += matrix
+        self.per_image.append(image_score(name, matrix))
         if self.boundary is not None:
             self.boundary += torch.from_numpy(boundary_counts(prediction, truth, len(self.matrix)))
-        self.images += 1
         now = time.perf_counter()
         self.seconds += now - self._since
         self._since = now
@@ -75,13 +81,18 @@ class Tally:
         assert matrix is not None
         return matrix, boundary
 
+    def total_per_image(self, world: World) -> list[ImageScore]:
+        """Return the scores of all ranks' images in the order of the data set. Every rank must call it."""
+        parts = world.gather(self.per_image)
+        return [parts[index % world.size][index // world.size] for index in range(sum(map(len, parts)))]
+
     def save(self) -> None:
         """Write the counts to the file, if there is to be one, whole or not at all."""
         if self._path is None:
             return
         boundary = None if self.boundary is None else self.boundary.tolist()
-        counts = {"matrix": self.matrix.tolist(), "boundary": boundary}
-        files.write_json(self._path, {"key": self._key, "images": self.images, "seconds": self.seconds, **counts})
+        counts = {"matrix": self.matrix.tolist(), "boundary": boundary, "per_image": [*map(astuple, self.per_image)]}
+        files.write_json(self._path, {"key": self._key, "seconds": self.seconds, **counts})
 
     def discard(self) -> None:
         """Remove the file; the evaluation is complete."""
@@ -97,7 +108,8 @@ class Tally:
             return
         self.matrix = torch.tensor(state["matrix"], dtype=torch.int64)
         self.boundary = None if state["boundary"] is None else torch.tensor(state["boundary"], dtype=torch.int64)
-        self.images, self.seconds = state["images"], state["seconds"]
+        self.per_image = [ImageScore(*values) for values in state["per_image"]]
+        self.seconds = state["seconds"]
 
 
 def tally_key(model: Segmenter, dataset: Dataset, rule: Rule, world: World, boundary: bool) -> dict[str, Any]:

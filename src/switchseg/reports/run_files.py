@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,19 @@ def read_confusion(path: Path) -> np.ndarray[Any, Any] | None:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise UserError(f"{path}: the confusion matrix has the shape {matrix.shape}, not as many rows as columns")
     return matrix
+
+
+def read_image_scores(path: Path) -> dict[str, float]:
+    """Return image name -> mean IoU of that image; those without a labelled pixel are left out."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        scores = {row["image"]: float(row["mean_iou"]) for row in rows}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not a table with image and mean_iou ({error})") from None
+    return {name: score for name, score in scores.items() if not math.isnan(score)}
 
 
 def read_json(path: Path) -> Any:

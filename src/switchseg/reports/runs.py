@@ -17,6 +17,7 @@ from switchseg.reports.run_files import (
     read_classes,
     read_config,
     read_confusion,
+    read_image_scores,
     read_json,
     read_log,
     records_of,
@@ -94,6 +95,8 @@ class Run:
     confusion: np.ndarray[Any, Any] | None = None
     """Pixels of the single-scale evaluation, [C, C]; rows are the truth."""
     pictures: tuple[Picture, ...] = ()
+    image_scores: dict[str, float] = field(default_factory=dict)
+    """Name of every evaluated image -> its mean IoU at a single scale."""
 
     @property
     def norm(self) -> str:
@@ -164,6 +167,7 @@ def read_run(path: str | Path) -> Run:
         classes=read_classes(path / "model" / "config.json"),
         confusion=read_confusion(path / "confusion_single.csv"),
         pictures=tuple(_find_pictures(path / "pictures")),
+        image_scores=read_image_scores(path / "images_single.csv"),
     )
     return replace(run, label=norm_title(run.norm)) if run.norm else run
 

@@ -35,6 +35,29 @@ def test_every_run_says_how_much_it_has_right(run_folders):
     assert rights == expected
 
 
+def test_scores_of_the_whole_split_set_the_order(run_folders):
+    (run,) = read_runs(run_folders[:1])
+    names = [picture.name for picture in run.pictures]
+    scores = {name: (index * 3 % len(names)) / 10 for index, name in enumerate(names)} | {"not kept": 0.05}
+    markup = pictures.section([replace(run, image_scores=scores)])
+    best, *_, worst = sorted(names, key=lambda name: -scores[name])
+    assert re.findall(r"<figcaption><strong>(\w+)</strong>", markup)[:2] == [best, worst]
+    assert f"best to the worst of all {len(names) + 1} images" in markup
+    assert f"mIoU {100 * scores[best]:.1f}<" in markup
+
+
+def test_of_many_pictures_the_ends_and_those_of_all_runs_are_shown(run_folders, monkeypatch):
+    monkeypatch.setattr(pictures, "MOST", 3)
+    monkeypatch.setattr(pictures, "ENDS", 1)
+    first, second, _ = read_runs(run_folders)
+    names = [picture.name for picture in first.pictures]
+    scores = {name: 1 - index / 10 for index, name in enumerate(names)}
+    kept = [picture for picture in second.pictures if picture.name == names[2]]
+    runs = [replace(first, image_scores=scores), replace(second, image_scores=scores, pictures=tuple(kept))]
+    shown = re.findall(r"<figcaption><strong>(\w+)</strong>", pictures.section(runs))
+    assert shown == [names[0], names[-1], names[2]]
+
+
 def test_runs_that_kept_different_pictures_stand_side_by_side_where_they_can(run_folders):
     first, second, _ = read_runs(run_folders)
     markup = pictures.section(

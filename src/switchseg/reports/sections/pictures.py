@@ -14,7 +14,9 @@ from switchseg.reports.runs import Run
 from switchseg.reports.sections.parts import line_key, swatch
 
 MOST = 8
-"""More images than this make the page heavy: the best and the worst of what the runs kept are shown."""
+"""More images than this make the page heavy."""
+ENDS = 2
+"""How many of the best and of the worst are shown then; between them come those that most runs kept."""
 SMALLEST_SHARE = 0.002
 """A class with a smaller share of an image is left out of the legend."""
 
@@ -24,12 +26,13 @@ Answers = dict[int, Answer]
 
 def section(runs: Sequence[Run]) -> Markup | None:
     """Return the images of all runs; None where no run kept any."""
-    cases = sorted(_cases(runs), key=lambda case: -_score(case[1]))
+    ranked = all(picture.name in run.image_scores for run in runs for picture in run.pictures)
+    cases = sorted(_cases(runs), key=lambda case: -_score(runs, case[0], case[1], ranked))
     if not cases:
         return None
-    shown = cases if len(cases) <= MOST else cases[: MOST // 2] + cases[-(MOST // 2) :]
+    shown = _chosen(cases)
     lead = (
-        "From the image with the most right pixels to the one with the fewest, of those that the runs kept. "
+        f"{_order(runs, ranked)} "
         "Wrong pixels are red on the faded image; confidence goes from dark (unsure) to bright yellow (sure)."
     )
     if len(shown) == 1:
@@ -49,8 +52,27 @@ def _cases(runs: Sequence[Run]) -> Iterable[tuple[Source, Answers]]:
         yield source, {index: images.read_answer(picture, source) for index, picture in kept.items()}
 
 
-def _score(answers: Answers) -> float:
-    return float(np.mean([answer.right for answer in answers.values()]))
+def _score(runs: Sequence[Run], source: Source, answers: Answers, ranked: bool) -> float:
+    values = [runs[i].image_scores[source.name] if ranked else answer.right for i, answer in answers.items()]
+    return float(np.mean(values))
+
+
+def _order(runs: Sequence[Run], ranked: bool) -> str:
+    if not ranked:
+        return "From the image with the most right pixels to the one with the fewest, of those that the runs kept."
+    count = max(len(run.image_scores) for run in runs)
+    return (
+        f"From the best to the worst of all {count} images, by the mean IoU over the classes of the image, "
+        "with a few from between."
+    )
+
+
+def _chosen(cases: Sequence[tuple[Source, Answers]]) -> Sequence[tuple[Source, Answers]]:
+    if len(cases) <= MOST:
+        return cases
+    between = range(ENDS, len(cases) - ENDS)
+    common = sorted(between, key=lambda index: -len(cases[index][1]))[: MOST - 2 * ENDS]
+    return [*cases[:ENDS], *(cases[index] for index in sorted(common)), *cases[len(cases) - ENDS :]]
 
 
 def _figure(runs: Sequence[Run], source: Source, answers: Answers, rank: str = "") -> Markup:
@@ -61,13 +83,14 @@ def _figure(runs: Sequence[Run], source: Source, answers: Answers, rank: str = "
         _tile("Truth", images.colour_map(truth, classes), f"True classes of {source.name}", source),
     ]
     columns = [tag("div", tiles, _legend(truth, answers, classes), class_="strip source")]
-    columns += [_strip(runs[i].label, i, source, truth, answer, classes) for i, answer in answers.items()]
+    columns += [_strip(runs[i], i, source, truth, answer, classes) for i, answer in answers.items()]
     badge = tag("span", rank, class_=f"badge {rank}") if rank else None
     caption = tag("figcaption", tag("strong", source.name), " ", badge)
     return tag("figure", caption, tag("div", columns, class_="case", style=f"--columns:{len(columns)}"), class_="wide")
 
 
-def _strip(label: str, run: int, source: Source, truth: images.Labels, answer: Answer, classes: Classes) -> Markup:
+def _strip(run: Run, place: int, source: Source, truth: images.Labels, answer: Answer, classes: Classes) -> Markup:
+    label = run.label
     errors = images.error_map(source.image, truth, answer.labels)
     right = f"{100 * answer.right:.1f} %"
     tiles = [
@@ -75,7 +98,9 @@ def _strip(label: str, run: int, source: Source, truth: images.Labels, answer: A
         _tile("Errors", errors, f"Wrong pixels of {label}: {right} of the pixels are right", source),
         _tile("Confidence", images.confidence_map(answer.confidence), f"Confidence of {label}", source),
     ]
-    heading = tag("p", line_key(run), tag("strong", label), tag("span", f"{right} right", class_="sub"), class_="who")
+    score = run.image_scores.get(source.name)
+    scores = f"{right} right" if score is None else f"{right} right, mIoU {100 * score:.1f}"
+    heading = tag("p", line_key(place), tag("strong", label), tag("span", scores, class_="sub"), class_="who")
     return tag("div", heading, tiles, class_="strip")
 
 
