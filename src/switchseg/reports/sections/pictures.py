@@ -86,7 +86,8 @@ def _figure(runs: Sequence[Run], source: Source, answers: Answers, rank: str = "
     columns += [_strip(runs[i], i, source, truth, answer, classes) for i, answer in answers.items()]
     badge = tag("span", rank, class_=f"badge {rank}") if rank else None
     caption = tag("figcaption", tag("strong", source.name), " ", badge)
-    return tag("figure", caption, tag("div", columns, class_="case", style=f"--columns:{len(columns)}"), class_="wide")
+    shape = "case" if len(answers) > 1 else "case single"
+    return tag("figure", caption, tag("div", columns, class_=shape, style=f"--columns:{len(columns)}"), class_="wide")
 
 
 def _strip(run: Run, place: int, source: Source, truth: images.Labels, answer: Answer, classes: Classes) -> Markup:
