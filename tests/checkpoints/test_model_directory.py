@@ -30,6 +30,17 @@ def folder(model: Segmenter, tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
+def test_half_precision_is_for_the_file_alone(model: Segmenter, tmp_path: Path) -> None:
+    save_model(model, tmp_path / "half", torch.float16)
+    save_model(model, tmp_path / "whole")
+    sizes = [(tmp_path / name / WEIGHTS).stat().st_size for name in ("half", "whole")]
+    assert sizes[0] < 0.6 * sizes[1]
+    for key, tensor in load_model(tmp_path / "half").state_dict().items():
+        own = model.state_dict()[key]
+        assert tensor.dtype == own.dtype
+        torch.testing.assert_close(tensor, own.half().to(own.dtype) if own.is_floating_point() else own)
+
+
 def test_a_model_comes_back_as_it_was(model: Segmenter, folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [CONFIG, WEIGHTS]
     loaded = load_model(folder)

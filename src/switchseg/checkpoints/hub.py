@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
@@ -32,15 +33,19 @@ class Card:
     """Name of a score -> its value as a fraction, such as `mean_iou` of `evaluate --json`."""
     protocol: str = ""
     """How the scores were measured: split, short sides."""
+    training: str = ""
+    """How the model was trained."""
+    name: str = "OWNER/NAME"
+    """What `from_pretrained` finds the model by."""
 
 
-def save_pretrained(model: Segmenter, folder: str | Path, card: Card) -> None:
-    """Write a model directory with a model card.
+def save_pretrained(model: Segmenter, folder: str | Path, card: Card, dtype: torch.dtype | None = None) -> None:
+    """Write a model directory with a model card; `dtype` as in `save_model`.
 
     Raises:
         UserError: the directory cannot be written.
     """
-    save_model(model, folder)
+    save_model(model, folder, dtype)
     files.write_text(Path(folder) / CARD, render_card(model.spec, card, sum(p.numel() for p in model.parameters())))
 
 
@@ -80,6 +85,7 @@ def render_card(spec: ModelSpec, card: Card, parameters: int) -> str:
     """Return the text of README.md, with the metadata block that the hub reads."""
     scores = "\n".join(f"| {name} | {100 * value:.2f} % |" for name, value in card.scores.items())
     results = f"\n## Scores\n\n{card.protocol}\n\n| score | value |\n|---|---|\n{scores}\n" if card.scores else ""
+    training = f"{card.training}\n\n" if card.training else ""
     return f"""---
 library_name: switchseg
 pipeline_tag: image-segmentation
@@ -96,7 +102,7 @@ Semantic segmentation into {spec.num_classes} classes. {parameters / 1e6:.1f} mi
 ```python
 from switchseg.checkpoints.hub import from_pretrained
 
-model = from_pretrained("OWNER/NAME")
+model = from_pretrained("{card.name}")
 ```
 
 `model.spec.preprocessing.normalize(images)` turns uint8 RGB images [N, 3, H, W] into its input. The model returns
@@ -104,8 +110,8 @@ logits; their channels are the classes of `config.json`, in its order.
 {results}
 ## Data
 
-Trained on {card.dataset}. Licence of the data: {card.data_license}. Check that it allows what you want to do with the
-weights.
+{training}Trained on {card.dataset}. Licence of the data: {card.data_license}.
+Check that it allows what you want to do with the weights.
 """
 
 

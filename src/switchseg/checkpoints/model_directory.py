@@ -18,8 +18,10 @@ from switchseg.models.weights import check_keys, read_weights
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
-def save_model(model: Segmenter, path: str | Path) -> None:
+def save_model(model: Segmenter, path: str | Path, dtype: torch.dtype | None = None) -> None:
     """Write `model` to the directory `path`; each file is replaced whole.
+
+    Floating point weights are stored as `dtype`, or as they are; loading turns them into float32 again.
 
     A model with the same spec may be overwritten at any time: old and new files fit each other. Where the spec changes,
     config.json is away while the weights change, so that a crash leaves no model rather than a mixture of two.
@@ -28,7 +30,10 @@ def save_model(model: Segmenter, path: str | Path) -> None:
         UserError: the directory cannot be written.
     """
     path = Path(path)
-    state = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
+    state = {
+        key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
+        for key, tensor in model.state_dict().items()
+    }
     spec = json.dumps(model.spec.to_json(), indent=2, ensure_ascii=False) + "\n"
     try:
         if (path / CONFIG).is_file() and (path / CONFIG).read_bytes() != spec.encode():
