@@ -30,7 +30,7 @@ class Preprocessing:
 
         if self.channels == "bgr":
             images = images.flip(1)
-        values = images.to(dtype or torch.float32)
+        values = images.to(dtype or torch.float32, memory_format=torch.contiguous_format)
         mean = torch.tensor(self.mean, dtype=values.dtype, device=values.device).view(3, 1, 1)
         factor = self.scale / torch.tensor(self.std, dtype=torch.float64)
         factor = factor.to(values).view(3, 1, 1)

@@ -198,29 +198,33 @@ def _save(ctx: Any, inputs: tuple[Any, ...], results: tuple[Tensor, ...]) -> Non
     ctx.has_residual = residual is not None
 
 
-def _backward_by(function: Callable[..., tuple[Tensor, ...]]) -> Callable[..., tuple[Tensor | None, ...]]:
-    def run(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
-        if grad is None:
-            return (None,) * 10
-        saved = ctx.saved_tensors
-        grad_x, grad_shares, grad_weight, grad_bias, grad_residual = function(grad, *saved, *ctx.options)
-        weight_dtype, bias_dtype = ctx.dtypes
-        if saved[1] is None:
-            grad_residual = grad
-        return (
-            grad_x,
-            grad_shares,
-            None if weight_dtype is None else grad_weight.to(weight_dtype),
-            None if bias_dtype is None else grad_bias.to(bias_dtype),
-            None,
-            grad_residual if ctx.has_residual else None,
-            *[None] * 4,
-        )
+def _gradients(
+    function: Callable[..., tuple[Tensor, ...]], ctx: Any, saved: tuple[Any, ...], grad: Tensor
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of `forward`'s inputs, by `backward` or its operator.
 
-    return run
+    `saved` are the context's tensors, read once by the caller: activation checkpointing lets nobody read them again.
+    """
+    grad_x, grad_shares, grad_weight, grad_bias, grad_residual = function(grad, *saved, *ctx.options)
+    weight_dtype, bias_dtype = ctx.dtypes
+    if saved[1] is None:
+        grad_residual = grad
+    return (
+        grad_x,
+        grad_shares,
+        None if weight_dtype is None else grad_weight.to(weight_dtype),
+        None if bias_dtype is None else grad_bias.to(bias_dtype),
+        None,
+        grad_residual if ctx.has_residual else None,
+        *[None] * 4,
+    )
 
 
-operator.register_autograd(_backward_by(backward_operator), setup_context=_setup_context)
+def _operator_backward(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
+    return (None,) * 10 if grad is None else _gradients(backward_operator, ctx, ctx.saved_tensors, grad)
+
+
+operator.register_autograd(_operator_backward, setup_context=_setup_context)
 
 
 class _Eager(torch.autograd.Function):
@@ -243,16 +247,15 @@ class _Eager(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Any) -> Any:
-        grad_x, grad_shares, *rest = _run_backward(ctx, *grads)
+    def backward(ctx: Any, grad: Tensor | None, *_: Any) -> Any:
+        if grad is None:
+            return (None,) * 11
+        saved = ctx.saved_tensors
+        grad_x, grad_shares, *rest = _gradients(backward, ctx, saved, grad)
         if ctx.logits is None or grad_shares is None:
             return grad_x, grad_shares, None, *rest
-        shares = ctx.saved_tensors[2]
-        grad_logits = torch._softmax_backward_data(grad_shares, shares, 0, shares.dtype).to(ctx.logits)
+        grad_logits = torch._softmax_backward_data(grad_shares, saved[2], 0, grad_shares.dtype).to(ctx.logits)
         return grad_x, *grad_logits.unbind(1), *rest
-
-
-_run_backward = _backward_by(backward)
 
 
 def softmax_shares(mean_logits: Tensor, var_logits: Tensor, dtype: torch.dtype) -> Tensor:
