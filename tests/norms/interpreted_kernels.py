@@ -27,7 +27,7 @@ def compare(shape, channels_last, statistics, evaluation, relu):
     expected = fused.forward(*arguments)
     close(cuda.forward(*arguments), expected)
     rectified = expected[0] if relu else None
-    arguments = (torch.randn(shape), x, rectified, shares, weight, *expected[1:], statistics, not evaluation, "")
+    arguments = (torch.randn(shape), x, rectified, shares, weight, *expected[1:], statistics, not evaluation, relu, "")
     close(cuda.backward(*arguments), fused.backward(*arguments))
 
 

@@ -20,7 +20,7 @@ def test_interpreted_kernels_equal_the_cpu(flags):
     subprocess.run([sys.executable, "-W", "ignore", script, *flags], check=True)
 
 
-FLOAT_INPUTS = {"x", "y", "grad", "grad_x", "residual", "rectified", "grad_residual"}
+FLOAT_INPUTS = {"x", "y", "grad", "grad_x", "residual", "rectified", "masked"}
 INTEGERS = {"rows", "images", "channels", "length", "span", "splits"}
 
 
@@ -58,7 +58,7 @@ def test_kernels_compile_for_hopper(dtype, channels_last, block_r, block_l, ones
     assert compiled("apply", **tile, **everything, RELU=True)
     assert compiled("apply", ("residual", "weight", "bias"), **tile, **bn_only, RELU=False)
     assert compiled("sums", **tile)
-    assert compiled("sums", ("rectified", "grad_residual"), **tile)
+    assert compiled("sums", ("rectified", "masked"), **tile)
     assert compiled("merge_gradients", LN=1, BN=2, BLOCK=256)
     assert compiled("merge_gradients", ("weight",), LN=-1, BN=-1, BLOCK=256)
     assert compiled("gradient", **tile, **everything)

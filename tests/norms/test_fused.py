@@ -4,14 +4,28 @@ import itertools
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from switchseg.norms import fused
+from switchseg.norms import fused, native
 from switchseg.norms.functional import switch_norm
 from tests.norms.cases import SUBSETS, arguments, assert_same, run
 
 SHAPES = [(2, 4, 5, 7), (1, 3, 4, 4), (3, 1, 3, 5), (2, 6, 1, 1), (1, 1, 1, 1), (3, 4, 9), (2, 3, 2, 3, 4)]
+LARGE = [
+    (2, 5, 61, 41),
+    (1, 70, 30, 41),
+    (3, 2100, 5, 7),
+]  # several blocks of a row, chunks of pixels, strips of channels
+
+
+@pytest.fixture(params=["native", "aten"], autouse=True)
+def kernels(request, monkeypatch):
+    """Run every test with both implementations."""
+    if request.param == "aten":
+        monkeypatch.setattr(native, "functions", None)
+    elif native.functions is None:
+        pytest.skip("no compiler when the package was installed")
 
 
 def in_format(x, name):
@@ -37,6 +51,27 @@ def test_equals_reference(shape, order):
         assert_same(found, expected, atol=1e-9, rtol=1e-9)
         if order == "channels_last" and min(shape) > 1:
             assert found["y"].stride() == values["x"].stride()
+
+
+@pytest.mark.parametrize("order", ["contiguous", "channels_last"])
+@pytest.mark.parametrize("shape", LARGE, ids=str)
+def test_large_maps_on_any_number_of_threads(shape, order):
+    values = arguments(shape, ("in", "ln", "bn"), torch.float32, residual=True)
+    values["x"] = in_format(values["x"], order)
+    grad = torch.randn(shape)
+    wide = {name: None if value is None else value.double() for name, value in values.items()}
+    expected = run(wide, grad.double(), backend="reference", activation="relu")
+    before = torch.get_num_threads()
+    try:
+        found = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(run(values, grad, backend="fused", activation="relu"))
+    finally:
+        torch.set_num_threads(before)
+    assert_same(found[0], expected, atol=2e-3, rtol=1e-4)
+    if native.functions is not None:
+        assert all(torch.equal(each[name], found[0][name]) for each in found for name in expected)
 
 
 @pytest.mark.parametrize("order", ["contiguous", "channels_last"])
@@ -90,7 +125,7 @@ def test_uninitialised_memory_is_never_read():
         torch.use_deterministic_algorithms(False)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     shape=st.lists(st.integers(1, 6), min_size=3, max_size=5).map(tuple),
     statistics=st.sampled_from(SUBSETS),

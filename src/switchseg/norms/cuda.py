@@ -113,6 +113,7 @@ def backward(
     batch: Tensor,
     statistics: str,
     training: bool,
+    with_residual: bool,
     group: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Compute `fused.backward` on the device of `x`."""
@@ -122,9 +123,9 @@ def backward(
     empty = shares.new_empty
     sizes = (channels, cut.length, cut.span)
     grad, shares = _like(grad, x), shares.contiguous()
-    grad_residual = grad.new_empty(0) if rectified is None else torch.empty_like(x)
+    masked = grad.new_empty(0) if rectified is None else torch.empty_like(x)
     partial = empty(cut.splits, 2, rows)
-    kernels.sums[cut.grid](grad, x, rectified, grad_residual, mean, rstd, partial, rows, *sizes, **cut.blocks)
+    kernels.sums[cut.grid](grad, x, rectified, masked, mean, rstd, partial, rows, *sizes, **cut.blocks)
     grad_mixed, grad_layer, grad_batch = empty(2, images, channels), empty(2, images, 1), empty(2, 1, channels)
     grad_shares, grad_weight, grad_bias = empty(images, 3, 2), empty(channels), empty(channels)
     kernels.merge_gradients[(images + triton.cdiv(channels, _BLOCK),)](
@@ -136,14 +137,14 @@ def backward(
         grad_batch = gather_gradient(grad_batch, images * cut.length, group)
     grad_x = torch.empty_like(x)
     kernels.gradient[cut.grid](
-        grad if rectified is None else grad_residual, x, grad_x, moments, layer, batch, shares, weight, rstd,
+        grad if rectified is None else masked, x, grad_x, moments, layer, batch, shares, weight, rstd,
         grad_mixed, grad_layer, grad_batch, images, *sizes,
         IN=indices["IN"], LN=indices["LN"], BN=indices["BN"] if training else -1, **cut.blocks,
     )  # fmt: skip
     # Rows are all three statistics, of which the operator may mix fewer. A list as an index would wait for the device.
     rows_of = dict(zip(STATISTICS, grad_shares.sum(0).unbind(), strict=True))
     mixed = torch.stack([rows_of[name] for name in statistics.split()])
-    return grad_x, mixed, grad_weight, grad_bias, grad_residual
+    return grad_x, mixed, grad_weight, grad_bias, masked if with_residual else grad.new_empty(0)
 
 
 def _indices(statistics: str) -> dict[str, int]:

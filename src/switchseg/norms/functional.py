@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from switchseg.norms import fused, reference
+from switchseg.norms import fused, native, reference
 from switchseg.norms.collective import combine_moments
 from switchseg.norms.reference import STATISTICS, statistics_dtype
 
@@ -44,7 +44,8 @@ def resolve_backend(x: Tensor, statistics: Sequence[str] = STATISTICS, backend: 
         return "reference", "(N, C) inputs have no maps to read"
     if torch.compiler.is_compiling() and x.device.type == "cpu" and x.is_contiguous():
         return "reference", "Inductor fuses the formula into as few passes, without leaving its graph"
-    return "fused", f"two passes over the input instead of many on {x.device.type}"
+    kernels = "Triton" if x.is_cuda else "compiled" if native.takes(x) else "torch's own"
+    return "fused", f"few passes over the input instead of many, by {kernels} kernels"
 
 
 def _obstacle(x: Tensor) -> str:

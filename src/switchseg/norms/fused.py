@@ -5,15 +5,13 @@ than small maps do. Shapes as in `mixing`; the element type of everything but x 
 """
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from switchseg.norms import cpu
-from switchseg.norms.mixing import mix, mix_backward
+from switchseg.norms import aten, native
 from switchseg.norms.reference import statistics_dtype
 
 
@@ -47,26 +45,7 @@ def forward(
         The output, and for backward: IN moments (2, N, C), mixed mean (N, C), 1 / sqrt(mixed variance + eps) (N, C),
         LN moments (2, N, 1) and BN moments (2, 1, C). Those last two are empty where they are not mixed.
     """
-    if x.is_cuda:
-        from switchseg.norms import cuda  # needs triton
-
-        return cuda.forward(x, shares, weight, bias, running, residual, statistics, eps, relu, group)
-    moments, normalized, rstd_in = cpu.normalize_maps(x, eps)
-    mixed, layer, batch = mix(moments, shares, statistics.split(), running, x.numel() // x.shape[1], group)
-    mean, var = mixed.unbind()
-    rstd = (var + eps).rsqrt_()
-    scale = rstd if weight is None else rstd * weight
-    offset = (-mean if rstd_in is None else moments[0] - mean) * scale
-    shift = offset if bias is None else offset + bias
-    if normalized is None or rstd_in is None:
-        y = cpu.affine(x, scale, shift)
-    else:
-        y = cpu.affine(normalized, scale / rstd_in, shift, out=normalized)
-    if residual is not None:
-        y.add_(residual)
-    if relu:
-        y.relu_()
-    return y, moments, mean, rstd, layer, batch
+    return _implementation(x).forward(x, shares, weight, bias, running, residual, statistics, eps, relu, group)
 
 
 def backward(
@@ -82,14 +61,15 @@ def backward(
     batch: Tensor,
     statistics: str,
     training: bool,
+    with_residual: bool,
     group: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return the gradients of x, shares (K, 2), weight (C,), bias (C,) and, with `rectified`, of the residual.
+    """Return the gradients of x, shares (K, 2), weight (C,), bias (C,) and of the residual.
 
     Args:
         grad: of the output, any strides.
         x: the input of `forward`.
-        rectified: its output if it ended in a ReLU, or None; the residual's gradient is empty without it.
+        rectified: its output if it ended in a ReLU, or None: then the residual's gradient is `grad`, and empty here.
         shares: as in `forward`.
         weight: as in `forward`.
         moments: a result of `forward`, like the four that follow.
@@ -99,42 +79,29 @@ def backward(
         batch: BN moments.
         statistics: as in `forward`.
         training: whether BN moments were those of the batch.
+        with_residual: whether something was added before the ReLU.
         group: as in `forward`.
     """
+    few = (shares, weight, moments, mean, rstd, layer, batch)
+    return _implementation(x).backward(grad, x, rectified, *few, statistics, training, with_residual, group)
+
+
+class _Implementation(Protocol):
+    """A module that computes the two functions above."""
+
+    @property
+    def forward(self) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]]: ...
+
+    @property
+    def backward(self) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]: ...
+
+
+def _implementation(x: Tensor) -> _Implementation:
     if x.is_cuda:
-        from switchseg.norms import cuda
+        from switchseg.norms import cuda  # needs triton
 
-        return cuda.backward(
-            grad, x, rectified, shares, weight, moments, mean, rstd, layer, batch, statistics, training, group
-        )
-    grad = torch.empty_like(x).copy_(grad) if grad.stride() != x.stride() else grad
-    grad_residual = grad.new_empty(0)
-    if rectified is not None:
-        grad = grad_residual = torch.ops.aten.threshold_backward(grad, rectified, 0)
-    elements = x.numel() // x.shape[1]
-    length = elements // x.shape[0]
-    sums, products = cpu.gradient_sums(grad, x, mean, rstd)
-    scale = rstd if weight is None else rstd * weight
-    grad_mixed = torch.stack([sums, rstd * products]).mul_(scale).mul_(_SIGNS)
-    grad_moments, grad_shares = mix_backward(
-        grad_mixed, moments, layer, batch, shares, statistics.split(), training, elements, group
-    )
-    shift, slope = grad_moments.mul_(_per_element(length, shares.dtype)).unbind()
-    shift.addcmul_(slope, moments[0], value=-1)
-    grad_x = cpu.gradient_affine(grad, x, scale, slope, shift)
-    return grad_x, grad_shares, products.sum(0), sums.sum(0), grad_residual
-
-
-# d y / d mixed mean and variance, but for the scale
-_SIGNS = torch.tensor([-1.0, -0.5]).view(2, 1, 1)
-
-
-@lru_cache(maxsize=256)
-def _per_element(length: int, dtype: torch.dtype) -> Tensor:
-    """Return what the gradients of a map's mean and variance are multiplied by in those of its `length` elements."""
-    with torch.inference_mode(False):
-        factors = [1 / length, 2 / (length - 1) if length > 1 else 0]
-        return torch.tensor(factors, dtype=dtype, device="cpu").view(2, 1, 1)
+        return cuda
+    return native if native.takes(x) else aten
 
 
 operator = torch.library.custom_op("switchseg::switch_norm", forward, mutates_args=())
@@ -176,10 +143,11 @@ def _(
     batch: Tensor,
     statistics: str,
     training: bool,
+    with_residual: bool,
     group: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     channels = shares.new_empty(x.shape[1])
-    grad_residual = grad.new_empty(0) if rectified is None else torch.empty_like(x)
+    grad_residual = torch.empty_like(x) if rectified is not None and with_residual else grad.new_empty(0)
     return torch.empty_like(x), torch.empty_like(shares), channels, torch.empty_like(channels), grad_residual
 
 
@@ -193,9 +161,8 @@ def _save(ctx: Any, inputs: tuple[Any, ...], results: tuple[Tensor, ...]) -> Non
     y, *moments = results
     ctx.save_for_backward(x, y if relu else None, shares, weight, *moments)
     ctx.set_materialize_grads(False)
-    ctx.options = (statistics, running is None, group)
+    ctx.options = (statistics, running is None, residual is not None, group)
     ctx.dtypes = tuple(None if tensor is None else tensor.dtype for tensor in (weight, bias))
-    ctx.has_residual = residual is not None
 
 
 def _gradients(
@@ -215,7 +182,7 @@ def _gradients(
         None if weight_dtype is None else grad_weight.to(weight_dtype),
         None if bias_dtype is None else grad_bias.to(bias_dtype),
         None,
-        grad_residual if ctx.has_residual else None,
+        grad_residual if ctx.options[2] else None,
         *[None] * 4,
     )
 

@@ -158,7 +158,7 @@ def apply(
 
 @triton.jit
 def sums(
-    grad, x, rectified, grad_residual, mixed_mean, mixed_rstd, partial, rows, channels, length, span,
+    grad, x, rectified, masked, mixed_mean, mixed_rstd, partial, rows, channels, length, span,
     CHANNELS_LAST: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_L: tl.constexpr,
 ):  # fmt: skip
     """Write the sums of g and of g (x - mean) rstd over one span of every map to partial (splits, 2, N C)."""
@@ -175,7 +175,7 @@ def sums(
         g = tl.load(grad + offsets, mask=mask, other=0.0).to(tl.float32)
         if rectified is not None:
             g = tl.where(tl.load(rectified + offsets, mask=mask, other=0.0) <= 0.0, 0.0, g)
-            tl.store(grad_residual + offsets, g.to(grad_residual.dtype.element_ty), mask=mask)
+            tl.store(masked + offsets, g.to(masked.dtype.element_ty), mask=mask)
         values = tl.load(x + offsets, mask=mask, other=0.0).to(tl.float32)
         total += tl.sum(g, 1)
         products += tl.sum(g * (values - mean[:, None]), 1)

@@ -1,4 +1,4 @@
-"""The fused operator's passes over the input on the CPU, each the fastest ATen kernel that there is for it.
+"""The fused operator on the CPU by the fastest ATen kernels that there are: where `native` does not take the input.
 
 Tensors are (N, C, ...), dense in the order of their shape or channels_last. Statistics are float32, or float64 for a
 float64 input.
@@ -12,10 +12,78 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from switchseg.norms.mixing import mix, mix_backward
 from switchseg.norms.reference import statistics_dtype
 
 
-def normalize_maps(x: Tensor, eps: float) -> tuple[Tensor, Tensor | None, Tensor | None]:
+def forward(
+    x: Tensor,
+    shares: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running: Tensor | None,
+    residual: Tensor | None,
+    statistics: str,
+    eps: float,
+    relu: bool,
+    group: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Compute `fused.forward`."""
+    moments, normalized, rstd_in = _normalize_maps(x, eps)
+    mixed, layer, batch = mix(moments, shares, statistics.split(), running, x.numel() // x.shape[1], group)
+    mean, var = mixed.unbind()
+    rstd = (var + eps).rsqrt_()
+    scale = rstd if weight is None else rstd * weight
+    offset = (-mean if rstd_in is None else moments[0] - mean) * scale
+    shift = offset if bias is None else offset + bias
+    if normalized is None or rstd_in is None:
+        y = _affine(x, scale, shift)
+    else:
+        y = _affine(normalized, scale / rstd_in, shift, out=normalized)
+    if residual is not None:
+        y.add_(residual)
+    if relu:
+        y.relu_()
+    return y, moments, mean, rstd, layer, batch
+
+
+def backward(
+    grad: Tensor,
+    x: Tensor,
+    rectified: Tensor | None,
+    shares: Tensor,
+    weight: Tensor | None,
+    moments: Tensor,
+    mean: Tensor,
+    rstd: Tensor,
+    layer: Tensor,
+    batch: Tensor,
+    statistics: str,
+    training: bool,
+    with_residual: bool,
+    group: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Compute `fused.backward`."""
+    grad = torch.empty_like(x).copy_(grad) if grad.stride() != x.stride() else grad
+    grad_residual = grad.new_empty(0)
+    if rectified is not None:
+        grad = torch.ops.aten.threshold_backward(grad, rectified, 0)
+        grad_residual = grad if with_residual else grad_residual
+    elements = x.numel() // x.shape[1]
+    length = elements // x.shape[0]
+    sums, products = _gradient_sums(grad, x, mean, rstd)
+    scale = rstd if weight is None else rstd * weight
+    grad_mixed = torch.stack([sums, rstd * products]).mul_(scale).mul_(_SIGNS)
+    grad_moments, grad_shares = mix_backward(
+        grad_mixed, moments, layer, batch, shares, statistics.split(), training, elements, group
+    )
+    shift, slope = grad_moments.mul_(_per_element(length, shares.dtype)).unbind()
+    shift.addcmul_(slope, moments[0], value=-1)
+    grad_x = _gradient_affine(grad, x, scale, slope, shift)
+    return grad_x, grad_shares, products.sum(0), sums.sum(0), grad_residual
+
+
+def _normalize_maps(x: Tensor, eps: float) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Return the means and unbiased variances (2, N, C) of the maps of `x`, and its normalization if it came for free.
 
     What may come for free is y = (x - mean) rstd, in a new tensor, and rstd (N, C), 1 / sqrt(biased variance + eps).
@@ -39,7 +107,7 @@ def normalize_maps(x: Tensor, eps: float) -> tuple[Tensor, Tensor | None, Tensor
     return (moments, None, None) if half else (moments, y, rstd)
 
 
-def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -> Tensor:
+def _affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -> Tensor:
     """Return x * scale + shift for `scale` and `shift` (N, C), in `out` where given, which may be `x` itself."""
     if not x.is_contiguous():
         shape = (*scale.shape, *[1] * (x.dim() - 2))
@@ -53,7 +121,7 @@ def affine(x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None) -
     return out
 
 
-def gradient_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor]:
+def _gradient_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor]:
     """Return the sums of grad and of grad (x - mean) rstd over every map, both (N, C) like `mean` and `rstd`."""
     if x.is_contiguous():
         products, sums = _channel_sums(_rows(grad), _rows(x), mean.view(-1), rstd.view(-1))
@@ -63,11 +131,11 @@ def gradient_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple[
     return sums, products
 
 
-def gradient_affine(grad: Tensor, x: Tensor, scale: Tensor, slope: Tensor, shift: Tensor) -> Tensor:
+def _gradient_affine(grad: Tensor, x: Tensor, scale: Tensor, slope: Tensor, shift: Tensor) -> Tensor:
     """Return grad * scale + x * slope + shift for coefficients (N, C)."""
     shape = (*scale.shape, *[1] * (x.dim() - 2))
     if x.is_contiguous() and x.dtype == scale.dtype:
-        return affine(grad, scale, shift).addcmul_(x, slope.view(shape))
+        return _affine(grad, scale, shift).addcmul_(x, slope.view(shape))
     result = torch.addcmul(shift.view(shape), grad, scale.view(shape))  # float32 for half precision
     return result.addcmul_(x, slope.view(shape)).to(x.dtype)
 
@@ -78,6 +146,18 @@ def _channel_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple[
         grad, x, rstd, None, None, mean, rstd, True, 0.0, [False, True, True]
     )
     return products, sums
+
+
+# d y / d mixed mean and variance, but for the scale
+_SIGNS = torch.tensor([-1.0, -0.5]).view(2, 1, 1)
+
+
+@lru_cache(maxsize=256)
+def _per_element(length: int, dtype: torch.dtype) -> Tensor:
+    """Return what the gradients of a map's mean and variance are multiplied by in those of its `length` elements."""
+    with torch.inference_mode(False):
+        factors = [1 / length, 2 / (length - 1) if length > 1 else 0]
+        return torch.tensor(factors, dtype=dtype, device="cpu").view(2, 1, 1)
 
 
 @lru_cache(maxsize=256)

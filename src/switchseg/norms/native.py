@@ -1,0 +1,174 @@
+"""The fused operator on the CPU, by the passes that `native.cpp` compiles to when the package is installed.
+
+Without a compiler there is no library, and `aten` computes the same in more passes and many more calls.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import lru_cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from switchseg.norms.mixing import mix, mix_backward
+from switchseg.norms.reference import STATISTICS
+
+_TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
+_INT, _MANY, _REAL, _POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
+_MAPS = [_INT] * 3 + [_MANY] * 3
+_MIXTURE = [_INT] * 3
+_ARGUMENTS = {
+    "moments": [*_MAPS, *[_POINTER] * 2],
+    "apply": [*_MAPS, *[_POINTER] * 2, _INT, *[_POINTER] * 3],
+    "gradient_sums": [*_MAPS, *[_POINTER] * 6],
+    "gradient": [*_MAPS, *[_POINTER] * 7],
+    "forward": [*_MAPS, *_MIXTURE, *[_POINTER] * 6, _REAL, _INT, *[_POINTER] * 6],
+    "backward": [*_MAPS, *_MIXTURE, _INT, *[_POINTER] * 15],
+}
+
+
+def _load() -> dict[str, Any] | None:
+    """Return the library's functions by name, or None if it was not built.
+
+    torch is loaded by now, and with it the OpenMP runtime: the library finds the same one, and shares its threads.
+    """
+    for suffix in EXTENSION_SUFFIXES:
+        path = Path(__file__).with_name(f"_native{suffix}")
+        if path.exists():
+            break
+    else:
+        return None
+    try:
+        library = ctypes.CDLL(str(path))
+        functions = {name: getattr(library, f"switchseg_{name}") for name in _ARGUMENTS}
+    except (OSError, AttributeError):  # built for another machine, or from other sources
+        return None
+    for name, function in functions.items():
+        function.argtypes, function.restype = _ARGUMENTS[name], ctypes.c_int
+    return functions
+
+
+functions = _load()
+
+
+def takes(x: Tensor) -> bool:
+    """Return whether there is a library, and it has passes over tensors like `x`."""
+    return functions is not None and x.dtype in _TYPES and x.numel() > 0
+
+
+def forward(
+    x: Tensor,
+    shares: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running: Tensor | None,
+    residual: Tensor | None,
+    statistics: str,
+    eps: float,
+    relu: bool,
+    group: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Compute `fused.forward`."""
+    images, channels = x.shape[:2]
+    residual = None if residual is None else _laid_out_like(x, residual)
+    y = torch.empty_like(x)
+    moments = shares.new_empty(2, images, channels)
+    if group:
+        _call("moments", x, (), x, moments)
+        mixed, layer, batch = mix(moments, shares, statistics.split(), running, x.numel() // channels, group)
+        mean, rstd = mixed[0], (mixed[1] + eps).rsqrt_()
+        scale = rstd if weight is None else rstd * weight
+        shift = (moments[0] - mean) * scale
+        coefficients = torch.stack([scale, shift if bias is None else shift + bias])
+        _call("apply", x, (), x, residual, relu, moments, coefficients, y)
+        return y, moments, mean, rstd, layer, batch
+    mixture = _mixture(statistics)
+    mean, rstd = shares.new_empty(images, channels), shares.new_empty(images, channels)
+    layer = shares.new_empty((2, images, 1) if mixture[1] >= 0 else (0,))
+    batch = shares.new_empty((2, 1, channels) if mixture[2] >= 0 else (0,))
+    few = [_as(shares, each) for each in (weight, bias, running)]
+    _call("forward", x, mixture, x, shares, *few, residual, eps, relu, y, moments, mean, rstd, layer, batch)
+    return y, moments, mean, rstd, layer, batch
+
+
+def backward(
+    grad: Tensor,
+    x: Tensor,
+    rectified: Tensor | None,
+    shares: Tensor,
+    weight: Tensor | None,
+    moments: Tensor,
+    mean: Tensor,
+    rstd: Tensor,
+    layer: Tensor,
+    batch: Tensor,
+    statistics: str,
+    training: bool,
+    with_residual: bool,
+    group: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Compute `fused.backward`."""
+    images, channels = x.shape[:2]
+    grad = _laid_out_like(x, grad)
+    grad_x = torch.empty_like(x)
+    grad_residual = torch.empty_like(x) if rectified is not None and with_residual else grad.new_empty(0)
+    if group:
+        elements = x.numel() // channels
+        length = elements // images
+        sums, products = torch.empty_like(moments).unbind()
+        _call("gradient_sums", x, (), grad, rectified, x, mean, sums, products)
+        products *= rstd
+        scale = rstd if weight is None else rstd * weight
+        grad_mixed = torch.stack([-sums, -0.5 * rstd * products]) * scale
+        grad_moments, grad_shares = mix_backward(
+            grad_mixed, moments, layer, batch, shares, statistics.split(), training, elements, group
+        )
+        coefficients = torch.stack([scale, grad_moments[1] * (2 / max(1, length - 1)), grad_moments[0] / length])
+        _call("gradient", x, (), grad, rectified, x, moments, coefficients, grad_x, grad_residual)
+        return grad_x, grad_shares, products.sum(0), sums.sum(0), grad_residual
+    grad_shares, grad_weight, grad_bias = (
+        torch.empty_like(shares),
+        shares.new_empty(channels),
+        shares.new_empty(channels),
+    )
+    given = (grad, x, rectified, shares, _as(shares, weight), moments, mean, rstd, layer, batch)
+    found = (grad_x, grad_shares, grad_weight, grad_bias, grad_residual)
+    _call("backward", x, (*_mixture(statistics), training), *given, *found)
+    return found
+
+
+def _call(name: str, x: Tensor, options: tuple[int, ...], *arguments: Tensor | float | None) -> None:
+    """Call a function of the library for maps like `x` (N, C, ...), dense in the order of their shape or channels_last.
+
+    Its pointers are to the tensors among the arguments, or null for None.
+    """
+    assert functions is not None
+    images, channels = x.shape[:2]
+    maps = (_TYPES[x.dtype], torch.get_num_threads(), not x.is_contiguous(), images, channels)
+    length = x.numel() // (images * channels)
+    values = [each.data_ptr() if isinstance(each, Tensor) else each for each in arguments]
+    if functions[name](*maps, length, *options, *values):
+        raise MemoryError(f"no memory for {name} of maps of shape {tuple(x.shape)}")
+
+
+@lru_cache(maxsize=8)
+def _mixture(statistics: str) -> tuple[int, ...]:
+    """Return where "in", "ln" and "bn" stand in the names, -1 for those that are not among them."""
+    names = statistics.split()
+    return tuple(names.index(name) if name in names else -1 for name in STATISTICS)
+
+
+def _as(shares: Tensor, few: Tensor | None) -> Tensor | None:
+    """Return a few numbers per channel, dense and of the type of the statistics."""
+    return None if few is None else few.to(shares.dtype).contiguous()
+
+
+def _laid_out_like(x: Tensor, other: Tensor) -> Tensor:
+    """Return `other`, copied if its type or its order in memory is not that of `x`."""
+    if other.dtype == x.dtype and other.stride() == x.stride():
+        return other
+    return torch.empty_like(x).copy_(other)
