@@ -76,6 +76,7 @@ def run(arguments: Sequence[str]) -> None:
     _check_parity()
     _warn_if_busy(options.threads)
     torch.set_num_threads(options.threads)
+    results.keep_heap()
     height, width = options.size
     shapes = {
         (options.images, channels, height // stride, width // stride): count
@@ -149,7 +150,7 @@ def _measure(options: Arguments, shape: tuple[int, ...]) -> list[dict[str, objec
     rows: list[dict[str, object]] = []
     for name in PASSES:
         passes = {variant: make_pass(layer, make_input(*like), grad, name) for variant, layer in layers.items()}
-        seconds = results.interleaved(passes, options.rounds, warm_up=3)
+        seconds = results.interleaved(passes, options.rounds, warm_up=3, primed=True)
         for variant, times in seconds.items():
             timing = results.summary(times)
             rows.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import datetime
 import platform
 import statistics
@@ -30,11 +31,31 @@ class Timing:
     high: float
 
 
-def interleaved(variants: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> dict[str, list[float]]:
-    """Time every variant once a round, round after round, so that all see the same noise; return seconds per round."""
+def keep_heap() -> None:
+    """Let glibc keep what is freed, up to 32 MiB a piece.
+
+    Otherwise it gives pages back and faults them in anew, at 1 to 2 us each where this was measured: more than a norm
+    takes to read them, and whether it hits a variant is up to what ran before.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(trim_threshold, 1 << 30)
+        mallopt(mmap_threshold, 32 << 20)
+
+
+def interleaved(
+    variants: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 2, primed: bool = False
+) -> dict[str, list[float]]:
+    """Time every variant once a round, round after round, so that all see the same noise; return seconds per round.
+
+    With `primed`, each timed call follows one of the same variant, whose caches are its own.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(warm_up + rounds):
         for name, work in variants.items():
+            if primed:
+                work()
             _wait()
             began = time.perf_counter()
             work()

@@ -164,7 +164,9 @@ def _mixture(statistics: str) -> tuple[int, ...]:
 
 def _as(shares: Tensor, few: Tensor | None) -> Tensor | None:
     """Return a few numbers per channel, dense and of the type of the statistics."""
-    return None if few is None else few.to(shares.dtype).contiguous()
+    if few is None or (few.dtype == shares.dtype and few.is_contiguous()):
+        return few
+    return few.to(shares.dtype).contiguous()
 
 
 def _laid_out_like(x: Tensor, other: Tensor) -> Tensor:
