@@ -1,10 +1,11 @@
-"""Norms on ResNet-50's shapes: torch's own, the plain formula, the fused operator, compiled or not."""
+"""Norms on a network's shapes: torch's own, the plain formula, the operator, compiled or not, and the floor."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from torch import Tensor, nn
 from benchmarks import results
 from switchseg.cli.arguments import parse
 from switchseg.errors import UserError
-from switchseg.norms import SwitchNorm2d
+from switchseg.models.encoders import create_encoder
+from switchseg.norms import NORMS, SwitchNorm2d
 
 Make = Callable[[int], nn.Module]
 
@@ -26,32 +28,30 @@ _REPOSITORY = Path(__file__).parents[1]
 VARIANTS: dict[str, Make] = {
     "bn": nn.BatchNorm2d,
     "syncbn": nn.SyncBatchNorm,
-    "gn": lambda channels: nn.GroupNorm(32, channels),
+    "gn": NORMS["gn"],
     "in": lambda channels: nn.InstanceNorm2d(channels, affine=True),
     "sn-plain": lambda channels: SwitchNorm2d(channels, backend="reference"),
     "sn": lambda channels: SwitchNorm2d(channels, backend="fused"),
+    "bn-relu": lambda channels: nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU()),
+    "sn-relu": lambda channels: SwitchNorm2d(channels, activation="relu", backend="fused"),
 }
 COMPILED = {"bn-compiled": "bn", "sn-plain-compiled": "sn-plain", "sn-compiled": "sn"}
 PASSES = ("forward", "forward+backward", "evaluation")
 
-# (channels, stride, how many of ResNet-50's 53 norms) with all strides, and with those beyond 8 dilated
-_STAGES = {
-    32: [(64, 2, 1), (64, 4, 6), (256, 4, 4), (128, 4, 1), (128, 8, 7), (512, 8, 5), (256, 8, 1), (256, 16, 11)]
-    + [(1024, 16, 7), (512, 16, 1), (512, 32, 5), (2048, 32, 4)],
-    8: [(64, 2, 1), (64, 4, 6), (256, 4, 4), (128, 4, 1), (128, 8, 7), (512, 8, 11), (256, 8, 12), (1024, 8, 7)]
-    + [(2048, 8, 4)],
-}
+# Reads and writes of a whole input that no implementation of SN can do without, where a copy does two.
+_MOVES = {"forward": 3, "forward+backward": 8, "evaluation": 3}
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """Measure norms on the shapes that they have in a ResNet-50."""
+    """Measure norms on the shapes that they have in a network."""
+
+    encoder: str = "resnet50"
+    """`resnet50_dilated8` is the one that segments; any encoder of `switchseg models`."""
 
     images: int = 2
     size: tuple[int, int] = (224, 224)
     """Height and width in pixels of the network's input."""
-    output_stride: Literal[8, 32] = 32
-    """8 is the dilated network that segments, 32 the one that classifies."""
     channels_last: bool = False
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     device: str = "cpu"
@@ -59,6 +59,8 @@ class Arguments:
     rounds: int = 15
     compile: bool = False
     """Also measure what torch.compile makes of BN, of the plain formula and of the operator; takes minutes."""
+    graphs: bool = False
+    """Replay CUDA graphs, to see the kernels rather than their launches."""
     memory: bool = True
     """Also measure the peak memory of forward and backward, each norm in a process of its own."""
     save: bool = True
@@ -67,31 +69,41 @@ class Arguments:
     def case(self, shape: Sequence[int]) -> str:
         """Name an input for the table."""
         layout = "channels_last" if self.channels_last else "contiguous"
-        return f"{'x'.join(map(str, shape))} {layout} {self.dtype}"
+        return f"{'x'.join(map(str, shape))} {layout} {self.dtype}{' graph' * self.graphs}"
 
 
 def run(arguments: Sequence[str]) -> None:
     """Check parity, measure, print and record."""
     options = parse(Arguments, "bench norms", arguments)
+    if options.graphs and not options.device.startswith("cuda"):
+        raise UserError(f"--graphs replays CUDA graphs and needs --device cuda, not {options.device}")
     _check_parity()
     _warn_if_busy(options.threads)
     torch.set_num_threads(options.threads)
     results.keep_heap()
-    height, width = options.size
-    shapes = {
-        (options.images, channels, height // stride, width // stride): count
-        for channels, stride, count in _STAGES[options.output_stride]
-    }
+    shapes = norm_shapes(options.encoder, options.images, options.size)
     rows: list[dict[str, object]] = []
     for shape in shapes:
         case = options.case(shape)
         rows += [{"case": case, **row} for row in _measure(options, shape)]
         print(_line(case, [row for row in rows if row["case"] == case]), flush=True)
-    _print_totals(rows, list(shapes.values()))
+    _print_totals(options.encoder, rows, list(shapes.values()))
     if options.memory:
         rows += _memory(options, max(shapes, key=lambda shape: shape[1] * shape[2] * shape[3]))
     if options.save:
         results.append("norms", rows)
+
+
+def norm_shapes(encoder: str, images: int, size: tuple[int, int]) -> Counter[tuple[int, ...]]:
+    """Return the input shapes of an encoder's batch norms, and how many have each."""
+    with torch.device("meta"):
+        network = create_encoder(encoder)
+        shapes: Counter[tuple[int, ...]] = Counter()
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.register_forward_pre_hook(lambda _, inputs: shapes.update([tuple(inputs[0].shape)]))
+        network(torch.empty(images, 3, *size))
+    return shapes
 
 
 def _check_parity() -> None:
@@ -150,7 +162,12 @@ def _measure(options: Arguments, shape: tuple[int, ...]) -> list[dict[str, objec
     rows: list[dict[str, object]] = []
     for name in PASSES:
         passes = {variant: make_pass(layer, make_input(*like), grad, name) for variant, layer in layers.items()}
+        if options.graphs:
+            passes = {variant: _graphed(work) for variant, work in passes.items()}
+        copied = torch.empty_like(grad)
+        passes["copy"] = lambda copied=copied: copied.copy_(grad)
         seconds = results.interleaved(passes, options.rounds, warm_up=3, primed=True)
+        seconds["floor"] = [_MOVES[name] / 2 * time for time in seconds.pop("copy")]
         for variant, times in seconds.items():
             timing = results.summary(times)
             rows.append(
@@ -168,6 +185,19 @@ def _measure(options: Arguments, shape: tuple[int, ...]) -> list[dict[str, objec
     return rows
 
 
+def _graphed(work: Callable[[], object]) -> Callable[[], object]:
+    """Capture what `work` launches, after calls on a stream of their own that set everything up."""
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            work()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        work()
+    return graph.replay
+
+
 def _line(case: str, rows: Sequence[dict[str, object]]) -> str:
     parts = [case]
     for name in PASSES:
@@ -179,8 +209,10 @@ def _line(case: str, rows: Sequence[dict[str, object]]) -> str:
     return "\n".join(parts)
 
 
-def _print_totals(rows: Sequence[dict[str, object]], counts: Sequence[int]) -> None:
-    print("\nResNet-50's 53 norms together, in ms, and x bn; then the median over its shapes of x bn")
+def _print_totals(encoder: str, rows: Sequence[dict[str, object]], counts: Sequence[int]) -> None:
+    print(
+        f"\nthe {sum(counts)} norms of {encoder} together, in ms, and x bn; then the median over their shapes of x bn"
+    )
     variants = list(dict.fromkeys(str(row["variant"]) for row in rows))
     for name in PASSES:
         for variant in variants:

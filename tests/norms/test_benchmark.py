@@ -1,26 +1,33 @@
 """`switchseg bench norms`, at the smallest size, without its gate of parity tests."""
 
 import pytest
+import torch
+from torch import nn
 
 from benchmarks import norms
 from switchseg.errors import UserError
+from switchseg.models.encoders import create_encoder
 
 
 def test_rows_compare_every_norm_with_batch_norm():
     options = norms.Arguments(threads=1, rounds=1)
     rows = norms._measure(options, (2, 32, 6, 5))
     assert {(row["variant"], row["measure"]) for row in rows} == {
-        (variant, name) for variant in norms.VARIANTS for name in norms.PASSES
+        (variant, name) for variant in [*norms.VARIANTS, "floor"] for name in norms.PASSES
     }
     assert all(float(row["median"]) > 0 for row in rows)
     assert all(float(row["ratio"]) == 1 for row in rows if row["variant"] == "bn")
 
 
-@pytest.mark.parametrize(("stride", "shapes"), [(32, 12), (8, 9)])
-def test_shapes_are_those_of_resnet50(stride, shapes):
-    stages = norms._STAGES[stride]
-    assert len(stages) == shapes
-    assert sum(count for *_, count in stages) == 53
+@pytest.mark.parametrize("encoder", ["resnet50_dilated8", "hrnetv2"])
+def test_shapes_are_those_of_the_network(encoder):
+    shapes = norms.norm_shapes(encoder, 2, (96, 128))
+    with torch.device("meta"):
+        norm_layers = [module for module in create_encoder(encoder).modules() if isinstance(module, nn.BatchNorm2d)]
+    assert shapes.total() == len(norm_layers)
+    assert all(shape[0] == 2 for shape in shapes)
+    if encoder == "resnet50_dilated8":
+        assert (2, 2048, 12, 16) in shapes
 
 
 def test_a_red_test_means_no_number(monkeypatch, tmp_path):

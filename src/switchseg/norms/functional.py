@@ -42,7 +42,7 @@ def resolve_backend(x: Tensor, statistics: Sequence[str] = STATISTICS, backend: 
         return "reference", "an exported program holds only ATen operators, to run without this library"
     if x.dim() == 2 and len(statistics) < 3:
         return "reference", "(N, C) inputs have no maps to read"
-    if torch.compiler.is_compiling() and x.device.type == "cpu" and x.is_contiguous():
+    if torch.compiler.is_compiling() and x.device.type == "cpu" and x.is_contiguous() and not native.takes(x):
         return "reference", "Inductor fuses the formula into as few passes, without leaving its graph"
     kernels = "Triton" if x.is_cuda else "compiled" if native.takes(x) else "torch's own"
     return "fused", f"few passes over the input instead of many, by {kernels} kernels"
