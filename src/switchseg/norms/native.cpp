@@ -1,13 +1,15 @@
 // The fused operator's passes over the input on the CPU, and the few numbers between them. `native.py` calls them.
 //
-// Maps are (N, C, L), or (N, L, C) where channels_last; per-map numbers are (N, C). T is the type of the maps and S that
-// of the statistics. Every pass reads or writes each element once: a row, or a chunk of pixels, is small enough to stay
-// in the cache where it is looked at twice. Chunks have a fixed size, so results do not depend on the number of threads.
+// Maps are (N, C, L), or (N, L, C) where channels_last; per-map numbers are (N, C). T is the type of the maps and S
+// that of the statistics. Forward there are two passes, moments and apply, and backward two, gradient_sums and
+// gradient; each touches every element once. Rows and chunks of pixels have a fixed size, so that results do not depend
+// on the number of threads.
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <vector>
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__)
@@ -61,6 +63,12 @@ INLINE S rectify(S value) { return value < 0 ? S(0) : value; }
 template <typename S>
 INLINE S pass_gradient(S gradient, S rectified) { return rectified <= 0 ? S(0) : gradient; }
 
+// The variance of `length` numbers from their sum of squares around the mean, which rounding may have made negative.
+template <typename S>
+INLINE S unbiased(double squares, int64_t length) {
+    return squares <= 0 || length < 2 ? S(0) : S(squares / (length - 1));
+}
+
 // ---- one contiguous map -------------------------------------------------------------------------------------------
 
 // The sums of first(i) and of second(i) over [start, stop).
@@ -73,14 +81,14 @@ INLINE void total(int64_t start, int64_t stop, First first, Second second, S* fi
     *seconds = b;
 }
 
-// Around a value of each block's own, so that the sum of squares is at most kBlock times what is left of it, and the
-// result as exact as kBlock roundings leave it. Blocks are merged by Chan, Golub and LeVeque's formula.
+// Around a value of each block's own: so the sum of squares is at most kBlock times what is left of it, even where that
+// value is the only one far off. The middle one, since borders are padded. Blocks are merged by Chan's formula.
 template <typename T, typename S>
 INLINE void row_moments(const T* x, int64_t length, S* mean, S* var) {
     double center = 0, squares = 0;
     for (int64_t start = 0; start < length; start += kBlock) {
         const int64_t stop = std::min(start + kBlock, length), size = stop - start;
-        const S origin = load(x[start]);
+        const S origin = load(x[start + size / 2]);
         const auto deviation = [=](int64_t i) { return load(x[i]) - origin; };
         S first, second;
         total(start, stop, deviation, [=](int64_t i) { return deviation(i) * deviation(i); }, &first, &second);
@@ -89,7 +97,7 @@ INLINE void row_moments(const T* x, int64_t length, S* mean, S* var) {
         squares += second - rest * first + shift * shift * size * start / stop;
     }
     *mean = S(center);
-    *var = length > 1 ? S(squares / (length - 1)) : S(0);
+    *var = unbiased<S>(squares, length);
 }
 
 template <typename T, typename S>
@@ -150,8 +158,8 @@ INLINE void row_gradient(const T* grad, const T* rectified, const T* x, int64_t 
 
 // ---- a chunk of pixels, each with all its channels ----------------------------------------------------------------
 
-// Add first(i) and second(i, c) of every pixel to those of channel c; i is where a pixel's channel c stands. Four pixels
-// at a time, since the sums of all channels do not fit into registers.
+// Add first(i, c) and second(i, c) of every pixel to those of channel c; i is where a pixel's channel c stands. Four
+// pixels at a time, since the sums of all channels do not fit into registers.
 template <typename S, typename First, typename Second>
 INLINE void add_pixels(int64_t pixels, int64_t channels, First first, Second second, S* firsts, S* seconds) {
     int64_t p = 0;
@@ -172,18 +180,19 @@ INLINE void add_pixels(int64_t pixels, int64_t channels, First first, Second sec
     }
 }
 
-// Around the first pixel, as in `row_moments`.
+// Around the middle pixel, as in `row_moments`.
 template <typename T, typename S>
 INLINE void chunk_moments(const T* x, int64_t pixels, int64_t channels, S* mean, S* squares) {
     std::fill_n(mean, channels, S(0));
     std::fill_n(squares, channels, S(0));
-    const auto deviation = [=](int64_t i, int64_t c) { return load(x[i]) - load(x[c]); };
+    const T* origin = x + pixels / 2 * channels;
+    const auto deviation = [=](int64_t i, int64_t c) { return load(x[i]) - load(origin[c]); };
     const auto square = [=](int64_t i, int64_t c) { return deviation(i, c) * deviation(i, c); };
     add_pixels(pixels, channels, deviation, square, mean, squares);
 #pragma omp simd
     for (int64_t c = 0; c < channels; ++c) {
         squares[c] -= mean[c] * mean[c] / pixels;
-        mean[c] = load(x[c]) + mean[c] / pixels;
+        mean[c] = load(origin[c]) + mean[c] / pixels;
     }
 }
 
@@ -352,7 +361,7 @@ void moments(const Maps& maps, const T* x, S* mean, S* var) {
         }
         for (int64_t c = first; c < last; ++c) {
             mean[n * channels + c] = S(means[c - first]);
-            var[n * channels + c] = maps.length > 1 ? S(squares[c - first] / (maps.length - 1)) : S(0);
+            var[n * channels + c] = unbiased<S>(squares[c - first], maps.length);
         }
     });
 }
@@ -564,7 +573,8 @@ INLINE void mix_backward(const Maps& maps, const Mixture& of, bool training, con
     for (int64_t n = 0; n < images; ++n) {
         const int64_t row = n * channels;
         const S center = of.ln < 0 ? S(0) : layer[n];
-        const S layer_mean = ln.mean * S(layers[2 * n]) / channels, layer_var = ln.var * S(layers[2 * n + 1]) / channels;
+        const S layer_mean = ln.mean * S(layers[2 * n]) / channels;
+        const S layer_var = ln.var * S(layers[2 * n + 1]) / channels;
 #pragma omp simd
         for (int64_t c = 0; c < channels; ++c) {
             // A merged variance also holds the spread of the means.
