@@ -176,6 +176,21 @@ def test_operator_keeps_torch_rules():
         torch.library.opcheck(fused.operator, (*tensors, statistics, 1e-5, residual, ""))
 
 
+@pytest.mark.parametrize("order", ["strided", "cropped", "transposed"])
+def test_operator_takes_any_strides(order):
+    """Compilers call it without `functional.switch_norm`, which makes inputs dense."""
+    values = arguments((2, 3, 6, 6), ("in", "ln", "bn"))
+    values["x"] = values["x"].transpose(2, 3) if order == "transposed" else in_format(values["x"], order)
+    rest = (values["shares"], values["weight"], values["bias"], None, None, "in ln bn", 1e-5, False, "")
+    x = values["x"].requires_grad_()
+    y = fused.operator(x, *rest)[0]
+    grad = torch.randn(y.shape, dtype=y.dtype)
+    expected = run(values, grad, backend="reference")
+    torch.testing.assert_close(y, expected["y"], atol=1e-9, rtol=1e-9)
+    (grad_x,) = torch.autograd.grad(y, x, grad)
+    torch.testing.assert_close(grad_x, expected["x"], atol=1e-9, rtol=1e-9)
+
+
 def test_keeps_nothing_of_the_input_size_but_the_input():
     """What autograd saves: the input itself, and numbers per map."""
     x = torch.randn(2, 8, 32, 32, requires_grad=True)

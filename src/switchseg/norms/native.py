@@ -18,6 +18,7 @@ from switchseg.norms.mixing import mix, mix_backward
 from switchseg.norms.reference import STATISTICS
 
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
+_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 _INT, _MANY, _REAL, _POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
 _MAPS = [_INT] * 3 + [_MANY] * 3
 _MIXTURE = [_INT] * 3
@@ -56,8 +57,11 @@ functions = _load()
 
 
 def takes(x: Tensor) -> bool:
-    """Return whether there is a library, and it has passes over tensors like `x`."""
-    return functions is not None and x.dtype in _TYPES and x.numel() > 0
+    """Return whether there is a library, and it has passes over tensors like `x`: dense, or channels_last."""
+    if functions is None or x.dtype not in _TYPES or x.numel() == 0:
+        return False
+    order = _CHANNELS_LAST.get(x.dim())
+    return x.is_contiguous() or (order is not None and x.is_contiguous(memory_format=order))
 
 
 def forward(
