@@ -1,4 +1,4 @@
-"""The fused operator on the CPU, by the passes that `native.cpp` compiles to when the package is installed.
+"""The fused operator on the CPU, by the passes that `csrc` is compiled to when the package is installed.
 
 Without a compiler there is no library, and `aten` computes the same in more passes and many more calls.
 """
