@@ -36,7 +36,7 @@ train() {
         for options in "" "--compile"; do
             # shellcheck disable=SC2086
             switchseg bench train --encoder resnet50_dilated8 --size "$size" "$size" --images "$images" --device "$device" \
-                --precision "${PRECISION:-bf16}" --channels-last $options
+                --precision "${PRECISION:-bf16}" --channels-last --norms bn sn sn-plain torchvision-bn $options
         done
     done
 }

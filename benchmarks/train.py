@@ -12,6 +12,9 @@ from pathlib import Path
 from unittest import mock
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.models.segmentation import fcn_resnet50
 
 from benchmarks import results
 from switchseg.checkpoints.start import start_model
@@ -20,18 +23,24 @@ from switchseg.cli.make_scenes import run as make_scenes
 from switchseg.config import yaml
 from switchseg.config.schema import EvaluateConfig, RunConfig, TrainConfig
 from switchseg.data.config import DataConfig
+from switchseg.data.sample import Batch
 from switchseg.distributed import World, choose_device
 from switchseg.engine import step as step_module
 from switchseg.engine import train as train_module
 from switchseg.engine.interrupt import StopRequest
 from switchseg.engine.monitor import Monitor
+from switchseg.engine.precision import computing
 from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.setup import batches_from, open_training
-from switchseg.engine.step import train_step
+from switchseg.engine.step import network_input, train_step
 from switchseg.engine.train import run_steps
 from switchseg.engine.training import Training
+from switchseg.errors import UserError
 from switchseg.losses.functions import LOSSES
 from switchseg.models.config import ModelConfig
+from switchseg.norms import SwitchNorm
+
+_TORCHVISION = "torchvision-bn"
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,8 @@ class Arguments:
     encoder: str = "resnet18_dilated8"
     decoder: str = "c1_bilinear_deepsup"
     norms: tuple[str, ...] = ("bn", "sn", "gn")
-    """Compared in turn, step by step; ratios are to the first."""
+    """Compared in turn, step by step; ratios are to the first. `sn-plain` is `sn` without the fused operator, and
+    `torchvision-bn` torchvision's fcn_resnet50, which is resnet50_dilated8 with c1_deepsup."""
     images: int = 2
     size: tuple[int, int] = (128, 128)
     """Height and width in pixels."""
@@ -72,7 +82,7 @@ def run(arguments: Sequence[str]) -> None:
 
 def _start(options: Arguments, scenes: Path, norm: str, steps: int) -> Training:
     config = RunConfig(
-        model=ModelConfig(encoder=options.encoder, decoder=options.decoder, norm=norm),
+        model=ModelConfig(encoder=options.encoder, decoder=options.decoder, norm=norm.removesuffix("-plain")),
         data=DataConfig(
             dataset="scenes",
             root=str(scenes),
@@ -96,6 +106,10 @@ def _start(options: Arguments, scenes: Path, norm: str, steps: int) -> Training:
     world = World(rank=0, size=1, device=choose_device(options.device))
     training = Training.start(config, world, start_model(config.model, open_training(config.data).classes))
     training.set_training_mode()
+    if norm == "sn-plain":
+        for module in training.model.modules():
+            if isinstance(module, SwitchNorm):
+                module.backend = "reference"
     return training
 
 
@@ -107,13 +121,15 @@ def _case(options: Arguments) -> str:
 
 def _compare(options: Arguments, scenes: Path) -> Iterator[dict[str, object]]:
     """Yield seconds and ratio of a step for each norm, on one batch that is already there."""
-    trainings = {norm: _start(options, scenes, norm, steps=10**6) for norm in options.norms}
-    first = trainings[options.norms[0]]
+    trainings = {n: _start(options, scenes, n, steps=10**6) for n in options.norms if n != _TORCHVISION}
+    first = next(iter(trainings.values()))
     with closing(batches_from(first, open_training(first.config.data))) as batches:
         batch = next(batches)
     work: dict[str, Callable[[], object]] = {
         norm: (lambda training=training: train_step(training, [batch])) for norm, training in trainings.items()
     }
+    if _TORCHVISION in options.norms:
+        work[_TORCHVISION] = _torchvision_step(options, first, batch)
     seconds = results.interleaved(work, options.rounds)
     for norm in options.norms:
         timing = results.summary(seconds[norm])
@@ -124,6 +140,45 @@ def _compare(options: Arguments, scenes: Path) -> Iterator[dict[str, object]]:
         }  # fmt: skip
         speed = round(options.images / timing.median, 2)
         yield {"case": _case(options), "variant": norm, "measure": "speed", "median": speed, "unit": "images/s"}
+        if first.world.device.type == "cuda":
+            peak = round(_peak_memory(work[norm]) / 2**20, 1)
+            yield {"case": _case(options), "variant": norm, "measure": "peak memory", "median": peak, "unit": "MiB"}
+
+
+def _peak_memory(step: Callable[[], object]) -> int:
+    """Return the bytes that a step allocates beyond what is there before it: gradients and activations."""
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    step()
+    return torch.cuda.max_memory_allocated() - before
+
+
+def _torchvision_step(options: Arguments, like: Training, batch: Batch) -> Callable[[], object]:
+    """Return a step of torchvision's network on the same batch, with its losses at the heads' own stride."""
+    if (options.encoder, options.decoder) != ("resnet50_dilated8", "c1_bilinear_deepsup"):
+        raise UserError(f"{_TORCHVISION} is resnet50_dilated8 with c1_bilinear_deepsup, not {_case(options)}")
+    device, classes = like.world.device, len(like.model.spec.classes)
+    network = fcn_resnet50(weights=None, weights_backbone=None, num_classes=classes, aux_loss=True).to(device)
+    batch = batch.to(device)
+    images, labels = network_input(like, batch), batch.labels
+    network.to(images.dtype, memory_format=torch.channels_last if options.channels_last else torch.contiguous_format)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9, weight_decay=1e-4)
+
+    def forward() -> Tensor:
+        maps = network.backbone(images)
+        heads = ((network.classifier, "out", 1.0), (network.aux_classifier, "aux", 0.4))
+        return sum(weight * F.cross_entropy(head(maps[name]), labels, ignore_index=255) for head, name, weight in heads)
+
+    compiled = torch.compile(forward) if options.compile else forward
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with computing(options.precision, device):
+            loss = compiled()
+        loss.backward()
+        optimizer.step()
+
+    return step
 
 
 def _overhead(options: Arguments, scenes: Path, folder: Path) -> Iterator[dict[str, object]]:
@@ -132,7 +187,7 @@ def _overhead(options: Arguments, scenes: Path, folder: Path) -> Iterator[dict[s
     The checkpoint that ends the loop is a row of its own: how often there is one is the user's choice.
     """
     warm_up, measured = 3, options.rounds
-    norm = options.norms[-1]
+    norm = next(norm for norm in reversed(options.norms) if norm != _TORCHVISION)
     training = _start(options, scenes, norm, steps=warm_up)
     run = RunDirectory(folder / "run")
     yaml.save(run.config, training.config)
