@@ -3,6 +3,8 @@
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from switchseg.norms import NORMS, SwitchNorm2d, native, set_sparse_radius
 
@@ -100,3 +102,38 @@ def test_compilers_get_what_is_faster(monkeypatch, with_native, order):
     torch.compile(SwitchNorm2d(4), fullgraph=True, backend=record)(x)
     (graph,) = graphs
     assert ("switchseg" in str(graph.graph)) == (with_native or order == torch.channels_last)
+
+
+def _traced(layer, x, _):
+    return make_fx(layer)(x)(x)
+
+
+def _scripted(layer, x, _):
+    return torch.jit.trace(layer, x, check_trace=False)(x)
+
+
+def _mapped(layer, x, _):
+    return torch.vmap(layer)(x[None])[0]
+
+
+def _tangent(layer, x, tangent):
+    with forward_ad.dual_level():
+        return forward_ad.unpack_dual(layer(forward_ad.make_dual(x, tangent))).tangent
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit", "ignore::torch.jit.TracerWarning")  # torch's own, and checks of shapes
+@pytest.mark.parametrize("follow", [_traced, _scripted, _mapped, _tangent])
+def test_what_follows_the_computation_sees_all_of_it(follow):
+    """The compiled passes are no ATen calls: a graph without them would return memory that nobody wrote."""
+    x, tangent = torch.randn(2, 2, 4, 5, 6).unbind()
+    layer, reference = SwitchNorm2d(4).eval(), SwitchNorm2d(4, backend="reference").eval()
+    with torch.no_grad():
+        torch.testing.assert_close(follow(layer, x, tangent), follow(reference, x, tangent))
+        with pytest.raises(ValueError, match="backend 'fused' does not work here: a tracer"):
+            follow(SwitchNorm2d(4, backend="fused").eval(), x, tangent)
+
+
+def test_a_training_layer_can_be_traced():
+    x = torch.randn(2, 4, 5, 6)
+    graph = make_fx(SwitchNorm2d(4, momentum=None))(x)
+    torch.testing.assert_close(graph(x), SwitchNorm2d(4)(x), atol=1e-5, rtol=1e-5)

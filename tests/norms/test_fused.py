@@ -191,6 +191,26 @@ def test_operator_takes_any_strides(order):
     torch.testing.assert_close(grad_x, expected["x"], atol=1e-9, rtol=1e-9)
 
 
+def test_takes_shares_and_residuals_that_lie_otherwise_in_memory():
+    """A transposed tensor, and one image's residual for both: the strides of the latter are those of the input."""
+    values = arguments((2, 3, 4, 5), ("in", "ln", "bn"), residual=True)
+    values["shares"] = values["shares"].T.contiguous().T
+    values["residual"] = values["residual"][:1]
+    grad = torch.randn(2, 3, 4, 5, dtype=torch.float64)
+    expected = run(values, grad, backend="reference")
+    found = run(values, grad, backend="fused")
+    assert_same(found, expected, atol=1e-9, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("shares", (2, 2)), ("weight", (2,)), ("bias", (4,)), ("running", (2, 2))])
+def test_refuses_numbers_that_do_not_fit(name, shape):
+    """The compiled passes would read past their end."""
+    values = arguments((2, 3, 4, 5), ("in", "ln", "bn"), evaluation=name == "running")
+    values[name] = torch.rand(shape, dtype=torch.float64)
+    with pytest.raises((ValueError, RuntimeError)):
+        switch_norm(**values, backend="fused")
+
+
 def test_keeps_nothing_of_the_input_size_but_the_input():
     """What autograd saves: the input itself, and numbers per map."""
     x = torch.randn(2, 8, 32, 32, requires_grad=True)

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from switchseg.norms import fused, native, reference
 from switchseg.norms.collective import combine_moments
@@ -59,7 +60,19 @@ def _obstacle(x: Tensor) -> str:
         return f"(N, C) inputs have no maps to read, got shape {tuple(x.shape)}"
     if kind == "cuda" and find_spec("triton") is None:
         return "the operator for cuda needs triton"
+    if not torch.compiler.is_compiling() and _is_followed(x):
+        return "a tracer, a transform or forward-mode AD follows ATen's calls, and kernels of our own are none"
     return ""
+
+
+def _is_followed(x: Tensor) -> bool:
+    """Tell whether something records or transforms what happens to `x`."""
+    return bool(
+        torch._C._len_torch_dispatch_stack()
+        or torch._C._is_tracing()
+        or torch._C._functorch.is_functorch_wrapped_tensor(x)
+        or forward_ad._current_level >= 0
+    )
 
 
 def switch_norm(

@@ -161,14 +161,9 @@ class SwitchNorm(nn.Module):
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         dtype = self.running_mean.dtype
-        count = self.num_batches_tracked.add_(1)
-        share: Tensor | float
-        if count.is_cpu and not torch.compiler.is_compiling():
-            share = max(1 / int(count), self.momentum or 0.0)  # one call where tensors need three
-        else:
-            share = count.to(dtype).reciprocal_()
-            if self.momentum is not None:
-                share.clamp_(min=self.momentum)
+        share = self.num_batches_tracked.add_(1).to(dtype).reciprocal_()
+        if self.momentum is not None:
+            share.clamp_(min=self.momentum)
         mean, var = batch.to(dtype).unbind()
         self.running_mean.lerp_(mean, share)
         self.running_var.lerp_(var, share)

@@ -9,7 +9,7 @@ import ctypes
 from functools import lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from torch import Tensor
 from switchseg.norms.mixing import mix, mix_backward
 from switchseg.norms.reference import STATISTICS
 
+_INTERFACE = 1  # of `csrc/native.cpp`; to be raised there and here when arguments change
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 _INT, _MANY, _REAL, _POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
@@ -45,8 +46,11 @@ def _load() -> dict[str, Any] | None:
         return None
     try:
         library = ctypes.CDLL(str(path))
+        interface = library.switchseg_interface()
         functions = {name: getattr(library, f"switchseg_{name}") for name in _ARGUMENTS}
-    except (OSError, AttributeError):  # built for another machine, or from other sources
+    except (OSError, AttributeError):  # built for another machine
+        return None
+    if interface != _INTERFACE:  # built from other sources
         return None
     for name, function in functions.items():
         function.argtypes, function.restype = _ARGUMENTS[name], ctypes.c_int
@@ -94,8 +98,13 @@ def forward(
     mean, rstd = shares.new_empty(images, channels), shares.new_empty(images, channels)
     layer = shares.new_empty((2, images, 1) if mixture[1] >= 0 else (0,))
     batch = shares.new_empty((2, 1, channels) if mixture[2] >= 0 else (0,))
-    few = [_as(shares, each) for each in (weight, bias, running)]
-    _call("forward", x, mixture, x, shares, *few, residual, eps, relu, y, moments, mean, rstd, layer, batch)
+    given = (
+        _numbers("shares", shares, shares.dtype, (len(mixture) - mixture.count(-1), 2)),
+        _numbers("weight", weight, shares.dtype, (channels,)),
+        _numbers("bias", bias, shares.dtype, (channels,)),
+        _numbers("running", running, shares.dtype, (2, channels)),
+    )
+    _call("forward", x, mixture, x, *given, residual, eps, relu, y, moments, mean, rstd, layer, batch)
     return y, moments, mean, rstd, layer, batch
 
 
@@ -118,6 +127,7 @@ def backward(
     """Compute `fused.backward`."""
     images, channels = x.shape[:2]
     grad = _laid_out_like(x, grad)
+    rectified = None if rectified is None else _laid_out_like(x, rectified)
     grad_x = torch.empty_like(x)
     grad_residual = torch.empty_like(x) if rectified is not None and with_residual else grad.new_empty(0)
     if group:
@@ -134,14 +144,14 @@ def backward(
         coefficients = torch.stack([scale, grad_moments[1] * (2 / max(1, length - 1)), grad_moments[0] / length])
         _call("gradient", x, (), grad, rectified, x, moments, coefficients, grad_x, grad_residual)
         return grad_x, grad_shares, products.sum(0), sums.sum(0), grad_residual
-    grad_shares, grad_weight, grad_bias = (
-        torch.empty_like(shares),
-        shares.new_empty(channels),
-        shares.new_empty(channels),
-    )
-    given = (grad, x, rectified, shares, _as(shares, weight), moments, mean, rstd, layer, batch)
+    mixture = _mixture(statistics)
+    shares = _numbers("shares", shares, shares.dtype, (len(mixture) - mixture.count(-1), 2))
+    weight = _numbers("weight", weight, shares.dtype, (channels,))
+    grad_shares = torch.empty_like(shares)
+    grad_weight, grad_bias = shares.new_empty(channels), shares.new_empty(channels)
+    given = (grad, x, rectified, shares, weight, moments, mean, rstd, layer, batch)
     found = (grad_x, grad_shares, grad_weight, grad_bias, grad_residual)
-    _call("backward", x, (*_mixture(statistics), training), *given, *found)
+    _call("backward", x, (*mixture, training), *given, *found)
     return found
 
 
@@ -166,15 +176,21 @@ def _mixture(statistics: str) -> tuple[int, ...]:
     return tuple(names.index(name) if name in names else -1 for name in STATISTICS)
 
 
-def _as(shares: Tensor, few: Tensor | None) -> Tensor | None:
-    """Return a few numbers per channel, dense and of the type of the statistics."""
-    if few is None or (few.dtype == shares.dtype and few.is_contiguous()):
-        return few
-    return few.to(shares.dtype).contiguous()
+@overload
+def _numbers(name: str, few: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor: ...
+@overload
+def _numbers(name: str, few: Tensor | None, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor | None: ...
+def _numbers(name: str, few: Tensor | None, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor | None:
+    """Return a few numbers, dense and of the type of the statistics: the library reads memory and cannot tell."""
+    if few is None:
+        return None
+    if few.shape != shape or not few.is_cpu:
+        raise ValueError(f"{name} must be of shape {shape} on the CPU, got {tuple(few.shape)} on {few.device}")
+    return few if few.dtype == dtype and few.is_contiguous() else few.to(dtype).contiguous()
 
 
 def _laid_out_like(x: Tensor, other: Tensor) -> Tensor:
-    """Return `other`, copied if its type or its order in memory is not that of `x`."""
-    if other.dtype == x.dtype and other.stride() == x.stride():
+    """Return `other`, copied if its shape, its type or its place in memory is not that of `x`."""
+    if other.dtype == x.dtype and other.is_cpu and other.shape == x.shape and other.stride() == x.stride():
         return other
     return torch.empty_like(x).copy_(other)

@@ -41,6 +41,9 @@ T* out(void* pointer) { return static_cast<T*>(pointer); }
 
 extern "C" {
 
+// To be raised, in `native.py` too, when arguments change: a library may be older than the package that finds it.
+int switchseg_interface() { return 1; }
+
 int switchseg_moments(MAPS, const void* x, void* moments_) {
     return with_type(type, [=](auto like) {
         TYPES
