@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from switchseg.norms.functional import ACTIVATIONS, BACKENDS, switch_norm
+from switchseg.norms import direct
+from switchseg.norms.functional import ACTIVATIONS, BACKENDS, resolve_backend, switch_norm
 from switchseg.norms.fused import softmax_shares
 from switchseg.norms.reference import STATISTICS, statistics_dtype
 
@@ -115,6 +116,10 @@ class SwitchNorm(nn.Module):
             ValueError: `x` has the wrong number of dimensions or channels, no elements, or is not floating point.
         """
         self._check(x)
+        group = self._group()
+        layer = None if group or torch.compiler.is_compiling() else self._layer()
+        if layer and direct.takes(x, layer) and resolve_backend(x, self.statistics, self.backend)[0] == "fused":
+            return direct.switch_norm(x, residual, layer)
         statistics, shares = self._mixture()
         running = None
         if self.running_mean is not None and self.running_var is not None and not self.training:
@@ -129,7 +134,7 @@ class SwitchNorm(nn.Module):
             residual=residual,
             activation=self.activation,
             eps=self.eps,
-            group=self._group(),
+            group=group,
             backend=self.backend,
         )
         if self.training and "bn" in statistics:
@@ -139,6 +144,28 @@ class SwitchNorm(nn.Module):
     def _mixture(self) -> tuple[tuple[str, ...], Tensor | tuple[Tensor, Tensor]]:
         """Return what `mixture` does, or the logits of the shares, which are cheaper to differentiate."""
         return self.statistics, (self.mean_weight, self.var_weight)
+
+    def _layer(self) -> direct.Layer | None:
+        """Return what the direct way needs, or None if this kind of layer does not fit it."""
+        # Read from the dictionaries: as attributes these tensors cost as much as a small map.
+        learned, tracked = self._parameters, self._buffers
+        mean_logits, var_logits = learned.get("mean_weight"), learned.get("var_weight")
+        if mean_logits is None or var_logits is None or "weight" not in learned or "bias" not in learned:
+            return None  # parametrized
+        return direct.Layer(
+            mean_logits,
+            var_logits,
+            learned["weight"],
+            learned["bias"],
+            tracked["running_mean"],
+            tracked["running_var"],
+            tracked["num_batches_tracked"],
+            self.statistics,
+            self.momentum,
+            self.eps,
+            self.activation == "relu",
+            self.training,
+        )
 
     def _group(self) -> str:
         """Name the processes that share batch moments."""

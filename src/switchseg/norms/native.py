@@ -17,7 +17,7 @@ from torch import Tensor
 from switchseg.norms.mixing import mix, mix_backward
 from switchseg.norms.reference import STATISTICS
 
-_INTERFACE = 1  # of `csrc/native.cpp`; to be raised there and here when arguments change
+_INTERFACE = 2  # of `csrc/native.cpp`; to be raised there and here when arguments change
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 _INT, _MANY, _REAL, _POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
@@ -30,6 +30,8 @@ _ARGUMENTS = {
     "gradient": [*_MAPS, *[_POINTER] * 7],
     "forward": [*_MAPS, *_MIXTURE, *[_POINTER] * 6, _REAL, _INT, *[_POINTER] * 6],
     "backward": [*_MAPS, *_MIXTURE, _INT, *[_POINTER] * 15],
+    "layer": [*_MAPS, *_MIXTURE, _INT, *[_POINTER] * 8, _REAL, _POINTER, _REAL, _INT, *[_POINTER] * 2],
+    "layer_backward": [*_MAPS, *_MIXTURE, _INT, *[_POINTER] * 11],
 }
 
 
@@ -82,19 +84,19 @@ def forward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Compute `fused.forward`."""
     images, channels = x.shape[:2]
-    residual = None if residual is None else _laid_out_like(x, residual)
+    residual = None if residual is None else laid_out_like(x, residual)
     y = torch.empty_like(x)
     moments = shares.new_empty(2, images, channels)
     if group:
-        _call("moments", x, (), x, moments)
+        call("moments", x, (), x, moments)
         mixed, layer, batch = mix(moments, shares, statistics.split(), running, x.numel() // channels, group)
         mean, rstd = mixed[0], (mixed[1] + eps).rsqrt_()
         scale = rstd if weight is None else rstd * weight
         shift = (moments[0] - mean) * scale
         coefficients = torch.stack([scale, shift if bias is None else shift + bias])
-        _call("apply", x, (), x, residual, relu, moments, coefficients, y)
+        call("apply", x, (), x, residual, relu, moments, coefficients, y)
         return y, moments, mean, rstd, layer, batch
-    mixture = _mixture(statistics)
+    mixture = mixture_of(tuple(statistics.split()))
     mean, rstd = shares.new_empty(images, channels), shares.new_empty(images, channels)
     layer = shares.new_empty((2, images, 1) if mixture[1] >= 0 else (0,))
     batch = shares.new_empty((2, 1, channels) if mixture[2] >= 0 else (0,))
@@ -104,7 +106,7 @@ def forward(
         _numbers("bias", bias, shares.dtype, (channels,)),
         _numbers("running", running, shares.dtype, (2, channels)),
     )
-    _call("forward", x, mixture, x, *given, residual, eps, relu, y, moments, mean, rstd, layer, batch)
+    call("forward", x, mixture, x, *given, residual, eps, relu, y, moments, mean, rstd, layer, batch)
     return y, moments, mean, rstd, layer, batch
 
 
@@ -126,15 +128,15 @@ def backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Compute `fused.backward`."""
     images, channels = x.shape[:2]
-    grad = _laid_out_like(x, grad)
-    rectified = None if rectified is None else _laid_out_like(x, rectified)
+    grad = laid_out_like(x, grad)
+    rectified = None if rectified is None else laid_out_like(x, rectified)
     grad_x = torch.empty_like(x)
     grad_residual = torch.empty_like(x) if rectified is not None and with_residual else grad.new_empty(0)
     if group:
         elements = x.numel() // channels
         length = elements // images
         sums, products = torch.empty_like(moments).unbind()
-        _call("gradient_sums", x, (), grad, rectified, x, mean, sums, products)
+        call("gradient_sums", x, (), grad, rectified, x, mean, sums, products)
         products *= rstd
         scale = rstd if weight is None else rstd * weight
         grad_mixed = torch.stack([-sums, -0.5 * rstd * products]) * scale
@@ -142,20 +144,20 @@ def backward(
             grad_mixed, moments, layer, batch, shares, statistics.split(), training, elements, group
         )
         coefficients = torch.stack([scale, grad_moments[1] * (2 / max(1, length - 1)), grad_moments[0] / length])
-        _call("gradient", x, (), grad, rectified, x, moments, coefficients, grad_x, grad_residual)
+        call("gradient", x, (), grad, rectified, x, moments, coefficients, grad_x, grad_residual)
         return grad_x, grad_shares, products.sum(0), sums.sum(0), grad_residual
-    mixture = _mixture(statistics)
+    mixture = mixture_of(tuple(statistics.split()))
     shares = _numbers("shares", shares, shares.dtype, (len(mixture) - mixture.count(-1), 2))
     weight = _numbers("weight", weight, shares.dtype, (channels,))
     grad_shares = torch.empty_like(shares)
     grad_weight, grad_bias = shares.new_empty(channels), shares.new_empty(channels)
     given = (grad, x, rectified, shares, weight, moments, mean, rstd, layer, batch)
     found = (grad_x, grad_shares, grad_weight, grad_bias, grad_residual)
-    _call("backward", x, (*mixture, training), *given, *found)
+    call("backward", x, (*mixture, training), *given, *found)
     return found
 
 
-def _call(name: str, x: Tensor, options: tuple[int, ...], *arguments: Tensor | float | None) -> None:
+def call(name: str, x: Tensor, options: tuple[int, ...], *arguments: Tensor | float | None) -> None:
     """Call a function of the library for maps like `x` (N, C, ...), dense in the order of their shape or channels_last.
 
     Its pointers are to the tensors among the arguments, or null for None.
@@ -170,10 +172,9 @@ def _call(name: str, x: Tensor, options: tuple[int, ...], *arguments: Tensor | f
 
 
 @lru_cache(maxsize=8)
-def _mixture(statistics: str) -> tuple[int, ...]:
+def mixture_of(statistics: tuple[str, ...]) -> tuple[int, ...]:
     """Return where "in", "ln" and "bn" stand in the names, -1 for those that are not among them."""
-    names = statistics.split()
-    return tuple(names.index(name) if name in names else -1 for name in STATISTICS)
+    return tuple(statistics.index(name) if name in statistics else -1 for name in STATISTICS)
 
 
 @overload
@@ -189,7 +190,7 @@ def _numbers(name: str, few: Tensor | None, dtype: torch.dtype, shape: tuple[int
     return few if few.dtype == dtype and few.is_contiguous() else few.to(dtype).contiguous()
 
 
-def _laid_out_like(x: Tensor, other: Tensor) -> Tensor:
+def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
     """Return `other`, copied if its shape, its type or its place in memory is not that of `x`."""
     if other.dtype == x.dtype and other.is_cpu and other.shape == x.shape and other.stride() == x.stride():
         return other

@@ -83,6 +83,9 @@ class SparseMixin(SwitchNorm):
     def _mixture(self) -> tuple[tuple[str, ...], Tensor]:
         return self.mixture()
 
+    def _layer(self) -> None:
+        return None
+
     @torch.no_grad()
     def freeze(self) -> bool:
         """Fix mean and variance where they use a single statistic; return whether both are fixed.

@@ -8,6 +8,7 @@
 #include <new>
 #include <vector>
 
+#include "layer.h"
 #include "mixture.h"
 #include "passes.h"
 
@@ -42,7 +43,7 @@ T* out(void* pointer) { return static_cast<T*>(pointer); }
 extern "C" {
 
 // To be raised, in `native.py` too, when arguments change: a library may be older than the package that finds it.
-int switchseg_interface() { return 1; }
+int switchseg_interface() { return 2; }
 
 int switchseg_moments(MAPS, const void* x, void* moments_) {
     return with_type(type, [=](auto like) {
@@ -110,6 +111,56 @@ int switchseg_backward(MAPS, int in_at, int ln_at, int bn_at, int training, cons
                       in<S>(layer), in<S>(batch), in<S>(shares), in<S>(weight), out<S>(grad_shares),
                       out<S>(grad_weight), out<S>(grad_bias), scale, slope, shift);
         gradient(maps, in<T>(grad), in<T>(rectified), in<T>(x), in<S>(moments_), scale, slope, shift, out<T>(grad_x),
+                 out<T>(grad_residual));
+    });
+}
+
+// The layer with its softmax and, in training, its running statistics; in evaluation those are what "bn" stands for.
+int switchseg_layer(MAPS, int in_at, int ln_at, int bn_at, int training, const void* x, const void* mean_logits,
+                    const void* var_logits, const void* weight, const void* bias, void* running_mean,
+                    void* running_var, void* seen, double momentum, const void* residual, double eps, int relu, void* y,
+                    void* kept_) {
+    return with_type(type, [=](auto like) {
+        TYPES
+        const Mixture of{in_at, ln_at, bn_at};
+        const Kept<S> kept(out<S>(kept_), maps);
+        std::vector<S> coefficients(2 * maps.rows());
+        S *scale = coefficients.data(), *shift = scale + maps.rows();
+        softmax(in<S>(mean_logits), statistics_of(of), kept.shares);
+        softmax(in<S>(var_logits), statistics_of(of), kept.shares + 1);
+        const bool given = of.bn >= 0 && !training;
+        if (given) {
+            std::copy_n(in<S>(running_mean), channels, kept.batch);
+            std::copy_n(in<S>(running_var), channels, kept.batch + channels);
+        }
+        moments(maps, in<T>(x), kept.moments, kept.moments + maps.rows());
+        mix_moments(maps, of, kept.moments, kept.shares, given ? kept.batch : nullptr, in<S>(weight), in<S>(bias), eps,
+                    kept.mean, kept.rstd, kept.layer, kept.batch, scale, shift);
+        apply(maps, in<T>(x), in<T>(residual), relu != 0, kept.moments, scale, shift, out<T>(y));
+        if (of.bn >= 0 && training)
+            track(kept.batch, channels, momentum, out<int64_t>(seen), out<S>(running_mean), out<S>(running_var));
+    });
+}
+
+int switchseg_layer_backward(MAPS, int in_at, int ln_at, int bn_at, int training, const void* grad, const void* x,
+                             const void* rectified, const void* weight, const void* kept_, void* grad_x,
+                             void* grad_mean_logits, void* grad_var_logits, void* grad_weight, void* grad_bias,
+                             void* grad_residual) {
+    return with_type(type, [=](auto like) {
+        TYPES
+        const Mixture of{in_at, ln_at, bn_at};
+        const Kept<S> kept(const_cast<S*>(in<S>(kept_)), maps);
+        const int count = statistics_of(of);
+        std::vector<S> room(5 * maps.rows());
+        S *sums = room.data(), *products = sums + maps.rows(), *scale = products + maps.rows();
+        S *slope = scale + maps.rows(), *shift = slope + maps.rows(), grad_shares[6];
+        gradient_sums(maps, in<T>(grad), in<T>(rectified), in<T>(x), kept.mean, sums, products);
+        mix_gradients(maps, of, training != 0, sums, products, kept.moments, kept.rstd, kept.layer, kept.batch,
+                      kept.shares, in<S>(weight), grad_shares, out<S>(grad_weight), out<S>(grad_bias), scale, slope,
+                      shift);
+        softmax_gradient(grad_shares, kept.shares, count, out<S>(grad_mean_logits));
+        softmax_gradient(grad_shares + 1, kept.shares + 1, count, out<S>(grad_var_logits));
+        gradient(maps, in<T>(grad), in<T>(rectified), in<T>(x), kept.moments, scale, slope, shift, out<T>(grad_x),
                  out<T>(grad_residual));
     });
 }

@@ -1,0 +1,136 @@
+"""The layer in one call against the layer by the operator and torch's own softmax and running statistics."""
+
+import copy
+
+import pytest
+import torch
+from torch.nn.utils import parametrize
+
+from switchseg.norms import SparseSwitchNorm2d, SwitchNorm2d, SwitchNorm3d, direct, native
+
+pytestmark = pytest.mark.skipif(native.functions is None, reason="no compiler when the package was installed")
+
+MIXTURES = [("in", "ln", "bn"), ("in", "ln"), ("ln", "bn"), ("bn",)]
+TOLERANCES = {torch.float64: 1e-11, torch.float32: 2e-5, torch.bfloat16: 2e-2}
+
+
+def layer_of(channels: int = 5, dtype: torch.dtype = torch.float32, **options) -> SwitchNorm2d:
+    generator = torch.Generator().manual_seed(0)
+    norm = SwitchNorm2d(channels, dtype=torch.float64 if dtype == torch.float64 else torch.float32, **options)
+    with torch.no_grad():
+        for parameter in norm.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+    return norm
+
+
+def maps(dtype: torch.dtype, order: torch.memory_format, seed: int = 1) -> torch.Tensor:
+    x = torch.randn(3, 5, 7, 6, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + 2
+    return x.to(dtype).contiguous(memory_format=order)
+
+
+def steps(
+    norm: SwitchNorm2d, x: torch.Tensor, residual: torch.Tensor | None, times: int = 3
+) -> dict[str, torch.Tensor]:
+    """Run `norm` forward and backward and return all that it computes."""
+    inputs = {"x": x.clone().requires_grad_()}
+    if residual is not None:
+        inputs["residual"] = residual.clone().requires_grad_()
+    for _ in range(3):
+        y = norm(*inputs.values())
+        y.backward(torch.linspace(-1, 1, y.numel()).view_as(y).to(y.dtype))
+    found = {name: each.grad for name, each in [*inputs.items(), *norm.named_parameters()]}
+    return {"y": y.detach(), **found, **{name: buffer.double() for name, buffer in norm.named_buffers()}}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last], ids=str)
+@pytest.mark.parametrize("statistics", MIXTURES, ids="+".join)
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("ending", ["", "residual", "relu", "residual relu"])
+def test_equals_the_operator(monkeypatch, dtype, order, statistics, training, ending):
+    norm = layer_of(dtype=dtype, statistics=statistics, activation="relu" if "relu" in ending else None).train(training)
+    x = maps(dtype, order)
+    residual = maps(dtype, order, seed=2) if "residual" in ending else None
+    assert direct.takes(x, norm._layer())
+    other = copy.deepcopy(norm)
+    found = steps(norm, x, residual)
+    monkeypatch.setattr(direct, "takes", lambda *_: False)
+    expected = steps(other, x, residual)
+    assert found.keys() == expected.keys()
+    for name, value in found.items():
+        assert value.dtype == expected[name].dtype
+        tolerance = TOLERANCES[dtype]
+        torch.testing.assert_close(value, expected[name], atol=20 * tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("momentum", [None, 0.003, 0.5])
+def test_running_statistics_are_those_of_torch(monkeypatch, momentum):
+    norm = layer_of(momentum=momentum)
+    other = copy.deepcopy(norm)
+    batches = [maps(torch.float32, torch.contiguous_format, seed) for seed in range(4)]
+    for x in batches:
+        norm(x)
+    monkeypatch.setattr(direct, "takes", lambda *_: False)
+    for x in batches:
+        other(x)
+    assert norm.num_batches_tracked == other.num_batches_tracked == 4
+    torch.testing.assert_close(norm.state_dict(), other.state_dict())
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_gradcheck(affine, training):
+    norm = layer_of(dtype=torch.float64, affine=affine, activation="relu").train(training)
+    x, residual = (torch.randn(2, 5, 3, 2, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    names = [name for name, _ in norm.named_parameters()]
+
+    def function(x, residual, *parameters):
+        return torch.func.functional_call(norm, dict(zip(names, parameters, strict=True)), (x, residual))
+
+    assert torch.autograd.gradcheck(function, (x, residual, *norm.parameters()))
+
+
+def test_moving_the_running_statistics_counts_as_a_change_in_place():
+    norm = layer_of()
+    before = norm.running_mean._version
+    norm(maps(torch.float32, torch.contiguous_format))
+    assert norm.running_mean._version > before
+
+
+def test_evaluation_keeps_the_running_statistics():
+    norm = layer_of().eval()
+    before = copy.deepcopy(norm.state_dict())
+    with torch.no_grad():
+        norm(maps(torch.float32, torch.channels_last))
+    torch.testing.assert_close(norm.state_dict(), before, atol=0, rtol=0)
+
+
+def test_frozen_parameters_get_no_gradient():
+    norm = layer_of().requires_grad_(False)
+    x = maps(torch.float32, torch.contiguous_format).requires_grad_()
+    norm(x).sum().backward()
+    assert x.grad is not None
+    assert all(parameter.grad is None for parameter in norm.parameters())
+
+
+def test_leaves_to_the_operator_what_does_not_fit():
+    x = maps(torch.float32, torch.contiguous_format)
+    assert direct.takes(x, layer_of()._layer())
+    assert not direct.takes(x, layer_of().double()._layer())
+    assert not direct.takes(x, layer_of(channels=4)._layer())
+    assert not direct.takes(x[..., ::2], layer_of()._layer())
+    assert SparseSwitchNorm2d(5)._layer() is None
+    whole = SwitchNorm3d(5)
+    assert direct.takes(x.unsqueeze(2), whole._layer())
+
+
+class _Doubled(torch.nn.Module):
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return 2 * weight
+
+
+def test_a_parametrized_layer_uses_what_it_is_parametrized_to():
+    norm, x = layer_of(), maps(torch.float32, torch.contiguous_format)
+    expected = 2 * (norm(x) - norm.bias.view(-1, 1, 1)) + norm.bias.view(-1, 1, 1)
+    parametrize.register_parametrization(norm, "weight", _Doubled())
+    torch.testing.assert_close(norm(x), expected)
