@@ -124,6 +124,34 @@ def test_leaves_to_the_operator_what_does_not_fit():
     assert direct.takes(x.unsqueeze(2), whole._layer())
 
 
+def test_a_layer_that_lost_its_running_statistics_uses_those_of_the_batch():
+    norm, x = layer_of(), maps(torch.float32, torch.contiguous_format)
+    expected = norm(x)
+    norm.running_mean = norm.running_var = norm.num_batches_tracked = None
+    assert not direct.takes(x, norm._layer())
+    torch.testing.assert_close(norm(x), expected)
+    torch.testing.assert_close(norm.eval()(x), expected)
+
+
+def test_layers_made_and_run_in_inference_mode():
+    with torch.inference_mode():
+        norm = layer_of()
+        norm(maps(torch.float32, torch.contiguous_format))
+        assert norm.num_batches_tracked == 1
+
+
+def test_transforms_over_the_parameters_alone():
+    norm, x = layer_of().eval(), maps(torch.float32, torch.contiguous_format)
+
+    def loss(parameters):
+        return torch.func.functional_call(norm, parameters, (x,)).square().sum()
+
+    found = torch.func.grad(loss)({name: parameter.detach() for name, parameter in norm.named_parameters()})
+    norm(x).square().sum().backward()
+    for name, parameter in norm.named_parameters():
+        torch.testing.assert_close(found[name], parameter.grad, atol=1e-3, rtol=1e-4)
+
+
 class _Doubled(torch.nn.Module):
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         return 2 * weight

@@ -45,6 +45,7 @@ def takes(x: Tensor, layer: Layer) -> bool:
         return False
     dtype = statistics_dtype(x.dtype)
     of_channels, of_statistics = x.shape[1:2], (len(layer.statistics),)
+    lacking = [each is None for each in (layer.running_mean, layer.running_var, layer.batches)]
     return (
         _is_plain(layer.mean_logits, dtype, of_statistics)
         and _is_plain(layer.var_logits, dtype, of_statistics)
@@ -53,6 +54,7 @@ def takes(x: Tensor, layer: Layer) -> bool:
         and _is_plain(layer.running_mean, dtype, of_channels)
         and _is_plain(layer.running_var, dtype, of_channels)
         and _is_plain(layer.batches, torch.int64, ())
+        and ("bn" not in layer.statistics or not any(lacking))
     )
 
 
@@ -78,7 +80,9 @@ def _forward(x: Tensor, residual: Tensor | None, layer: Layer) -> tuple[Tensor, 
     given = (x, *layer[:4], *moving, layer.momentum or 0.0, residual, layer.eps, layer.relu)
     native.call("layer", x, (*native.mixture_of(layer.statistics), layer.training), *given, y, kept)
     if layer.training:
-        torch.autograd.graph.increment_version([each for each in moving if each is not None])
+        torch.autograd.graph.increment_version(
+            [each for each in moving if each is not None and not each.is_inference()]
+        )
     return y, kept
 
 

@@ -60,17 +60,17 @@ def _obstacle(x: Tensor) -> str:
         return f"(N, C) inputs have no maps to read, got shape {tuple(x.shape)}"
     if kind == "cuda" and find_spec("triton") is None:
         return "the operator for cuda needs triton"
-    if not torch.compiler.is_compiling() and _is_followed(x):
+    if not torch.compiler.is_compiling() and _is_followed():
         return "a tracer, a transform or forward-mode AD follows ATen's calls, and kernels of our own are none"
     return ""
 
 
-def _is_followed(x: Tensor) -> bool:
-    """Tell whether something records or transforms what happens to `x`."""
+def _is_followed() -> bool:
+    """Tell whether something records or transforms what happens to the input or to the parameters."""
     return bool(
         torch._C._len_torch_dispatch_stack()
         or torch._C._is_tracing()
-        or torch._C._functorch.is_functorch_wrapped_tensor(x)
+        or torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
     )
 
