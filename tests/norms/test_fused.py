@@ -93,7 +93,7 @@ def test_low_precision(dtype, tolerance, order):
 
 @pytest.mark.parametrize("order", ["contiguous", "channels_last"])
 def test_large_mean_does_not_cancel(order):
-    """2018's E[x^2] - E[x]^2 is NaN here. One float32 step at 1000 is 0.006 standard deviations, 0.01 when scaled."""
+    """2018's E[x^2] - E[x]^2 is NaN here. One float32 step at 1000 is 0.006 standard deviations."""
     values = arguments((2, 6, 16, 16), ("in", "ln", "bn"), torch.float32)
     generator = torch.Generator().manual_seed(1)
     x = 1000 + 0.01 * torch.randn(2, 6, 16, 16, generator=generator)
@@ -106,7 +106,7 @@ def test_large_mean_does_not_cancel(order):
     expected = run(wide, grad.double(), backend="reference", **options)
     for backend in ("fused", "reference"):
         found = run(values, grad, backend=backend, **options)
-        assert_same({"y": found["y"]}, {"y": expected["y"]}, atol=0.06, rtol=0.01)
+        assert_same({"y": found["y"]}, {"y": expected["y"]}, atol=0.03, rtol=0.01)
         for name in ("x", "weight", "bias"):
             error = (found[name] - expected[name]).norm() / expected[name].norm()
             assert error < 0.02, (backend, name, error)

@@ -93,10 +93,19 @@ def _normalize_maps(x: Tensor, eps: float) -> tuple[Tensor, Tensor | None, Tenso
     length = x.numel() // (images * channels)
     unbiased = length / max(1, length - 1)
     if not x.is_contiguous():
-        pairs = [torch.batch_norm_update_stats(image.to(dtype), None, None, 0.0) for image in _images(x)]
+        # Around a pixel of each map's own: plain sums, and an affine map of x itself, would cancel at a large mean.
+        shape = (images, channels, *[1] * (x.dim() - 2))
+        origin = x
+        for size in x.shape[2:]:
+            origin = origin.select(2, size // 2)
+        origin = origin.to(dtype)
+        centered = torch.sub(x.to(dtype), origin.view(shape), out=torch.empty_like(x, dtype=dtype))
+        pairs = [torch.batch_norm_update_stats(image, None, None, 0.0) for image in _images(centered)]
         moments = torch.stack([torch.stack(pair) for pair in pairs], 1)
         moments[1] *= unbiased
-        return moments, None, None
+        centered.sub_(moments[0].view(shape))
+        moments[0] += origin
+        return moments, *((None, None) if x.dtype != dtype else (centered, torch.ones_like(origin)))
     half = x.dtype != dtype
     # One group per map: two-pass statistics for the price of two plain sums, which would cancel at a large mean.
     ones = torch.ones(channels, dtype=dtype) if half else None  # makes the statistics of half precision float32
