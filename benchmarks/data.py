@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -19,12 +22,12 @@ from benchmarks import results
 from benchmarks.plain_2018 import plain_batch
 from switchseg.cli.arguments import parse
 from switchseg.data.config import DataConfig
-from switchseg.data.dataset import StoredDataset
+from switchseg.data.dataset import Dataset, StoredDataset
 from switchseg.data.datasets import open_dataset
 from switchseg.data.images import read_image, read_label
 from switchseg.data.loader import build_loader
 from switchseg.data.order import generator
-from switchseg.data.pipelines import Crop, ShortSide
+from switchseg.data.pipelines import PIPELINES, Crop, ShortSide
 from switchseg.data.preprocessing import BGR
 from switchseg.data.sample import Batch
 from switchseg.data.transforms import photometric, resize_image, resize_label
@@ -46,6 +49,8 @@ class Arguments:
     rounds: int = 30
     steps: int = 10
     """Training steps of the wait; 0 leaves it out."""
+    records: int = 1_000_000
+    """Length of the list that is opened; 0 leaves it out."""
     save: bool = True
     """Append the rows to benchmarks/results.csv."""
 
@@ -65,6 +70,7 @@ def run(arguments: Sequence[str]) -> None:
         _crop(dataset, options.rounds, colours=True),
         _stages(dataset, options.rounds),
         _wait(dataset, options.steps) if options.steps else (),
+        _long_list(options.records) if options.records else (),
     ]
     for row in itertools.chain(*cases):
         print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
@@ -160,6 +166,32 @@ def _wait(dataset: StoredDataset, steps: int) -> Iterator[dict[str, object]]:
         "median": f"{share:.4f}",
         "unit": "fraction",
     }
+
+
+def _long_list(records: int, rounds: int = 3) -> Iterator[dict[str, object]]:
+    """Opening a long list, and finding the first sub-batch of a run that resumes far behind its start."""
+    with tempfile.TemporaryDirectory() as folder:
+        _write_list(Path(folder, "train.odgt"), records)
+        dataset = open_dataset("odgt", folder, "train")
+        work: dict[str, Callable[[], object]] = {"open": lambda: open_dataset("odgt", folder, "train")}
+        for name in ("short_side", "crop"):
+            work[f"resume, {name}"] = partial(_resume, DataConfig(pipeline=name), dataset)
+        for name, timings in results.interleaved(work, rounds).items():
+            case = f"list of {records} records"
+            yield {"case": case, "variant": name, "measure": "time", **_timing(timings, 1.0), "unit": "s"}
+
+
+def _write_list(path: Path, records: int) -> None:
+    names = ((f"images/{n:08d}.jpg", f"labels/{n:08d}.png", 300 + n % 400, 300 + n % 500) for n in range(records))
+    with path.open("w", encoding="utf-8") as file:
+        for row in names:
+            record = dict(zip(("fpath_img", "fpath_segm", "width", "height"), row, strict=True))
+            file.write(json.dumps(record) + "\n")
+
+
+def _resume(config: DataConfig, dataset: Dataset) -> None:
+    pipeline = PIPELINES[config.pipeline](config, dataset, _PER_BATCH, 0, _STRIDE)
+    pipeline.records(pipeline.order(), 40 * len(dataset))
 
 
 def _maker(kind: type[ShortSide | Crop], dataset: StoredDataset, config: DataConfig) -> Callable[[int], Batch]:

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -80,12 +78,3 @@ def test_nothing_to_show_is_said():
 def test_generators_of_different_paths_differ():
     assert generator(1, 2, 3).random() == generator(1, 2, 3).random()
     assert len({generator(1, 2, 3).random(), generator(1, 3, 2).random(), generator(2, 2, 3).random()}) == 3
-
-
-@pytest.mark.slow
-def test_ten_million_records_are_shuffled_in_seconds():
-    order = EpochOrder(np.arange(10_000_000) % 5 == 0, 2, 0)
-    start = time.perf_counter()
-    far = order[123_456_789]
-    assert time.perf_counter() - start < 5
-    assert len(far) == 2
