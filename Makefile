@@ -25,7 +25,7 @@ lint: .venv/ready
 docs-images: .venv/ready
 	$(BIN)/python docs/make_images.py runs/quickstart
 
-.venv/ready: pyproject.toml setup.py constraints.txt $(wildcard src/switchseg/norms/csrc/*)
+.venv/ready: pyproject.toml setup.py constraints.txt $(wildcard src/switchseg/*/csrc/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet -e '.[dev]' -c constraints.txt
 	touch .venv/ready

@@ -1,19 +1,21 @@
-"""Builds the CPU kernels of the layer; everything else about the package is in pyproject.toml."""
+"""Builds what is compiled; everything else about the package is in pyproject.toml."""
 
 from pathlib import Path
 
 from setuptools import Extension, setup
 
-SOURCES = "src/switchseg/norms/csrc"
+NORMS, METRICS = "src/switchseg/norms/csrc", "src/switchseg/metrics/csrc"
+FLAGS = ["-std=c++17", "-O3"]
 
-# Loaded with ctypes: it needs neither Python's headers nor torch's. Optional, since torch's own operators can stand in.
+# Loaded with ctypes: they need neither Python's headers nor torch's. Optional, since torch's operators can stand in.
 kernels = Extension(
     "switchseg.norms._native",
-    [f"{SOURCES}/native.cpp"],
-    depends=sorted(map(str, Path(SOURCES).glob("*.h"))),
-    extra_compile_args=["-std=c++17", "-O3", "-fno-math-errno", "-fopenmp"],
+    [f"{NORMS}/native.cpp"],
+    depends=sorted(map(str, Path(NORMS).glob("*.h"))),
+    extra_compile_args=[*FLAGS, "-fno-math-errno", "-fopenmp"],
     extra_link_args=["-fopenmp"],
     optional=True,
 )
+pairs = Extension("switchseg.metrics._pairs", [f"{METRICS}/pairs.cpp"], extra_compile_args=FLAGS, optional=True)
 
-setup(ext_modules=[kernels])
+setup(ext_modules=[kernels, pairs])

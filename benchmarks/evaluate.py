@@ -108,10 +108,18 @@ def _loops(options: Arguments, data: FirstImages) -> Iterator[dict[str, object]]
 def _metric(data: FirstImages) -> Iterator[dict[str, object]]:
     label = data.read(0).label
     assert label is not None
-    classes = len(data.classes)
     generator = np.random.default_rng(0)
-    wrong = generator.integers(0, classes, label.shape, np.uint8)
-    prediction = np.where((generator.random(label.shape) < 0.2) | (label >= classes), wrong, label)
+    wrong = generator.integers(0, len(data.classes), label.shape, np.uint8)
+    predictions = {
+        "errors along the boundaries": np.roll(label, (11, 17), (0, 1)),
+        "a fifth of the pixels at random": np.where(generator.random(label.shape) < 0.2, wrong, label),
+    }
+    for name, prediction in predictions.items():
+        yield from _metric_on(name, np.where(prediction < len(data.classes), prediction, wrong), label, data)
+
+
+def _metric_on(name: str, prediction: np.ndarray, label: np.ndarray, data: FirstImages) -> Iterator[dict[str, object]]:
+    classes = len(data.classes)
     # The plain loop holds int64 predictions and labels, -1 for unlabelled; ours what fuse and the readers return.
     long, truth = prediction.astype(np.int64), np.where(label == 255, -1, label.astype(np.int64))
     matrix = confusion_matrix(prediction, label, classes).numpy()
@@ -124,7 +132,7 @@ def _metric(data: FirstImages) -> Iterator[dict[str, object]]:
         "confusion_matrix": lambda: [confusion_matrix(prediction, label, classes) for _ in range(times)],
     }
     seconds = results.interleaved(variants, rounds=20)
-    case = f"metric, {label.shape[1]}x{label.shape[0]}, {classes} classes"
+    case = f"metric, {label.shape[1]}x{label.shape[0]}, {classes} classes, {name}"
     for variant in variants:
         yield _row(case, variant, seconds, "NumPy histograms", times, "s/image")
 

@@ -1,8 +1,7 @@
-"""From label maps to scores: one confusion matrix over the whole data set, and every number read off it.
+"""From a confusion matrix to scores.
 
 What "mIoU" means is decided here and nowhere else: intersections and unions are summed over the data set (never
-averaged per image), pixels whose label is outside 0 .. C - 1 count nowhere, neither do the predictions on them, and
-`mean_iou` is over the classes that occur in the truth or in the prediction.
+averaged per image) and `mean_iou` is over the classes that occur in the truth or in the prediction.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -57,42 +55,6 @@ class Scores:
     def to_json(self) -> dict[str, Any]:
         """Return the scores under their fixed names, `per_class` as a list of objects."""
         return {**asdict(self), "per_class": [asdict(entry) for entry in self.per_class]}
-
-
-def confusion_matrix(
-    prediction: torch.Tensor | npt.NDArray[Any], label: torch.Tensor | npt.NDArray[Any], num_classes: int
-) -> torch.Tensor:
-    """Count the pixels of every (truth, prediction) pair.
-
-    Args:
-        prediction: Integer class indices of any shape.
-        label: The truth, of the same shape; a value outside 0 .. num_classes - 1 is not counted.
-        num_classes: C.
-
-    Returns:
-        int64 [C, C] on the label's device; rows are the truth, columns the prediction.
-
-    Raises:
-        ValueError: the shapes differ, or a counted pixel's prediction is outside 0 .. num_classes - 1.
-    """
-    prediction, label = torch.as_tensor(prediction), torch.as_tensor(label)
-    if prediction.shape != label.shape:
-        raise ValueError(f"the prediction is {tuple(prediction.shape)} but the label {tuple(label.shape)}")
-    if not label.numel():
-        return torch.zeros(num_classes, num_classes, dtype=torch.int64, device=label.device)
-    if num_classes > 255:
-        prediction, label = prediction.long(), label.long()
-    # What is not counted goes into an extra row, whatever was predicted there.
-    row = (label if label.dtype == torch.uint8 else torch.where(label < 0, num_classes, label)).clamp(max=num_classes)
-    low, high = prediction.aminmax()
-    if low < 0 or high >= num_classes:
-        prediction = torch.where(row < num_classes, prediction, 0)
-        if prediction.min() < 0 or prediction.max() >= num_classes:
-            raise ValueError(f"a prediction is outside 0 .. {num_classes - 1}")
-    narrow = torch.int16 if num_classes <= 180 else torch.int64  # 180 x 181 is the last that fits, and twice as fast
-    pair = row.to(narrow).mul_(num_classes).add_(prediction).flatten()
-    counts = torch.bincount(pair, minlength=num_classes * (num_classes + 1))
-    return counts[: num_classes**2].view(num_classes, num_classes)
 
 
 def scores(matrix: torch.Tensor | npt.NDArray[np.int64], classes: Named) -> Scores:
@@ -152,44 +114,3 @@ def image_score(name: str, matrix: torch.Tensor) -> ImageScore:
     union = truth + predicted - hits
     iou = (hits / union)[union > 0].mean()
     return ImageScore(name, float(iou), float(hits.sum() / truth.sum()))
-
-
-def boundary_counts(
-    prediction: npt.NDArray[np.integer], label: npt.NDArray[np.integer], num_classes: int, width: float = 0.02
-) -> npt.NDArray[np.int64]:
-    """Count the pixels near boundaries, for Boundary IoU (Cheng et al., 2021).
-
-    A pixel is near the boundary of its class if a pixel of another class, or the image's edge, is within `width`
-    times the image's diagonal in rows and in columns.
-
-    Args:
-        prediction: Class indices [H, W].
-        label: The truth [H, W]; pixels outside 0 .. num_classes - 1 are not counted, but bound the classes.
-        num_classes: C.
-        width: Fraction of the diagonal.
-
-    Returns:
-        int64 [3, C]: pixels of each class near the boundary in both maps alike, in the truth, in the prediction.
-    """
-    distance = max(1, round(width * float(np.hypot(*label.shape))))
-    counted = (label >= 0) & (label < num_classes)
-    true_edge, predicted_edge = _near_boundary(label, distance), _near_boundary(prediction, distance)
-    both = counted & true_edge & predicted_edge & (prediction == label)
-    selections = ((label, both), (label, counted & true_edge), (prediction, counted & predicted_edge))
-    return np.stack([np.bincount(values[chosen], minlength=num_classes) for values, chosen in selections])
-
-
-def boundary_iou(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Return the Boundary IoU of each class from the sums of `boundary_counts`; NaN where a class has no boundary."""
-    both, truth, prediction = counts
-    union = truth + prediction - both
-    return np.where(union > 0, both / np.maximum(union, 1), np.nan)
-
-
-def _near_boundary(labels: npt.NDArray[np.integer], distance: int) -> npt.NDArray[np.bool_]:
-    # Where the smallest and the largest value around a pixel agree there is one class: this serves all at once.
-    values: npt.NDArray[Any] = labels if labels.dtype == np.uint8 else labels.astype(np.uint16)
-    square = np.ones((2 * distance + 1,) * 2, np.uint8)
-    near = cv2.erode(values, square) != cv2.dilate(values, square)
-    near[:distance] = near[-distance:] = near[:, :distance] = near[:, -distance:] = True
-    return np.asarray(near)

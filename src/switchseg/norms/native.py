@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import ctypes
 from functools import lru_cache
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any, overload
 
 import torch
 from torch import Tensor
 
+from switchseg.norms.library import load_functions
 from switchseg.norms.mixing import mix, mix_backward
 from switchseg.norms.reference import STATISTICS
 
@@ -23,7 +23,7 @@ _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 _INT, _MANY, _REAL, _POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
 _MAPS = [_INT] * 3 + [_MANY] * 3
 _MIXTURE = [_INT] * 3
-_ARGUMENTS = {
+_ARGUMENTS: dict[str, list[Any]] = {
     "moments": [*_MAPS, *[_POINTER] * 2],
     "apply": [*_MAPS, *[_POINTER] * 2, _INT, *[_POINTER] * 3],
     "gradient_sums": [*_MAPS, *[_POINTER] * 6],
@@ -35,31 +35,7 @@ _ARGUMENTS = {
 }
 
 
-def _load() -> dict[str, Any] | None:
-    """Return the library's functions by name, or None if it was not built.
-
-    torch is loaded by now, and with it the OpenMP runtime: the library finds the same one, and shares its threads.
-    """
-    for suffix in EXTENSION_SUFFIXES:
-        path = Path(__file__).with_name(f"_native{suffix}")
-        if path.exists():
-            break
-    else:
-        return None
-    try:
-        library = ctypes.CDLL(str(path))
-        interface = library.switchseg_interface()
-        functions = {name: getattr(library, f"switchseg_{name}") for name in _ARGUMENTS}
-    except (OSError, AttributeError):  # built for another machine
-        return None
-    if interface != _INTERFACE:  # built from other sources
-        return None
-    for name, function in functions.items():
-        function.argtypes, function.restype = _ARGUMENTS[name], ctypes.c_int
-    return functions
-
-
-functions = _load()
+functions = load_functions(Path(__file__).with_name("_native"), _INTERFACE, _ARGUMENTS)
 
 
 def takes(x: Tensor) -> bool:

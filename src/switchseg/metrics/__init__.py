@@ -1,0 +1,16 @@
+"""From label maps to scores: one confusion matrix over the whole data set, and every number read off it."""
+
+from switchseg.metrics.boundary import boundary_counts, boundary_iou
+from switchseg.metrics.confusion import confusion_matrix
+from switchseg.metrics.scores import ClassScore, ImageScore, Scores, image_score, scores
+
+__all__ = [
+    "ClassScore",
+    "ImageScore",
+    "Scores",
+    "boundary_counts",
+    "boundary_iou",
+    "confusion_matrix",
+    "image_score",
+    "scores",
+]

@@ -1,0 +1,46 @@
+"""The one count that all scores are read off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+import torch
+
+from switchseg.metrics.pairs import BYTES, count_pairs
+
+
+def confusion_matrix(
+    prediction: torch.Tensor | npt.NDArray[Any], label: torch.Tensor | npt.NDArray[Any], num_classes: int
+) -> torch.Tensor:
+    """Count the pixels of every (truth, prediction) pair; bytes, as the readers and `fuse` give them, are counted fast.
+
+    Args:
+        prediction: Integer class indices of any shape.
+        label: The truth, of the same shape; where a value is outside 0 .. num_classes - 1 nothing is counted, whatever
+            the prediction is there.
+        num_classes: C.
+
+    Returns:
+        int64 [C, C] on the label's device; rows are the truth, columns the prediction.
+
+    Raises:
+        ValueError: the shapes differ, or a counted pixel's prediction is outside 0 .. num_classes - 1.
+    """
+    prediction, label = torch.as_tensor(prediction), torch.as_tensor(label)
+    if prediction.shape != label.shape:
+        raise ValueError(f"the prediction is {tuple(prediction.shape)} but the label {tuple(label.shape)}")
+    values = max(BYTES, num_classes + 1)
+    counts = count_pairs(_within(label, num_classes, values), _within(prediction, num_classes, values), values)
+    if counts[:num_classes, num_classes:].sum():
+        raise ValueError(f"a prediction is outside 0 .. {num_classes - 1}")
+    return counts[:num_classes, :num_classes].to(torch.int64, memory_format=torch.contiguous_format)
+
+
+def _within(labels: torch.Tensor, num_classes: int, values: int) -> torch.Tensor:
+    """Return values in 0 .. values - 1, the last for what is no class; bytes where that is enough."""
+    narrow = torch.uint8 if values == BYTES else torch.int64
+    if labels.dtype != torch.uint8:
+        labels = labels.long()
+        labels = labels.where((labels >= 0) & (labels < num_classes), values - 1)
+    return labels.to(narrow)

@@ -1,0 +1,44 @@
+"""How often two arrays of small integers hold which pair of values: bytes by a loop in C++, all else by torch."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from switchseg.norms.library import load_functions
+
+BYTES = 256
+"""How many values a byte has."""
+
+_INTERFACE = 1  # of `csrc/pairs.cpp`; to be raised there and here when arguments change
+_ARGUMENTS = {"count_pairs": [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p]}
+
+functions = load_functions(Path(__file__).with_name("_pairs"), _INTERFACE, _ARGUMENTS)
+
+
+def count_pairs(rows: Tensor, columns: Tensor, values: int) -> Tensor:
+    """Count the places where `rows` holds r and `columns` c.
+
+    Args:
+        rows: Integers in 0 .. values - 1, of any shape.
+        columns: The same of another one.
+        values: How many there are; `BYTES` for uint8.
+
+    Returns:
+        int32 or int64 [values, values] on the device of `rows`, counts at [r, c].
+    """
+    if functions is not None and rows.numel() < 2**31 and _are_bytes(rows) and _are_bytes(columns):
+        rows, columns = rows.contiguous(), columns.contiguous()
+        counts = torch.zeros(BYTES, BYTES, dtype=torch.int32)
+        functions["count_pairs"](rows.data_ptr(), columns.data_ptr(), rows.numel(), counts.data_ptr())
+        return counts
+    wide = torch.int32 if values == BYTES else torch.int64
+    pairs = rows.to(wide).mul_(values).add_(columns).flatten()
+    return torch.bincount(pairs, minlength=values**2).view(values, values)
+
+
+def _are_bytes(values: Tensor) -> bool:
+    return values.is_cpu and values.dtype == torch.uint8

@@ -1,0 +1,38 @@
+"""Loading what `setup.py` compiles: C functions, without Python's or torch's headers."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from typing import Any
+
+
+def load_functions(path: Path, interface: int, arguments: Mapping[str, Sequence[Any]]) -> dict[str, Any] | None:
+    """Return a library's functions by name, or None if it was not built, or not for this machine or these sources.
+
+    torch is loaded by now, and with it the OpenMP runtime: a library finds the same one, and shares its threads.
+
+    Args:
+        path: The library without its suffix.
+        interface: What its `switchseg_interface()` returns, unless it is older or newer than the caller.
+        arguments: For every function's name, without `switchseg_`, the types of its arguments. All return an int.
+    """
+    for suffix in EXTENSION_SUFFIXES:
+        file = path.with_name(path.name + suffix)
+        if file.exists():
+            break
+    else:
+        return None
+    try:
+        library = ctypes.CDLL(str(file))
+        found = library.switchseg_interface()
+        functions = {name: getattr(library, f"switchseg_{name}") for name in arguments}
+    except (OSError, AttributeError):  # built for another machine
+        return None
+    if found != interface:  # built from other sources
+        return None
+    for name, function in functions.items():
+        function.argtypes, function.restype = arguments[name], ctypes.c_int
+    return functions
