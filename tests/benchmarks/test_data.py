@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,8 @@ def test_every_pipeline_runs_and_the_exact_one_agrees(tmp_path, capsys):
     for number, (height, width) in enumerate([(40, 60), (60, 40), (45, 45)]):
         save(tmp_path / f"images/training/{number}.jpg", picture(number, height, width))
         save(tmp_path / f"annotations/training/{number}.png", values(number, list(np.arange(9)), height, width))
-    run(["--root", str(tmp_path), *"--split train --rounds 2 --steps 0 --records 500 --no-save".split()])
+    sizes = {"--root": str(tmp_path), "--split": "train", "--rounds": "2", "--steps": "0", "--records": "500"}
+    run([*itertools.chain(*sizes.items()), "--no-save"])
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("case short_side") for line in lines) == 7
     assert sum(line.startswith("case crop") for line in lines) == 6
