@@ -118,9 +118,27 @@ def test_leaves_to_the_operator_what_does_not_fit():
     assert not direct.takes(x, layer_of().double()._layer())
     assert not direct.takes(x, layer_of(channels=4)._layer())
     assert not direct.takes(x[..., ::2], layer_of()._layer())
+    assert not direct.takes(x[:, :, 0, 0], layer_of()._layer())
     assert SparseSwitchNorm2d(5)._layer() is None
+    assert layer_of(backend="reference")._layer() is None
     whole = SwitchNorm3d(5)
     assert direct.takes(x.unsqueeze(2), whole._layer())
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_second_derivative_is_refused(affine):
+    norm, x = layer_of(affine=affine), maps(torch.float32, torch.contiguous_format).requires_grad_()
+    y = norm(x)
+    (first,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        first.sum().backward()
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 2, 2), (3, 5), (3, 4, 2, 2)], ids=str)
+def test_wrong_shapes_are_refused_as_by_the_operator(shape):
+    norm = layer_of(affine=False, statistics=("in", "ln"))
+    with pytest.raises(ValueError, match="SwitchNorm2d takes"):
+        norm(torch.ones(shape))
 
 
 def test_a_layer_that_lost_its_running_statistics_uses_those_of_the_batch():

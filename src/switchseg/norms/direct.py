@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from switchseg.norms import native
+from switchseg.norms.functional import is_followed
 from switchseg.norms.reference import statistics_dtype
 
 
@@ -31,6 +32,8 @@ class Layer(NamedTuple):
     running_var: Tensor | None
     batches: Tensor | None
     """int64 (): how many the running statistics have seen."""
+    channels: int
+    """C"""
     statistics: tuple[str, ...]
     """K names."""
     momentum: float | None
@@ -40,26 +43,32 @@ class Layer(NamedTuple):
 
 
 def takes(x: Tensor, layer: Layer) -> bool:
-    """Return whether `switch_norm` can be called: the library reads memory and takes no other types or places."""
-    if type(x) is not Tensor or not x.is_cpu or not native.takes(x):
+    """Return whether `switch_norm` can be called: the library reads memory and takes no other types or places.
+
+    Nor may a tracer or a transform follow the computation, since it sees nothing of it. Written to touch little: behind
+    a large map the caches are cold, and each line costs several times what it does in a loop.
+    """
+    if type(x) is not Tensor or not x.is_cpu or x.dim() < 3 or not native.takes(x) or is_followed():
         return False
-    dtype = statistics_dtype(x.dtype)
-    of_channels, of_statistics = x.shape[1:2], (len(layer.statistics),)
-    lacking = [each is None for each in (layer.running_mean, layer.running_var, layer.batches)]
+    if "bn" in layer.statistics:
+        if layer.batches is None or not _is_plain(layer.batches, torch.int64, ()):
+            return False
+        if layer.running_mean is None or layer.running_var is None:
+            return False
+    dtype, of_channels, of_statistics = statistics_dtype(x.dtype), (layer.channels,), (len(layer.statistics),)
     return (
-        _is_plain(layer.mean_logits, dtype, of_statistics)
+        x.shape[1] == layer.channels
+        and _is_plain(layer.mean_logits, dtype, of_statistics)
         and _is_plain(layer.var_logits, dtype, of_statistics)
-        and _is_plain(layer.weight, dtype, of_channels)
-        and _is_plain(layer.bias, dtype, of_channels)
-        and _is_plain(layer.running_mean, dtype, of_channels)
-        and _is_plain(layer.running_var, dtype, of_channels)
-        and _is_plain(layer.batches, torch.int64, ())
-        and ("bn" not in layer.statistics or not any(lacking))
+        and (layer.weight is None or _is_plain(layer.weight, dtype, of_channels))
+        and (layer.bias is None or _is_plain(layer.bias, dtype, of_channels))
+        and (layer.running_mean is None or _is_plain(layer.running_mean, dtype, of_channels))
+        and (layer.running_var is None or _is_plain(layer.running_var, dtype, of_channels))
     )
 
 
-def _is_plain(few: Tensor | None, dtype: torch.dtype, shape: tuple[int, ...]) -> bool:
-    return few is None or (few.dtype is dtype and few.is_cpu and few.shape == shape and few.is_contiguous())
+def _is_plain(few: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> bool:
+    return few.dtype is dtype and few.is_cpu and few.shape == shape and few.is_contiguous()
 
 
 def switch_norm(x: Tensor, residual: Tensor | None, layer: Layer) -> Tensor:
@@ -80,9 +89,7 @@ def _forward(x: Tensor, residual: Tensor | None, layer: Layer) -> tuple[Tensor, 
     given = (x, *layer[:4], *moving, layer.momentum or 0.0, residual, layer.eps, layer.relu)
     native.call("layer", x, (*native.mixture_of(layer.statistics), layer.training), *given, y, kept)
     if layer.training:
-        torch.autograd.graph.increment_version(
-            [each for each in moving if each is not None and not each.is_inference()]
-        )
+        torch.autograd.graph.increment_version([each for each in moving if each is not None])
     return y, kept
 
 
@@ -101,26 +108,31 @@ class _Layer(torch.autograd.Function):
         y, kept = _forward(x, residual, layer)
         ctx.save_for_backward(x, y if layer.relu else None, weight, kept)
         ctx.set_materialize_grads(False)
-        ctx.options = (layer.statistics, layer.training, residual is not None, bias is not None)
+        ctx.layer, ctx.with_residual = layer, residual is not None
         return y
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor | None) -> Any:
         if grad is None:
             return (None,) * 7
-        x, rectified, weight, kept = ctx.saved_tensors
-        statistics, training, with_residual, with_bias = ctx.options
-        grad = native.laid_out_like(x, grad)
-        grad_x = torch.empty_like(x)
-        grad_residual = grad if with_residual else None
-        if rectified is not None:
-            rectified = native.laid_out_like(x, rectified)
-            grad_residual = torch.empty_like(x) if with_residual else None
-        few = [kept.new_empty(length) for length in (len(statistics), len(statistics), x.shape[1], x.shape[1])]
-        given = (grad, x, rectified, weight, kept)
-        written = grad_residual if rectified is not None else None
-        native.call("layer_backward", x, (*native.mixture_of(statistics), training), *given, grad_x, *few, written)
-        grad_mean, grad_var, grad_weight, grad_bias = few
-        affine = (None if weight is None else grad_weight, grad_bias if with_bias else None)
-        return grad_x, grad_residual, grad_mean, grad_var, *affine, None
+        return _backward_once(ctx, grad) if torch.is_grad_enabled() else _backward(ctx, grad)
+
+
+def _backward(ctx: Any, grad: Tensor) -> Any:
+    x, rectified, weight, kept = ctx.saved_tensors
+    layer: Layer = ctx.layer
+    grad = native.laid_out_like(x, grad)
+    grad_x = torch.empty_like(x)
+    grad_residual = written = None
+    if rectified is not None:
+        rectified = native.laid_out_like(x, rectified)
+        grad_residual = written = torch.empty_like(x) if ctx.with_residual else None
+    elif ctx.with_residual:
+        grad_residual = grad
+    learned = [None if each is None else torch.empty_like(each) for each in layer[:4]]
+    options = (*native.mixture_of(layer.statistics), layer.training)
+    native.call("layer_backward", x, options, grad, x, rectified, weight, kept, grad_x, *learned, written)
+    return grad_x, grad_residual, *learned, None
+
+
+_backward_once = once_differentiable(_backward)

@@ -60,12 +60,12 @@ def _obstacle(x: Tensor) -> str:
         return f"(N, C) inputs have no maps to read, got shape {tuple(x.shape)}"
     if kind == "cuda" and find_spec("triton") is None:
         return "the operator for cuda needs triton"
-    if not torch.compiler.is_compiling() and _is_followed():
+    if not torch.compiler.is_compiling() and is_followed():
         return "a tracer, a transform or forward-mode AD follows ATen's calls, and kernels of our own are none"
     return ""
 
 
-def _is_followed() -> bool:
+def is_followed() -> bool:
     """Tell whether something records or transforms what happens to the input or to the parameters."""
     return bool(
         torch._C._len_torch_dispatch_stack()

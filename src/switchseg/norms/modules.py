@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from switchseg.norms import direct
-from switchseg.norms.functional import ACTIVATIONS, BACKENDS, resolve_backend, switch_norm
+from switchseg.norms.functional import ACTIVATIONS, BACKENDS, switch_norm
 from switchseg.norms.fused import softmax_shares
 from switchseg.norms.reference import STATISTICS, statistics_dtype
 
@@ -115,11 +115,10 @@ class SwitchNorm(nn.Module):
         Raises:
             ValueError: `x` has the wrong number of dimensions or channels, no elements, or is not floating point.
         """
-        self._check(x)
-        group = self._group()
-        layer = None if group or torch.compiler.is_compiling() else self._layer()
-        if layer and direct.takes(x, layer) and resolve_backend(x, self.statistics, self.backend)[0] == "fused":
+        layer = None if torch.compiler.is_compiling() else self._layer()
+        if layer is not None and x.dim() in self.input_dims and direct.takes(x, layer):
             return direct.switch_norm(x, residual, layer)
+        self._check(x)
         statistics, shares = self._mixture()
         running = None
         if self.running_mean is not None and self.running_var is not None and not self.training:
@@ -134,7 +133,7 @@ class SwitchNorm(nn.Module):
             residual=residual,
             activation=self.activation,
             eps=self.eps,
-            group=group,
+            group=self._group(),
             backend=self.backend,
         )
         if self.training and "bn" in statistics:
@@ -147,6 +146,8 @@ class SwitchNorm(nn.Module):
 
     def _layer(self) -> direct.Layer | None:
         """Return what the direct way needs, or None if this kind of layer does not fit it."""
+        if self.backend == "reference":
+            return None
         # Read from the dictionaries: as attributes these tensors cost as much as a small map.
         learned, tracked = self._parameters, self._buffers
         mean_logits, var_logits = learned.get("mean_weight"), learned.get("var_weight")
@@ -160,6 +161,7 @@ class SwitchNorm(nn.Module):
             tracked["running_mean"],
             tracked["running_var"],
             tracked["num_batches_tracked"],
+            self.num_features,
             self.statistics,
             self.momentum,
             self.eps,

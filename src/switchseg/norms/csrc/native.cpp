@@ -6,7 +6,6 @@
 // on the number of threads.
 
 #include <new>
-#include <vector>
 
 #include "layer.h"
 #include "mixture.h"
@@ -43,7 +42,7 @@ T* out(void* pointer) { return static_cast<T*>(pointer); }
 extern "C" {
 
 // To be raised, in `native.py` too, when arguments change: a library may be older than the package that finds it.
-int switchseg_interface() { return 2; }
+int switchseg_interface() { return 3; }
 
 int switchseg_moments(MAPS, const void* x, void* moments_) {
     return with_type(type, [=](auto like) {
@@ -88,8 +87,8 @@ int switchseg_forward(MAPS, int in_at, int ln_at, int bn_at, const void* x, cons
     return with_type(type, [=](auto like) {
         TYPES
         S* found = out<S>(moments_);
-        std::vector<S> coefficients(2 * maps.rows());
-        S *scale = coefficients.data(), *shift = scale + maps.rows();
+        const Room<S> coefficients(2 * maps.rows());
+        S *scale = coefficients.get(), *shift = scale + maps.rows();
         moments(maps, in<T>(x), found, found + maps.rows());
         mix_moments(maps, {in_at, ln_at, bn_at}, found, in<S>(shares), in<S>(running), in<S>(weight), in<S>(bias), eps,
                     out<S>(mean), out<S>(rstd), out<S>(layer), out<S>(batch), scale, shift);
@@ -103,8 +102,8 @@ int switchseg_backward(MAPS, int in_at, int ln_at, int bn_at, int training, cons
                        void* grad_shares, void* grad_weight, void* grad_bias, void* grad_residual) {
     return with_type(type, [=](auto like) {
         TYPES
-        std::vector<S> room(5 * maps.rows());
-        S *sums = room.data(), *products = sums + maps.rows(), *scale = products + maps.rows();
+        const Room<S> room(5 * maps.rows());
+        S *sums = room.get(), *products = sums + maps.rows(), *scale = products + maps.rows();
         S *slope = scale + maps.rows(), *shift = slope + maps.rows();
         gradient_sums(maps, in<T>(grad), in<T>(rectified), in<T>(x), in<S>(mean), sums, products);
         mix_gradients(maps, {in_at, ln_at, bn_at}, training != 0, sums, products, in<S>(moments_), in<S>(rstd),
@@ -124,8 +123,8 @@ int switchseg_layer(MAPS, int in_at, int ln_at, int bn_at, int training, const v
         TYPES
         const Mixture of{in_at, ln_at, bn_at};
         const Kept<S> kept(out<S>(kept_), maps);
-        std::vector<S> coefficients(2 * maps.rows());
-        S *scale = coefficients.data(), *shift = scale + maps.rows();
+        const Room<S> coefficients(2 * maps.rows());
+        S *scale = coefficients.get(), *shift = scale + maps.rows();
         softmax(in<S>(mean_logits), statistics_of(of), kept.shares);
         softmax(in<S>(var_logits), statistics_of(of), kept.shares + 1);
         const bool given = of.bn >= 0 && !training;
@@ -151,13 +150,13 @@ int switchseg_layer_backward(MAPS, int in_at, int ln_at, int bn_at, int training
         const Mixture of{in_at, ln_at, bn_at};
         const Kept<S> kept(const_cast<S*>(in<S>(kept_)), maps);
         const int count = statistics_of(of);
-        std::vector<S> room(5 * maps.rows());
-        S *sums = room.data(), *products = sums + maps.rows(), *scale = products + maps.rows();
-        S *slope = scale + maps.rows(), *shift = slope + maps.rows(), grad_shares[6];
+        const Room<S> room(5 * maps.rows() + channels);
+        S *sums = room.get(), *products = sums + maps.rows(), *scale = products + maps.rows();
+        S *slope = scale + maps.rows(), *shift = slope + maps.rows(), *nowhere = shift + maps.rows(), grad_shares[6];
         gradient_sums(maps, in<T>(grad), in<T>(rectified), in<T>(x), kept.mean, sums, products);
         mix_gradients(maps, of, training != 0, sums, products, kept.moments, kept.rstd, kept.layer, kept.batch,
-                      kept.shares, in<S>(weight), grad_shares, out<S>(grad_weight), out<S>(grad_bias), scale, slope,
-                      shift);
+                      kept.shares, in<S>(weight), grad_shares, grad_weight ? out<S>(grad_weight) : nowhere,
+                      grad_bias ? out<S>(grad_bias) : nowhere, scale, slope, shift);
         softmax_gradient(grad_shares, kept.shares, count, out<S>(grad_mean_logits));
         softmax_gradient(grad_shares + 1, kept.shares + 1, count, out<S>(grad_var_logits));
         gradient(maps, in<T>(grad), in<T>(rectified), in<T>(x), kept.moments, scale, slope, shift, out<T>(grad_x),

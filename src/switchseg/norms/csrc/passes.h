@@ -3,7 +3,7 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
+#include <memory>
 
 #include "pixels.h"
 #include "rows.h"
@@ -49,6 +49,16 @@ constexpr int64_t kStrip = 64;       // channels whose chunks are merged at a ti
 INSTANTIATE(float, float)
 INSTANTIATE(double, double)
 INSTANTIATE(bfloat16, float)
+
+// Memory for numbers that are written before they are read.
+template <typename S>
+class Room {
+    const std::unique_ptr<S[]> numbers;
+
+public:
+    explicit Room(int64_t count) : numbers(new S[count]) {}
+    S* get() const { return numbers.get(); }
+};
 
 struct Maps {
     int64_t images, channels, length;
@@ -97,8 +107,8 @@ void moments(const Maps& maps, const T* x, S* mean, S* var) {
         return;
     }
     const int64_t channels = maps.channels, chunks = maps.chunks(), pixels = maps.pixels();
-    std::vector<S> room(2 * maps.images * chunks * channels);  // means and sums of squares of every chunk
-    S* parts = room.data();
+    const Room<S> room(2 * maps.images * chunks * channels);  // means and sums of squares of every chunk
+    S* parts = room.get();
     each_chunk(maps, [=](int64_t n, int64_t k, int64_t at, int64_t count) {
         S* part = parts + 2 * (n * chunks + k) * channels;
         moments_of_chunk(x + at, count, channels, part, part + channels);
@@ -151,8 +161,8 @@ void gradient_sums(const Maps& maps, const T* grad, const T* rectified, const T*
         return;
     }
     const int64_t channels = maps.channels, chunks = maps.chunks();
-    std::vector<S> room(2 * maps.images * chunks * channels);
-    S* parts = room.data();
+    const Room<S> room(2 * maps.images * chunks * channels);
+    S* parts = room.get();
     each_chunk(maps, [=](int64_t n, int64_t k, int64_t at, int64_t count) {
         S* part = parts + 2 * (n * chunks + k) * channels;
         sums_of_chunk(grad + at, rectified ? rectified + at : nullptr, x + at, count, channels, mean + n * channels,
