@@ -86,8 +86,8 @@ def _forward(x: Tensor, residual: Tensor | None, layer: Layer) -> tuple[Tensor, 
     size = 4 * images * channels + 2 * images + 2 * channels + 2 * len(layer.statistics)
     kept = torch.empty(size, dtype=dtype)
     moving = (layer.running_mean, layer.running_var, layer.batches)
-    given = (x, *layer[:4], *moving, layer.momentum or 0.0, residual, layer.eps, layer.relu)
-    native.call("layer", x, (*native.mixture_of(layer.statistics), layer.training), *given, y, kept)
+    options = (*native.mixture_of(layer.statistics), layer.training, layer.relu, layer.momentum or 0.0, layer.eps)
+    native.call("layer", x, options, x, *layer[:4], residual, *moving, y, kept)
     if layer.training:
         torch.autograd.graph.increment_version([each for each in moving if each is not None])
     return y, kept

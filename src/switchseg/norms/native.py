@@ -8,7 +8,8 @@ from __future__ import annotations
 import ctypes
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, overload
+from struct import Struct
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -17,25 +18,25 @@ from switchseg.norms.library import load_functions
 from switchseg.norms.mixing import mix, mix_backward
 from switchseg.norms.reference import STATISTICS
 
-_INTERFACE = 3  # of `csrc/native.cpp`; to be raised there and here when arguments change
+_INTERFACE = 4  # of `csrc/native.cpp`; to be raised there and here when arguments change
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
-_INT, _MANY, _REAL, _POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
-_MAPS = [_INT] * 3 + [_MANY] * 3
-_MIXTURE = [_INT] * 3
-_ARGUMENTS: dict[str, list[Any]] = {
-    "moments": [*_MAPS, *[_POINTER] * 2],
-    "apply": [*_MAPS, *[_POINTER] * 2, _INT, *[_POINTER] * 3],
-    "gradient_sums": [*_MAPS, *[_POINTER] * 6],
-    "gradient": [*_MAPS, *[_POINTER] * 7],
-    "forward": [*_MAPS, *_MIXTURE, *[_POINTER] * 6, _REAL, _INT, *[_POINTER] * 6],
-    "backward": [*_MAPS, *_MIXTURE, _INT, *[_POINTER] * 15],
-    "layer": [*_MAPS, *_MIXTURE, _INT, *[_POINTER] * 8, _REAL, _POINTER, _REAL, _INT, *[_POINTER] * 2],
-    "layer_backward": [*_MAPS, *_MIXTURE, _INT, *[_POINTER] * 11],
+# The structs of `csrc/native.cpp`: q an integer or a pointer, d a real. ctypes takes longer over twenty arguments than
+# the library over a small map.
+_ARGUMENTS = {
+    "moments": Struct("6q 2q"),
+    "apply": Struct("6q q 5q"),
+    "gradient_sums": Struct("6q 6q"),
+    "gradient": Struct("6q 7q"),
+    "forward": Struct("6q 4q d 12q"),
+    "backward": Struct("6q 4q 15q"),
+    "layer": Struct("6q 5q 2d 11q"),
+    "layer_backward": Struct("6q 4q 11q"),
 }
 
-
-functions = load_functions(Path(__file__).with_name("_native"), _INTERFACE, _ARGUMENTS)
+functions = load_functions(
+    Path(__file__).with_name("_native"), _INTERFACE, {name: [ctypes.c_char_p] for name in _ARGUMENTS}
+)
 
 
 def takes(x: Tensor) -> bool:
@@ -70,7 +71,7 @@ def forward(
         scale = rstd if weight is None else rstd * weight
         shift = (moments[0] - mean) * scale
         coefficients = torch.stack([scale, shift if bias is None else shift + bias])
-        call("apply", x, (), x, residual, relu, moments, coefficients, y)
+        call("apply", x, (relu,), x, residual, moments, coefficients, y)
         return y, moments, mean, rstd, layer, batch
     mixture = mixture_of(tuple(statistics.split()))
     mean, rstd = shares.new_empty(images, channels), shares.new_empty(images, channels)
@@ -82,7 +83,7 @@ def forward(
         _numbers("bias", bias, shares.dtype, (channels,)),
         _numbers("running", running, shares.dtype, (2, channels)),
     )
-    call("forward", x, mixture, x, *given, residual, eps, relu, y, moments, mean, rstd, layer, batch)
+    call("forward", x, (*mixture, relu, eps), x, *given, residual, y, moments, mean, rstd, layer, batch)
     return y, moments, mean, rstd, layer, batch
 
 
@@ -133,17 +134,17 @@ def backward(
     return found
 
 
-def call(name: str, x: Tensor, options: tuple[int, ...], *arguments: Tensor | float | None) -> None:
+def call(name: str, x: Tensor, options: tuple[float, ...], *tensors: Tensor | None) -> None:
     """Call a function of the library for maps like `x` (N, C, ...), dense in the order of their shape or channels_last.
 
-    Its pointers are to the tensors among the arguments, or null for None.
+    Options and tensors are those of its struct in `csrc/native.cpp`, in that order.
     """
     assert functions is not None
     images, channels = x.shape[:2]
     maps = (_TYPES[x.dtype], torch.get_num_threads(), not x.is_contiguous(), images, channels)
     length = x.numel() // (images * channels)
-    values = [each.data_ptr() if isinstance(each, Tensor) else each for each in arguments]
-    if functions[name](*maps, length, *options, *values):
+    pointers = [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
+    if functions[name](_ARGUMENTS[name].pack(*maps, length, *options, *pointers)):
         raise MemoryError(f"no memory for {name} of maps of shape {tuple(x.shape)}")
 
 

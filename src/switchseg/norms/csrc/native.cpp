@@ -11,15 +11,88 @@
 #include "mixture.h"
 #include "passes.h"
 
+// What every call begins with.
+struct Input {
+    int64_t type, threads, channels_last, images, channels, length;
+    Maps maps() const { return {images, channels, length, channels_last != 0, int(threads)}; }
+};
+
+struct MixtureOf {
+    int64_t in, ln, bn;
+    Mixture mixture() const { return {int(in), int(ln), int(bn)}; }
+};
+
+// The arguments as `native.py` packs them, 64 bits each: numbers first, then tensors, null for None.
+struct Moments {
+    Input input;
+    const void* x;
+    void* moments;
+};
+
+struct Apply {
+    Input input;
+    int64_t relu;
+    const void *x, *residual, *moments, *coefficients;  // scale and shift
+    void* y;
+};
+
+struct GradientSums {
+    Input input;
+    const void *grad, *rectified, *x, *mean;
+    void *sums, *products;  // with x - mean
+};
+
+struct Gradient {
+    Input input;
+    const void *grad, *rectified, *x, *moments, *coefficients;  // scale, slope and shift
+    void *grad_x, *grad_residual;
+};
+
+struct Forward {
+    Input input;
+    MixtureOf of;
+    int64_t relu;
+    double eps;
+    const void *x, *shares, *weight, *bias, *running, *residual;
+    void *y, *moments, *mean, *rstd, *layer, *batch;
+};
+
+struct Backward {
+    Input input;
+    MixtureOf of;
+    int64_t training;
+    const void *grad, *x, *rectified, *shares, *weight, *moments, *mean, *rstd, *layer, *batch;
+    void *grad_x, *grad_shares, *grad_weight, *grad_bias, *grad_residual;
+};
+
+struct Layer {
+    Input input;
+    MixtureOf of;
+    int64_t training, relu;
+    double momentum, eps;
+    const void *x, *mean_logits, *var_logits, *weight, *bias, *residual;
+    void *running_mean, *running_var, *seen, *y, *kept;
+};
+
+struct LayerBackward {
+    Input input;
+    MixtureOf of;
+    int64_t training;
+    const void *grad, *x, *rectified, *weight;
+    void *kept, *grad_x, *grad_mean_logits, *grad_var_logits, *grad_weight, *grad_bias, *grad_residual;
+};
+
+static_assert(sizeof(void*) == sizeof(int64_t) && sizeof(double) == sizeof(int64_t), "packed as 64 bits each");
+
 namespace {
 
 // Run with the C++ type that the code means: 0 float, 1 double, 2 bfloat16. Returns 1 where memory does not suffice.
 template <typename Run>
-int with_type(int type, Run run) {
+int with_type(const Input& input, Run run) {
     try {
-        if (type == 0) run(float());
-        if (type == 1) run(double());
-        if (type == 2) run(bfloat16());
+        if (input.type == 0) run(float());
+        if (input.type == 1) run(double());
+        if (input.type == 2) run(bfloat16());
         return 0;
     } catch (const std::bad_alloc&) {
         return 1;
@@ -33,134 +106,120 @@ T* out(void* pointer) { return static_cast<T*>(pointer); }
 
 }  // namespace
 
-#define MAPS int type, int threads, int channels_last, int64_t images, int64_t channels, int64_t length
 #define TYPES                               \
     using T = decltype(like);               \
     using S = typename Statistics<T>::type; \
-    const Maps maps{images, channels, length, channels_last != 0, threads};
+    const Maps maps = a->input.maps();
 
 extern "C" {
 
 // To be raised, in `native.py` too, when arguments change: a library may be older than the package that finds it.
-int switchseg_interface() { return 3; }
+int switchseg_interface() { return 4; }
 
-int switchseg_moments(MAPS, const void* x, void* moments_) {
-    return with_type(type, [=](auto like) {
+int switchseg_moments(const Moments* a) {
+    return with_type(a->input, [=](auto like) {
         TYPES
-        moments(maps, in<T>(x), out<S>(moments_), out<S>(moments_) + maps.rows());
+        moments(maps, in<T>(a->x), out<S>(a->moments), out<S>(a->moments) + maps.rows());
     });
 }
 
-// `coefficients` are scale and shift.
-int switchseg_apply(MAPS, const void* x, const void* residual, int relu, const void* moments_,
-                    const void* coefficients, void* y) {
-    return with_type(type, [=](auto like) {
+int switchseg_apply(const Apply* a) {
+    return with_type(a->input, [=](auto like) {
         TYPES
-        const S* scale = in<S>(coefficients);
-        apply(maps, in<T>(x), in<T>(residual), relu != 0, in<S>(moments_), scale, scale + maps.rows(), out<T>(y));
+        const S* scale = in<S>(a->coefficients);
+        apply(maps, in<T>(a->x), in<T>(a->residual), a->relu != 0, in<S>(a->moments), scale, scale + maps.rows(),
+              out<T>(a->y));
     });
 }
 
-// `products` are those with x - mean.
-int switchseg_gradient_sums(MAPS, const void* grad, const void* rectified, const void* x, const void* mean, void* sums,
-                            void* products) {
-    return with_type(type, [=](auto like) {
+int switchseg_gradient_sums(const GradientSums* a) {
+    return with_type(a->input, [=](auto like) {
         TYPES
-        gradient_sums(maps, in<T>(grad), in<T>(rectified), in<T>(x), in<S>(mean), out<S>(sums), out<S>(products));
+        gradient_sums(maps, in<T>(a->grad), in<T>(a->rectified), in<T>(a->x), in<S>(a->mean), out<S>(a->sums),
+                      out<S>(a->products));
     });
 }
 
-// `coefficients` are scale, slope and shift.
-int switchseg_gradient(MAPS, const void* grad, const void* rectified, const void* x, const void* moments_,
-                       const void* coefficients, void* grad_x, void* grad_residual) {
-    return with_type(type, [=](auto like) {
+int switchseg_gradient(const Gradient* a) {
+    return with_type(a->input, [=](auto like) {
         TYPES
-        const S* scale = in<S>(coefficients);
-        gradient(maps, in<T>(grad), in<T>(rectified), in<T>(x), in<S>(moments_), scale, scale + maps.rows(),
-                 scale + 2 * maps.rows(), out<T>(grad_x), out<T>(grad_residual));
+        const S* scale = in<S>(a->coefficients);
+        gradient(maps, in<T>(a->grad), in<T>(a->rectified), in<T>(a->x), in<S>(a->moments), scale, scale + maps.rows(),
+                 scale + 2 * maps.rows(), out<T>(a->grad_x), out<T>(a->grad_residual));
     });
 }
 
-int switchseg_forward(MAPS, int in_at, int ln_at, int bn_at, const void* x, const void* shares, const void* weight,
-                      const void* bias, const void* running, const void* residual, double eps, int relu, void* y,
-                      void* moments_, void* mean, void* rstd, void* layer, void* batch) {
-    return with_type(type, [=](auto like) {
+int switchseg_forward(const Forward* a) {
+    return with_type(a->input, [=](auto like) {
         TYPES
-        S* found = out<S>(moments_);
+        S* found = out<S>(a->moments);
         const Room<S> coefficients(2 * maps.rows());
         S *scale = coefficients.get(), *shift = scale + maps.rows();
-        moments(maps, in<T>(x), found, found + maps.rows());
-        mix_moments(maps, {in_at, ln_at, bn_at}, found, in<S>(shares), in<S>(running), in<S>(weight), in<S>(bias), eps,
-                    out<S>(mean), out<S>(rstd), out<S>(layer), out<S>(batch), scale, shift);
-        apply(maps, in<T>(x), in<T>(residual), relu != 0, found, scale, shift, out<T>(y));
+        moments(maps, in<T>(a->x), found, found + maps.rows());
+        mix_moments(maps, a->of.mixture(), found, in<S>(a->shares), in<S>(a->running), in<S>(a->weight),
+                    in<S>(a->bias), a->eps, out<S>(a->mean), out<S>(a->rstd), out<S>(a->layer), out<S>(a->batch), scale,
+                    shift);
+        apply(maps, in<T>(a->x), in<T>(a->residual), a->relu != 0, found, scale, shift, out<T>(a->y));
     });
 }
 
-int switchseg_backward(MAPS, int in_at, int ln_at, int bn_at, int training, const void* grad, const void* x,
-                       const void* rectified, const void* shares, const void* weight, const void* moments_,
-                       const void* mean, const void* rstd, const void* layer, const void* batch, void* grad_x,
-                       void* grad_shares, void* grad_weight, void* grad_bias, void* grad_residual) {
-    return with_type(type, [=](auto like) {
+int switchseg_backward(const Backward* a) {
+    return with_type(a->input, [=](auto like) {
         TYPES
         const Room<S> room(5 * maps.rows());
         S *sums = room.get(), *products = sums + maps.rows(), *scale = products + maps.rows();
         S *slope = scale + maps.rows(), *shift = slope + maps.rows();
-        gradient_sums(maps, in<T>(grad), in<T>(rectified), in<T>(x), in<S>(mean), sums, products);
-        mix_gradients(maps, {in_at, ln_at, bn_at}, training != 0, sums, products, in<S>(moments_), in<S>(rstd),
-                      in<S>(layer), in<S>(batch), in<S>(shares), in<S>(weight), out<S>(grad_shares),
-                      out<S>(grad_weight), out<S>(grad_bias), scale, slope, shift);
-        gradient(maps, in<T>(grad), in<T>(rectified), in<T>(x), in<S>(moments_), scale, slope, shift, out<T>(grad_x),
-                 out<T>(grad_residual));
+        gradient_sums(maps, in<T>(a->grad), in<T>(a->rectified), in<T>(a->x), in<S>(a->mean), sums, products);
+        mix_gradients(maps, a->of.mixture(), a->training != 0, sums, products, in<S>(a->moments), in<S>(a->rstd),
+                      in<S>(a->layer), in<S>(a->batch), in<S>(a->shares), in<S>(a->weight), out<S>(a->grad_shares),
+                      out<S>(a->grad_weight), out<S>(a->grad_bias), scale, slope, shift);
+        gradient(maps, in<T>(a->grad), in<T>(a->rectified), in<T>(a->x), in<S>(a->moments), scale, slope, shift,
+                 out<T>(a->grad_x), out<T>(a->grad_residual));
     });
 }
 
 // The layer with its softmax and, in training, its running statistics; in evaluation those are what "bn" stands for.
-int switchseg_layer(MAPS, int in_at, int ln_at, int bn_at, int training, const void* x, const void* mean_logits,
-                    const void* var_logits, const void* weight, const void* bias, void* running_mean,
-                    void* running_var, void* seen, double momentum, const void* residual, double eps, int relu, void* y,
-                    void* kept_) {
-    return with_type(type, [=](auto like) {
+int switchseg_layer(const Layer* a) {
+    return with_type(a->input, [=](auto like) {
         TYPES
-        const Mixture of{in_at, ln_at, bn_at};
-        const Kept<S> kept(out<S>(kept_), maps);
+        const Mixture of = a->of.mixture();
+        const Kept<S> kept(out<S>(a->kept), maps);
         const Room<S> coefficients(2 * maps.rows());
         S *scale = coefficients.get(), *shift = scale + maps.rows();
-        softmax(in<S>(mean_logits), statistics_of(of), kept.shares);
-        softmax(in<S>(var_logits), statistics_of(of), kept.shares + 1);
-        const bool given = of.bn >= 0 && !training;
+        softmax(in<S>(a->mean_logits), statistics_of(of), kept.shares);
+        softmax(in<S>(a->var_logits), statistics_of(of), kept.shares + 1);
+        const bool given = of.bn >= 0 && !a->training;
         if (given) {
-            std::copy_n(in<S>(running_mean), channels, kept.batch);
-            std::copy_n(in<S>(running_var), channels, kept.batch + channels);
+            std::copy_n(in<S>(a->running_mean), maps.channels, kept.batch);
+            std::copy_n(in<S>(a->running_var), maps.channels, kept.batch + maps.channels);
         }
-        moments(maps, in<T>(x), kept.moments, kept.moments + maps.rows());
-        mix_moments(maps, of, kept.moments, kept.shares, given ? kept.batch : nullptr, in<S>(weight), in<S>(bias), eps,
-                    kept.mean, kept.rstd, kept.layer, kept.batch, scale, shift);
-        apply(maps, in<T>(x), in<T>(residual), relu != 0, kept.moments, scale, shift, out<T>(y));
-        if (of.bn >= 0 && training)
-            track(kept.batch, channels, momentum, out<int64_t>(seen), out<S>(running_mean), out<S>(running_var));
+        moments(maps, in<T>(a->x), kept.moments, kept.moments + maps.rows());
+        mix_moments(maps, of, kept.moments, kept.shares, given ? kept.batch : nullptr, in<S>(a->weight), in<S>(a->bias),
+                    a->eps, kept.mean, kept.rstd, kept.layer, kept.batch, scale, shift);
+        apply(maps, in<T>(a->x), in<T>(a->residual), a->relu != 0, kept.moments, scale, shift, out<T>(a->y));
+        if (of.bn >= 0 && a->training)
+            track(kept.batch, maps.channels, a->momentum, out<int64_t>(a->seen), out<S>(a->running_mean),
+                  out<S>(a->running_var));
     });
 }
 
-int switchseg_layer_backward(MAPS, int in_at, int ln_at, int bn_at, int training, const void* grad, const void* x,
-                             const void* rectified, const void* weight, const void* kept_, void* grad_x,
-                             void* grad_mean_logits, void* grad_var_logits, void* grad_weight, void* grad_bias,
-                             void* grad_residual) {
-    return with_type(type, [=](auto like) {
+int switchseg_layer_backward(const LayerBackward* a) {
+    return with_type(a->input, [=](auto like) {
         TYPES
-        const Mixture of{in_at, ln_at, bn_at};
-        const Kept<S> kept(const_cast<S*>(in<S>(kept_)), maps);
+        const Mixture of = a->of.mixture();
+        const Kept<S> kept(out<S>(a->kept), maps);
         const int count = statistics_of(of);
-        const Room<S> room(5 * maps.rows() + channels);
+        const Room<S> room(5 * maps.rows() + maps.channels);
         S *sums = room.get(), *products = sums + maps.rows(), *scale = products + maps.rows();
         S *slope = scale + maps.rows(), *shift = slope + maps.rows(), *nowhere = shift + maps.rows(), grad_shares[6];
-        gradient_sums(maps, in<T>(grad), in<T>(rectified), in<T>(x), kept.mean, sums, products);
-        mix_gradients(maps, of, training != 0, sums, products, kept.moments, kept.rstd, kept.layer, kept.batch,
-                      kept.shares, in<S>(weight), grad_shares, grad_weight ? out<S>(grad_weight) : nowhere,
-                      grad_bias ? out<S>(grad_bias) : nowhere, scale, slope, shift);
-        softmax_gradient(grad_shares, kept.shares, count, out<S>(grad_mean_logits));
-        softmax_gradient(grad_shares + 1, kept.shares + 1, count, out<S>(grad_var_logits));
-        gradient(maps, in<T>(grad), in<T>(rectified), in<T>(x), kept.moments, scale, slope, shift, out<T>(grad_x),
-                 out<T>(grad_residual));
+        gradient_sums(maps, in<T>(a->grad), in<T>(a->rectified), in<T>(a->x), kept.mean, sums, products);
+        mix_gradients(maps, of, a->training != 0, sums, products, kept.moments, kept.rstd, kept.layer, kept.batch,
+                      kept.shares, in<S>(a->weight), grad_shares, a->grad_weight ? out<S>(a->grad_weight) : nowhere,
+                      a->grad_bias ? out<S>(a->grad_bias) : nowhere, scale, slope, shift);
+        softmax_gradient(grad_shares, kept.shares, count, out<S>(a->grad_mean_logits));
+        softmax_gradient(grad_shares + 1, kept.shares + 1, count, out<S>(a->grad_var_logits));
+        gradient(maps, in<T>(a->grad), in<T>(a->rectified), in<T>(a->x), kept.moments, scale, slope, shift,
+                 out<T>(a->grad_x), out<T>(a->grad_residual));
     });
 }
 }
