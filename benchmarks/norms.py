@@ -133,15 +133,17 @@ def make_input(shape: Sequence[int], channels_last: bool, dtype: str, device: st
 
 
 def make_pass(layer: nn.Module, x: Tensor, grad: Tensor, name: str) -> Callable[[], object]:
-    """Return one of `PASSES` of `layer` as a function; it leaves the gradients of the last call behind."""
+    """Return one of `PASSES` of `layer` as a function; gradients begin as None, as in a training step."""
     layer.train(name != "evaluation")
+    leaves = [x, *layer.parameters()]
 
     def forward() -> None:
         with torch.no_grad():
             layer(x)
 
     def both() -> None:
-        x.grad = None
+        for leaf in leaves:
+            leaf.grad = None
         layer(x).backward(grad)
 
     if name == "forward+backward":

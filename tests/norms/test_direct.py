@@ -112,6 +112,10 @@ def test_frozen_parameters_get_no_gradient():
     assert all(parameter.grad is None for parameter in norm.parameters())
 
 
+class _Other(torch.Tensor):
+    """Any subclass: what it keeps and where is its own affair."""
+
+
 def test_leaves_to_the_operator_what_does_not_fit():
     x = maps(torch.float32, torch.contiguous_format)
     assert direct.takes(x, layer_of()._layer())
@@ -121,6 +125,9 @@ def test_leaves_to_the_operator_what_does_not_fit():
     assert not direct.takes(x[:, :, 0, 0], layer_of()._layer())
     assert SparseSwitchNorm2d(5)._layer() is None
     assert layer_of(backend="reference")._layer() is None
+    norm = layer_of()
+    norm.running_var = norm.running_var.as_subclass(_Other)
+    assert not direct.takes(x, norm._layer())
     whole = SwitchNorm3d(5)
     assert direct.takes(x.unsqueeze(2), whole._layer())
 

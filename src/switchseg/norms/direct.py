@@ -15,6 +15,8 @@ from switchseg.norms import native
 from switchseg.norms.functional import is_followed
 from switchseg.norms.reference import statistics_dtype
 
+_PLAIN = (torch.nn.Parameter, Tensor)  # subclasses may keep their numbers elsewhere
+
 
 class Layer(NamedTuple):
     """The tensors of a layer, and how it uses them; see `SwitchNorm`."""
@@ -68,26 +70,27 @@ def takes(x: Tensor, layer: Layer) -> bool:
 
 
 def _is_plain(few: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> bool:
-    return few.dtype is dtype and few.is_cpu and few.shape == shape and few.is_contiguous()
+    plain = type(few) in _PLAIN and few.dtype is dtype
+    return plain and few.is_cpu and few.shape == shape and few.is_contiguous()
 
 
 def switch_norm(x: Tensor, residual: Tensor | None, layer: Layer) -> Tensor:
     """Compute what `functional.switch_norm` does, and in training move the running statistics."""
     if torch.is_grad_enabled():
         return _Layer.apply(x, residual, *layer[:4], layer)  # type: ignore[no-any-return]
-    return _forward(x, residual, layer)[0]
+    return _forward(x, native.maps_of(x), residual, layer)[0]
 
 
-def _forward(x: Tensor, residual: Tensor | None, layer: Layer) -> tuple[Tensor, Tensor]:
+def _forward(x: Tensor, maps: native.Maps, residual: Tensor | None, layer: Layer) -> tuple[Tensor, Tensor]:
     """Return the output, and what the library keeps for the way back."""
-    (images, channels), dtype = x.shape[:2], layer.mean_logits.dtype
+    _, _, images, channels, _ = maps
     residual = None if residual is None else native.laid_out_like(x, residual)
     y = torch.empty_like(x)
     size = 4 * images * channels + 2 * images + 2 * channels + 2 * len(layer.statistics)
-    kept = torch.empty(size, dtype=dtype)
+    kept = torch.empty(size, dtype=layer.mean_logits.dtype)
     moving = (layer.running_mean, layer.running_var, layer.batches)
     options = (*native.mixture_of(layer.statistics), layer.training, layer.relu, layer.momentum or 0.0, layer.eps)
-    native.call("layer", x, options, x, *layer[:4], residual, *moving, y, kept)
+    native.call("layer", maps, options, x, *layer[:4], residual, *moving, y, kept)
     if layer.training:
         torch.autograd.graph.increment_version([each for each in moving if each is not None])
     return y, kept
@@ -105,16 +108,13 @@ class _Layer(torch.autograd.Function):
         bias: Tensor | None,
         layer: Layer,
     ) -> Tensor:
-        y, kept = _forward(x, residual, layer)
+        ctx.maps, ctx.layer, ctx.with_residual = native.maps_of(x), layer, residual is not None
+        y, kept = _forward(x, ctx.maps, residual, layer)
         ctx.save_for_backward(x, y if layer.relu else None, weight, kept)
-        ctx.set_materialize_grads(False)
-        ctx.layer, ctx.with_residual = layer, residual is not None
         return y
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor | None) -> Any:
-        if grad is None:
-            return (None,) * 7
+    def backward(ctx: Any, grad: Tensor) -> Any:
         return _backward_once(ctx, grad) if torch.is_grad_enabled() else _backward(ctx, grad)
 
 
@@ -131,7 +131,7 @@ def _backward(ctx: Any, grad: Tensor) -> Any:
         grad_residual = grad
     learned = [None if each is None else torch.empty_like(each) for each in layer[:4]]
     options = (*native.mixture_of(layer.statistics), layer.training)
-    native.call("layer_backward", x, options, grad, x, rectified, weight, kept, grad_x, *learned, written)
+    native.call("layer_backward", ctx.maps, options, grad, x, rectified, weight, kept, grad_x, *learned, written)
     return grad_x, grad_residual, *learned, None
 
 

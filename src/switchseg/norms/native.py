@@ -18,7 +18,7 @@ from switchseg.norms.library import load_functions
 from switchseg.norms.mixing import mix, mix_backward
 from switchseg.norms.reference import STATISTICS
 
-_INTERFACE = 4  # of `csrc/native.cpp`; to be raised there and here when arguments change
+_INTERFACE = 5  # of `csrc/native.cpp`; to be raised there and here when arguments change
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 # The structs of `csrc/native.cpp`: q an integer or a pointer, d a real. ctypes takes longer over twenty arguments than
@@ -33,6 +33,8 @@ _ARGUMENTS = {
     "layer": Struct("6q 5q 2d 11q"),
     "layer_backward": Struct("6q 4q 11q"),
 }
+
+Maps = tuple[int, bool, int, int, int]
 
 functions = load_functions(
     Path(__file__).with_name("_native"), _INTERFACE, {name: [ctypes.c_char_p] for name in _ARGUMENTS}
@@ -60,18 +62,18 @@ def forward(
     group: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Compute `fused.forward`."""
-    images, channels = x.shape[:2]
+    maps, (images, channels) = maps_of(x), x.shape[:2]
     residual = None if residual is None else laid_out_like(x, residual)
     y = torch.empty_like(x)
     moments = shares.new_empty(2, images, channels)
     if group:
-        call("moments", x, (), x, moments)
+        call("moments", maps, (), x, moments)
         mixed, layer, batch = mix(moments, shares, statistics.split(), running, x.numel() // channels, group)
         mean, rstd = mixed[0], (mixed[1] + eps).rsqrt_()
         scale = rstd if weight is None else rstd * weight
         shift = (moments[0] - mean) * scale
         coefficients = torch.stack([scale, shift if bias is None else shift + bias])
-        call("apply", x, (relu,), x, residual, moments, coefficients, y)
+        call("apply", maps, (relu,), x, residual, moments, coefficients, y)
         return y, moments, mean, rstd, layer, batch
     mixture = mixture_of(tuple(statistics.split()))
     mean, rstd = shares.new_empty(images, channels), shares.new_empty(images, channels)
@@ -83,7 +85,7 @@ def forward(
         _numbers("bias", bias, shares.dtype, (channels,)),
         _numbers("running", running, shares.dtype, (2, channels)),
     )
-    call("forward", x, (*mixture, relu, eps), x, *given, residual, y, moments, mean, rstd, layer, batch)
+    call("forward", maps, (*mixture, relu, eps), x, *given, residual, y, moments, mean, rstd, layer, batch)
     return y, moments, mean, rstd, layer, batch
 
 
@@ -104,7 +106,7 @@ def backward(
     group: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Compute `fused.backward`."""
-    images, channels = x.shape[:2]
+    maps, (images, channels) = maps_of(x), x.shape[:2]
     grad = laid_out_like(x, grad)
     rectified = None if rectified is None else laid_out_like(x, rectified)
     grad_x = torch.empty_like(x)
@@ -113,7 +115,7 @@ def backward(
         elements = x.numel() // channels
         length = elements // images
         sums, products = torch.empty_like(moments).unbind()
-        call("gradient_sums", x, (), grad, rectified, x, mean, sums, products)
+        call("gradient_sums", maps, (), grad, rectified, x, mean, sums, products)
         products *= rstd
         scale = rstd if weight is None else rstd * weight
         grad_mixed = torch.stack([-sums, -0.5 * rstd * products]) * scale
@@ -121,7 +123,7 @@ def backward(
             grad_mixed, moments, layer, batch, shares, statistics.split(), training, elements, group
         )
         coefficients = torch.stack([scale, grad_moments[1] * (2 / max(1, length - 1)), grad_moments[0] / length])
-        call("gradient", x, (), grad, rectified, x, moments, coefficients, grad_x, grad_residual)
+        call("gradient", maps, (), grad, rectified, x, moments, coefficients, grad_x, grad_residual)
         return grad_x, grad_shares, products.sum(0), sums.sum(0), grad_residual
     mixture = mixture_of(tuple(statistics.split()))
     shares = _numbers("shares", shares, shares.dtype, (len(mixture) - mixture.count(-1), 2))
@@ -130,22 +132,26 @@ def backward(
     grad_weight, grad_bias = shares.new_empty(channels), shares.new_empty(channels)
     given = (grad, x, rectified, shares, weight, moments, mean, rstd, layer, batch)
     found = (grad_x, grad_shares, grad_weight, grad_bias, grad_residual)
-    call("backward", x, (*mixture, training), *given, *found)
+    call("backward", maps, (*mixture, training), *given, *found)
     return found
 
 
-def call(name: str, x: Tensor, options: tuple[float, ...], *tensors: Tensor | None) -> None:
-    """Call a function of the library for maps like `x` (N, C, ...), dense in the order of their shape or channels_last.
+def maps_of(x: Tensor) -> Maps:
+    """Return how the library is told of `x` (N, C, ...), one that it takes: type, whether channels_last, N, C, L."""
+    images, channels = x.shape[:2]
+    return _TYPES[x.dtype], not x.is_contiguous(), images, channels, x.numel() // (images * channels)
 
-    Options and tensors are those of its struct in `csrc/native.cpp`, in that order.
+
+def call(name: str, maps: Maps, options: tuple[float, ...], *tensors: Tensor | None) -> None:
+    """Call a function of the library.
+
+    Options and tensors are those of its struct in `csrc/native.cpp`, in that order; whatever is of the size of the maps
+    must be laid out like them.
     """
     assert functions is not None
-    images, channels = x.shape[:2]
-    maps = (_TYPES[x.dtype], torch.get_num_threads(), not x.is_contiguous(), images, channels)
-    length = x.numel() // (images * channels)
     pointers = [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
-    if functions[name](_ARGUMENTS[name].pack(*maps, length, *options, *pointers)):
-        raise MemoryError(f"no memory for {name} of maps of shape {tuple(x.shape)}")
+    if functions[name](_ARGUMENTS[name].pack(torch.get_num_threads(), *maps, *options, *pointers)):
+        raise MemoryError(f"no memory for {name} of {maps[2]} x {maps[3]} maps of {maps[4]} elements")
 
 
 @lru_cache(maxsize=8)

@@ -13,7 +13,7 @@
 
 // What every call begins with.
 struct Input {
-    int64_t type, threads, channels_last, images, channels, length;
+    int64_t threads, type, channels_last, images, channels, length;
     Maps maps() const { return {images, channels, length, channels_last != 0, int(threads)}; }
 };
 
@@ -114,7 +114,7 @@ T* out(void* pointer) { return static_cast<T*>(pointer); }
 extern "C" {
 
 // To be raised, in `native.py` too, when arguments change: a library may be older than the package that finds it.
-int switchseg_interface() { return 4; }
+int switchseg_interface() { return 5; }
 
 int switchseg_moments(const Moments* a) {
     return with_type(a->input, [=](auto like) {
