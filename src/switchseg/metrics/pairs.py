@@ -36,7 +36,7 @@ def count_pairs(rows: Tensor, columns: Tensor, values: int) -> Tensor:
         functions["count_pairs"](rows.data_ptr(), columns.data_ptr(), rows.numel(), counts.data_ptr())
         return counts
     wide = torch.int32 if values == BYTES else torch.int64
-    pairs = rows.to(wide).mul_(values).add_(columns).flatten()
+    pairs = rows.to(wide).mul(values).add_(columns).flatten()
     return torch.bincount(pairs, minlength=values**2).view(values, values)
 
 
