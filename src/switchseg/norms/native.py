@@ -34,7 +34,7 @@ _ARGUMENTS = {
     "layer_backward": Struct("6q 4q 11q"),
 }
 
-Maps = tuple[int, bool, int, int, int]
+Maps = tuple[int, bool, int, int, int]  # what `maps_of` returns
 
 functions = load_functions(
     Path(__file__).with_name("_native"), _INTERFACE, {name: [ctypes.c_char_p] for name in _ARGUMENTS}
