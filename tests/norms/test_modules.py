@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from switchseg.norms import SwitchNorm1d, SwitchNorm2d, SwitchNorm3d, native, resolve_backend
-from switchseg.norms.modules import LONG_TRAINED
+from switchseg.norms.layout import LONG_TRAINED
 from tests.norms.cases import SUBSETS
 
 

@@ -16,11 +16,9 @@ from switchseg.errors import UserError
 from switchseg.models.create import parse_decoder
 from switchseg.models.layouts import decoder_keys, encoder_keys
 from switchseg.models.weights import translate
+from switchseg.norms import KINDS, MIXING, Kind, find_kind, to_2018
 
 State = Mapping[str, Tensor]
-
-# The shapes of an SN layer in 2018, of which ours are flat.
-_SHAPES = {"weight": (1, -1, 1, 1), "bias": (1, -1, 1, 1), "running_mean": (1, -1, 1), "running_var": (1, -1, 1)}
 
 # What MIT's synchronized BatchNorm keeps for its own bookkeeping.
 _BOOKKEEPING = ("_tmp_running_mean", "_tmp_running_var", "_running_iter")
@@ -33,7 +31,7 @@ class Layout:
     name: str
     """`2018` or `mit`."""
     norm: str
-    """The norm of the network: `sn` or `sn_in_ln` in 2018, `bn` at MIT."""
+    """The norm of the network, by its name among the kinds."""
     deep_stem: bool
     """Whether a ResNet begins with three 3x3 convolutions, as MIT's do, rather than with one of 7x7."""
 
@@ -58,20 +56,17 @@ def recognise(encoder: State, decoder: State) -> Layout:
     Raises:
         UserError: neither did, or each saved one of them.
     """
-    norm = _norm(encoder, "encoder")
-    if _norm(decoder, "decoder") != norm:
-        raise UserError(
-            f"the encoder file has {norm} norms and the decoder file {_norm(decoder, 'decoder')}; take a pair"
-        )
-    return Layout("mit" if norm == "bn" else "2018", norm, "conv3.weight" in encoder)
+    kind, other = _kind(encoder, "encoder"), _kind(decoder, "decoder")
+    if other != kind:
+        raise UserError(f"the encoder file has {kind.name} norms and the decoder file {other.name}; take a pair")
+    return Layout(str(kind.layout), kind.name, "conv3.weight" in encoder)
 
 
-def _norm(state: State, part: str) -> str:
-    mixing = next((tensor for key, tensor in state.items() if key.endswith(".mean_weight")), None)
-    if mixing is not None and mixing.numel() in (2, 3):
-        return "sn" if mixing.numel() == 3 else "sn_in_ln"
-    if mixing is None and any(key.endswith(".running_mean") for key in state):
-        return "bn"
+def _kind(state: State, part: str) -> Kind:
+    mixes = next((tensor.numel() for key, tensor in state.items() if key.endswith(f".{MIXING[0]}")), 0)
+    kind = next((kind for kind in KINDS.values() if kind.layout and kind.mixes == mixes), None)
+    if kind is not None and (mixes or any(key.endswith(".running_mean") for key in state)):
+        return kind
     raise UserError(
         f"the {part} file has neither the Switchable Normalizations of 2018 nor MIT's BatchNorms; its keys begin with "
         f"{', '.join(list(state)[:3])}"
@@ -114,23 +109,15 @@ def export_states(model_state: State, decoder: str, norm: str) -> dict[str, dict
     Raises:
         UserError: the layouts have no place for a part of the model.
     """
-    layouts = {"sn": "2018", "syncsn": "2018", "sn_in_ln": "2018", "bn": "mit", "syncbn": "mit"}
-    if norm not in layouts:
-        raise UserError(f"norm {norm!r}: the 2018 layout holds sn and sn_in_ln, MIT's bn and syncbn")
-    layout = layouts[norm]
+    layout = find_kind(norm).layout
+    if layout is None:
+        held = {name: [kind.name for kind in KINDS.values() if kind.layout == name] for name in ("2018", "mit")}
+        raise UserError(
+            f"norm {norm!r}: the 2018 layout holds {', '.join(held['2018'])}, MIT's {', '.join(held['mit'])}"
+        )
     result = {}
     for part, theirs_of in legacy_keys(model_state, decoder, layout).items():
         result[part] = {theirs: model_state[ours] for ours, theirs in theirs_of.items()}
         if layout == "2018":
-            result[part] = _as_2018(result[part])
-    return result
-
-
-def _as_2018(state: State) -> dict[str, Tensor]:
-    result = dict(state)
-    for norm in [key.removesuffix(".mean_weight") for key in state if key.endswith(".mean_weight")]:
-        result.pop(f"{norm}.num_batches_tracked", None)
-        for leaf, shape in _SHAPES.items():
-            if f"{norm}.{leaf}" in result:
-                result[f"{norm}.{leaf}"] = result[f"{norm}.{leaf}"].reshape(shape)
+            result[part] = to_2018(result[part])
     return result

@@ -14,6 +14,7 @@ from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.spec import ModelSpec
 from switchseg.models.weights import check_keys, read_weights
+from switchseg.norms import NORMS
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -27,9 +28,14 @@ def save_model(model: Segmenter, path: str | Path, dtype: torch.dtype | None = N
     config.json is away while the weights change, so that a crash leaves no model rather than a mixture of two.
 
     Raises:
-        UserError: the directory cannot be written.
+        UserError: the directory cannot be written, or the model's norm has no name by which it could be loaded.
     """
     path = Path(path)
+    if model.spec.norm not in NORMS:
+        raise UserError(
+            f"{path}: the norm {model.spec.norm} has no name to be loaded by (loading runs no code that a file names); "
+            "give it one with switchseg.norms.register_norm and build the model with that"
+        )
     state = {
         key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
         for key, tensor in model.state_dict().items()

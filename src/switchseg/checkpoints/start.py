@@ -40,10 +40,6 @@ def start_model(config: ModelConfig, classes: Classes, say: Callable[[str], None
     )
 
 
-# Norms that keep the same tensors, so that one may take over from another.
-_INTERCHANGEABLE = ({"bn", "syncbn"}, {"sn", "syncsn"}, {"ssn", "syncssn"})
-
-
 def _continue(config: ModelConfig, classes: Classes, say: Callable[[str], None]) -> Segmenter:
     """Load the model directory `config.pretrained` and change its norms, auxiliary head and classes as asked."""
     source = str(config.pretrained)
@@ -81,9 +77,10 @@ def _with_norm(model: Segmenter, norm: str, source: str, say: Callable[[str], No
     old = model.spec.norm
     if old == norm:
         return model
-    if old in ("bn", "syncbn") and norm in ("sn", "syncsn", "ssn", "syncssn"):
-        norms.convert_norms(model, norm, init="bn")
-    elif any({old, norm} <= family for family in _INTERCHANGEABLE):
+    was, wanted = norms.find_kind(old), norms.find_kind(norm)
+    if was.is_batch_norm and wanted.like_batch_norm and not wanted.is_batch_norm:
+        norms.convert_norms(model, norm, init="bn", batch_norms_only=True)
+    elif was.family == wanted.family:
         state = model.state_dict()
         model = build(dataclasses.replace(model.spec, norm=norm), source)
         load_exactly(model, state, source)

@@ -33,12 +33,15 @@ def run(arguments: Sequence[str]) -> int:
     from switchseg.cli.report import write_report
     from switchseg.distributed import is_main_process
     from switchseg.engine.train import train
-    from switchseg.norms import NORMS
+    from switchseg.norms import find_kind
     from switchseg.reports.runs import read_runs
     from switchseg.reports.table import results_table
 
-    if unknown := set(flags.norms) - set(NORMS):  # said now, not after hours of training the others
-        raise UserError(f"--norms: unknown norm {min(unknown)!r}; the norms are {', '.join(NORMS)}")
+    for norm in flags.norms:  # said now, not after hours of training the others
+        try:
+            find_kind(norm)
+        except ValueError as error:
+            raise UserError(f"--norms: {error}") from error
     config = run_config(flags)
     runs = [out / norm for norm in flags.norms]
     for norm, path in zip(flags.norms, runs, strict=True):

@@ -18,7 +18,7 @@ from switchseg.models.spec import ModelSpec
 def create_model(
     encoder: str,
     decoder: str,
-    norm: str = "sn",
+    norm: str | norms.Factory = "sn",
     num_classes: int = 150,
     pretrained: str | None = None,
     *,
@@ -33,7 +33,8 @@ def create_model(
         encoder: a name of 2018 (`resnet50_dilated8`), of MIT (`resnet50dilated`) or of timm, with an optional
             `_dilated8` or `_dilated16`.
         decoder: a name of `DECODERS`; `_bilinear` changes nothing, `_deepsup` asks for the auxiliary head.
-        norm: a name of `norms.NORMS`, for the decoder and in place of the encoder's BatchNorms.
+        norm: a name of `norms.NORMS`, the class of a layer, or a callable (`norms.find_kind`), for the decoder and in
+            place of the encoder's BatchNorms. To save the model, its norm must have a name (`norms.register_norm`).
         num_classes: channels of the logits, where `classes` does not say.
         pretrained: None for random weights, `imagenet` for timm's weights of the encoder, or the file of an ImageNet
             classifier with that encoder (timm, torchvision, MIT or the Switchable Normalization networks of 2018).
@@ -50,15 +51,18 @@ def create_model(
             raise UserError(f"num_classes must be at least 1, but is {num_classes}")
         classes = Classes.unnamed(num_classes)
     base, deepsup = parse_decoder(decoder)
-    if norm not in norms.NORMS:
-        raise UserError(f"unknown norm {norm!r}; the norms are {', '.join(norms.NORMS)}")
-    spec = ModelSpec(encoder, decoder, norm, classes, preprocessing, deepsup if auxiliary is None else auxiliary)
-    body = create_pretrained(encoder, norm, pretrained, norm_init)
+    try:
+        kind = norms.find_kind(norm)
+    except (TypeError, ValueError) as error:
+        raise UserError(str(error)) from error
+    spec = ModelSpec(encoder, decoder, kind.name, classes, preprocessing, deepsup if auxiliary is None else auxiliary)
+    body = create_pretrained(encoder, kind, pretrained, norm_init)
     _check_maps(spec, DECODERS[base], body.maps)
-    head = DECODERS[base](body.maps, len(classes), norms.NORMS[norm]).apply(_initialise)
+    _check_norm(kind, body.maps.channels[-1])
+    head = DECODERS[base](body.maps, len(classes), kind.factory).apply(_initialise)
     helper = None
     if spec.auxiliary:
-        helper = AuxiliaryHead(body.maps, len(classes), norms.NORMS[norm], head.auxiliary_dropout).apply(_initialise)
+        helper = AuxiliaryHead(body.maps, len(classes), kind.factory, head.auxiliary_dropout).apply(_initialise)
     return Segmenter(spec, body, head, helper)
 
 
@@ -85,6 +89,15 @@ def _check_maps(spec: ModelSpec, decoder: type[Decoder], maps: MapSizes) -> None
                 f"{part} needs {needed} feature maps, but encoder {spec.encoder!r} has {len(maps.channels)}; "
                 f"with it, take {enough} without _deepsup"
             )
+
+
+def _check_norm(kind: norms.Kind, channels: int) -> None:
+    try:
+        fits = norms.takes_inputs(kind.factory(channels), channels, dims=4)
+    except Exception as error:  # whatever a callable of the user's raises
+        raise UserError(f"norm {kind.name} makes no layer of {channels} channels ({error})") from error
+    if not fits:
+        raise UserError(f"norm {kind.name} makes layers that do not take maps [N, {channels}, H, W]")
 
 
 def _initialise(module: nn.Module) -> None:

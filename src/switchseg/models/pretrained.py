@@ -15,20 +15,19 @@ from switchseg.models.weights import read_weights, translate
 
 IMAGENET = "imagenet"
 
-# Norms that can reproduce a BatchNorm.
-_LIKE_BATCH_NORM = ("syncbn", "sn", "syncsn", "ssn", "syncssn")
-
 # Networks that timm also has weights of with GroupNorm.
 _GROUP_NORM = {"resnet50": "resnet50_gn"}
 
 
-def create_pretrained(name: str, norm: str, pretrained: str | None, norm_init: str | None) -> Encoder:
-    """Build an encoder with the norm called `norm`.
+def create_pretrained(
+    name: str, norm: str | norms.Factory | norms.Kind, pretrained: str | None, norm_init: str | None
+) -> Encoder:
+    """Build an encoder with the norm `norm`.
 
     Args:
         name: of the encoder.
-        norm: key of `norms.NORMS`, which takes the place of BatchNorm. Encoders that have none, such as ConvNeXt,
-            transformers and `resnet50_gn`, keep the norms they have.
+        norm: a name of `norms.NORMS`, a class or a callable, which takes the place of BatchNorms. All other norms, as
+            ConvNeXt, transformers and `resnet50_gn` have them, stay.
         pretrained: None, `imagenet` for timm's weights, or the path of a classifier's checkpoint: a torchvision, timm
             or MIT ResNet, or a Switchable Normalization network of 2018.
         norm_init: how a norm begins that takes the place of a BatchNorm, `uniform` or `bn`. None is `bn`, which
@@ -40,22 +39,31 @@ def create_pretrained(name: str, norm: str, pretrained: str | None, norm_init: s
     state = None if pretrained in (None, IMAGENET) else read_weights(str(pretrained))
     # BatchNorm's weights are loaded before the norms are exchanged, any other norm's after that.
     batch_norm = state is not None and _has_statistics(state) and not any(k.endswith(".mean_weight") for k in state)
-    group_norm = _group_norm_name(name) if norm == "gn" and pretrained == IMAGENET else None
+    kind = norms.find_kind(norm)
+    group_norm = _group_norm_name(name) if kind.name == "gn" and pretrained == IMAGENET else None
 
     encoder = create_encoder(name, imagenet=pretrained == IMAGENET and group_norm is None)
     if state is not None and batch_norm:
         _load(encoder, state, str(pretrained))
-    if norm != "bn" and _has_statistics(encoder.state_dict()):
-        exact = norm in _LIKE_BATCH_NORM and (batch_norm or pretrained == IMAGENET)
-        try:
-            norms.convert_norms(encoder, norm, norm_init or ("bn" if exact else "uniform"))
-        except (TypeError, ValueError) as error:
-            raise UserError(f"encoder {name!r} cannot have {norm} norms: {error}") from error
+    if kind.name != "bn" and _has_statistics(encoder.state_dict()):
+        exact = kind.like_batch_norm and (batch_norm or pretrained == IMAGENET)
+        _exchange_batch_norms(encoder, name, kind, (norm_init or "bn") if exact else "uniform")
     if state is not None and not batch_norm:
         _load(encoder, state, str(pretrained))
     if group_norm is not None:
         encoder.load_state_dict(create_encoder(group_norm, imagenet=True).state_dict())
     return encoder
+
+
+def _exchange_batch_norms(encoder: Encoder, name: str, kind: norms.Kind, init: str) -> None:
+    told: list[norms.Conversion] = []
+    try:
+        norms.convert_norms(encoder, kind, init, report=told.append, batch_norms_only=True)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"encoder {name!r} cannot have {kind.name} norms: {error}") from error
+    if missed := told[0].missed:
+        path, reason = next(iter(missed.items()))
+        raise UserError(f"encoder {name!r} cannot have {kind.name} norms: {path}: {reason}")
 
 
 def _has_statistics(state: Mapping[str, Tensor]) -> bool:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from switchseg.errors import UserError
-from switchseg.norms.modules import LONG_TRAINED
+from switchseg.norms import from_2018
 
 
 def read_weights(path: Path | str) -> dict[str, Tensor]:
@@ -110,12 +110,7 @@ def translate(
     """
     found = dict(state)
     shapes = {theirs: wanted[ours] for ours, theirs in theirs_of.items()}
-    for key, tensor in shapes.items():
-        channels = tensor.numel()
-        if key not in found and key.endswith(".num_batches_tracked"):
-            found[key] = torch.tensor(LONG_TRAINED)
-        elif key in found and tensor.dim() == 1 and found[key].shape in ((1, channels, 1, 1), (1, channels, 1)):
-            found[key] = found[key].reshape(tensor.shape)
+    from_2018(found, shapes)
     check_keys(found, shapes, source)
     return {ours: found[theirs] for ours, theirs in theirs_of.items()}
 

@@ -1,26 +1,34 @@
 """Normalization layers that learn which statistics to use. Imports torch and nothing else."""
 
 from switchseg.norms.calibrate import calibrate
+from switchseg.norms.conversion import Conversion
 from switchseg.norms.convert import convert_norms
-from switchseg.norms.create import (
-    NORMS,
-    GroupNorm,
-    find_norm,
-    norm_shares,
-)
 from switchseg.norms.fold import fold_norms
 from switchseg.norms.functional import (
     resolve_backend,
     switch_norm,
 )
+from switchseg.norms.kinds import (
+    KINDS,
+    NORMS,
+    Factory,
+    Kind,
+    find_kind,
+    find_norm,
+    register_norm,
+)
+from switchseg.norms.layout import LONG_TRAINED, MIXING, from_2018, to_2018
 from switchseg.norms.modules import (
     SwitchNorm,
     SwitchNorm1d,
     SwitchNorm2d,
     SwitchNorm3d,
 )
+from switchseg.norms.plain import BatchNorm, GroupNorm
+from switchseg.norms.recognise import takes_inputs
 from switchseg.norms.reference import STATISTICS
 from switchseg.norms.rewrite import fuse_activations
+from switchseg.norms.shares import norm_shares
 from switchseg.norms.sparse import (
     SparseSwitchNorm1d,
     SparseSwitchNorm2d,
@@ -40,9 +48,16 @@ from switchseg.norms.synced import (
 )
 
 __all__ = [
+    "KINDS",
+    "LONG_TRAINED",
+    "MIXING",
     "NORMS",
     "STATISTICS",
+    "BatchNorm",
+    "Conversion",
+    "Factory",
     "GroupNorm",
+    "Kind",
     "SparseSwitchNorm1d",
     "SparseSwitchNorm2d",
     "SparseSwitchNorm3d",
@@ -59,13 +74,18 @@ __all__ = [
     "SyncSwitchNorm3d",
     "calibrate",
     "convert_norms",
+    "find_kind",
     "find_norm",
     "fold_norms",
+    "from_2018",
     "fuse_activations",
     "norm_shares",
+    "register_norm",
     "resolve_backend",
     "set_sparse_radius",
     "sparsestmax",
     "switch_norm",
+    "takes_inputs",
+    "to_2018",
     "unfreeze_sparse",
 ]

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from switchseg.norms.modules import SwitchNorm
-
-_TRACKING = (SwitchNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+# What a layer keeps whose running statistics can be measured anew; a frozen one counts no batches.
+_RUNNING = {"running_mean", "running_var", "num_batches_tracked"}
 
 
 @torch.no_grad()
@@ -21,7 +20,7 @@ def calibrate(model: nn.Module, batches: Iterable[Any], forward: Callable[[Any],
     were one. Everything but the norms runs in evaluation mode; the modes are as before afterwards.
 
     Args:
-        model: has BatchNorm or SwitchNorm layers.
+        model: has layers with running statistics, named and averaged as those of `nn.BatchNorm2d` are.
         batches: what is passed to `forward`, one after the other; some hundred of the training's size are enough.
         forward: runs the model on a batch, `model` itself if left out.
 
@@ -31,7 +30,7 @@ def calibrate(model: nn.Module, batches: Iterable[Any], forward: Callable[[Any],
     Raises:
         ValueError: there are no batches. The statistics are then as they were.
     """
-    layers = [module for module in model.modules() if isinstance(module, _TRACKING) and module.running_mean is not None]
+    layers: list[Any] = [module for module in model.modules() if _tracks(module)]
     modes = {module: module.training for module in model.modules()}
     momenta = [layer.momentum for layer in layers]
     before = [{name: buffer.clone() for name, buffer in layer.named_buffers()} for layer in layers]
@@ -58,6 +57,10 @@ def calibrate(model: nn.Module, batches: Iterable[Any], forward: Callable[[Any],
     if not count:
         raise ValueError("calibration needs at least one batch")
     return count
+
+
+def _tracks(module: nn.Module) -> bool:
+    return dict(module.named_buffers(recurse=False)).keys() >= _RUNNING and hasattr(module, "momentum")
 
 
 def _add(average: list[Tensor], layer: nn.Module) -> None:

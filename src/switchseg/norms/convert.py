@@ -4,116 +4,174 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import nn
 
-from switchseg.norms.create import find_norm
-from switchseg.norms.modules import LONG_TRAINED, SwitchNorm
+from switchseg.norms.conversion import Conversion
+from switchseg.norms.kinds import Factory, Kind, find_kind
+from switchseg.norms.layout import LONG_TRAINED
+from switchseg.norms.modules import SwitchNorm
+from switchseg.norms.recognise import Norm, is_named_norm, is_over_maps, recognise, takes_inputs
+from switchseg.norms.rewrite import FusedBlock
 
-# At this distance of the mixing weights softmax gives BN everything but 4e-9, and sparsestmax gives it everything.
-_BN_ONLY = 20.0
+# So far ahead, BN leaves IN and LN shares of 0 in every type, not merely small ones: through 1e-9 of it there shows a
+# variance that is 1e8 times BN's, as it is among channels of different scale.
+_BN_ONLY = 1000.0
 
 
-def convert_norms(model: nn.Module, to: str = "sn", init: str | float = "uniform") -> nn.Module:
-    """Exchange every norm of `model`, in place, for the norm called `to`.
+def convert_norms(
+    model: nn.Module,
+    to: str | Factory | Kind = "sn",
+    init: str | float = "uniform",
+    *,
+    report: Callable[[Conversion], object] | None = None,
+    batch_norms_only: bool = False,
+) -> nn.Module:
+    """Exchange every norm of `model`, in place, for the norm `to`.
 
-    BatchNorm (1d, 2d, 3d, synchronised), InstanceNorm, GroupNorm (of images), SwitchNorm and the channels-first
-    `LayerNorm2d` of timm and torchvision are exchanged, their subclasses too; LayerNorm over the last dimension is
-    left alone. Parameters stay the same objects, so that optimizers which hold them stay valid; mixing weights are
-    new ones. An activation or dropout inside a norm (timm's `BatchNormAct2d`) follows the new norm.
+    Norms are known by what they compute, whatever their class: Batch-, Instance- and GroupNorm, the LayerNorm over
+    channels ("LayerNorm2d") and SwitchNorm, frozen and synchronised ones too. They are exchanged wherever the model
+    keeps them, in lists, tuples and dicts as well; LayerNorm over the last dimension is left alone. A new layer takes
+    all inputs that the old one took. Parameters stay the same objects, so that optimizers which hold them stay valid;
+    those of a frozen norm, which are buffers, become parameters; mixing weights are new ones. An activation or dropout
+    inside a norm (timm's `BatchNormAct2d`) follows the new norm. Hooks on a norm are not taken over.
 
     Args:
         model: any module.
-        to: a key of `NORMS`.
-        init: how a SwitchNorm starts in place of a BatchNorm. "uniform" mixes evenly, with fresh running statistics.
-            "bn" takes over the running statistics and uses them alone: the evaluation output stays as it was, and
-            the mixing weights hardly move in training. A number between 0 and 1 does the same with BN's share.
+        to: a name of `NORMS`, the class of a layer, or a callable; see `kinds.find_kind`.
+        init: how a norm starts in place of a BatchNorm. "uniform" mixes evenly, with fresh running statistics. "bn"
+            takes over the running statistics and uses them alone: the evaluation output stays as it was, and the
+            mixing weights do not move in training. A number between 0 and 1 does the same with BN's share. With both,
+            norms that are no BatchNorm are left.
+        report: is told what was exchanged, what was left and why; `print` will do. Without it, a warning names the
+            norms that one would expect to be exchanged and that were not.
+        batch_norms_only: leave every norm that is no BatchNorm.
 
     Returns:
         `model`, or its replacement if it is itself a norm.
 
     Raises:
-        ValueError: there is no norm called `to`, or `init` is unknown or asks for BN statistics that are not there.
-        TypeError: a norm's class does something besides normalizing that cannot be taken over.
+        ValueError: there is no norm called `to`, `init` is unknown or asks for running statistics that are not there,
+            or a SwitchNorm would have to go on with other statistics. The model is then as it was.
+        TypeError: `to` is no norm, or makes layers that do not take what the old ones do. The model is as it was.
     """
-    find_norm(to)
+    kind = find_kind(to)
     if not (init in ("uniform", "bn") or (isinstance(init, float) and 0 < init < 1)):
         raise ValueError(f"init must be 'uniform', 'bn' or a share between 0 and 1, got {init!r}")
+    conversion = Conversion(kind.name)
     replacements: dict[nn.Module, nn.Module] = {}
-    for path, module in list(model.named_modules(remove_duplicate=False)):
-        dims = _dims(module)
-        if dims is None:
-            continue
-        if module not in replacements:
-            replacements[module] = _replacement(module, path, dims, to, init)
-        if not path:
-            return replacements[module]
-        parent, _, name = path.rpartition(".")
-        setattr(model.get_submodule(parent), name, replacements[module])
-    return model
+    for path, module, parent in _named_norms(model):
+        norm = recognise(module)
+        if isinstance(norm, str):
+            (conversion.missed if is_over_maps(module) else conversion.left)[path] = f"{_name(module)}: {norm}"
+        elif batch_norms_only and not norm.like_batch_norm:
+            conversion.left[path] = f"{_name(module)}: it is no BatchNorm"
+        elif init != "uniform" and not norm.like_batch_norm and not isinstance(module, SwitchNorm):
+            conversion.missed[path] = f"{_name(module)}: it is no BatchNorm, which init={init!r} needs"
+        elif isinstance(parent, FusedBlock) and not kind.mixes:
+            conversion.missed[path] = f"{_name(module)}: fuse_activations gave it more to do; convert before that"
+        else:
+            replacements[module] = _replacement(module, norm, kind, init, path, model)
+            conversion.converted[path] = _name(module)
+    _exchange(model, replacements)
+    report(conversion) if report is not None else conversion.warn()
+    return replacements.get(model, model)
 
 
-def _dims(module: nn.Module) -> int | None:
-    """Return how many dimensions the maps of a norm have, None for a module that is no norm to exchange."""
-    if isinstance(module, SwitchNorm):
-        return max(module.input_dims) - 2
-    for dims, kinds in {
-        1: (nn.BatchNorm1d, nn.InstanceNorm1d),
-        2: (nn.BatchNorm2d, nn.SyncBatchNorm, nn.InstanceNorm2d, nn.GroupNorm),
-        3: (nn.BatchNorm3d, nn.InstanceNorm3d),
-    }.items():
-        if isinstance(module, kinds):
-            return dims
-    # timm and torchvision have a class each; nn.LayerNorm alone takes channels last.
-    is_channels_first = any(base.__name__ in ("LayerNorm2d", "LayerNormAct2d") for base in type(module).__mro__)
-    return 2 if isinstance(module, nn.LayerNorm) and is_channels_first else None
+def _named_norms(
+    module: nn.Module, path: str = "", parent: nn.Module | None = None, seen: set[nn.Module] | None = None
+) -> Iterator[tuple[str, nn.Module, nn.Module | None]]:
+    """Yield path, module and parent of all that call themselves norms, each module once, without their own parts."""
+    seen = set() if seen is None else seen
+    if module in seen:
+        return
+    seen.add(module)
+    if is_named_norm(module):
+        yield path, module, parent
+        return
+    for name, child in module.named_children():
+        if name != "parametrizations":
+            yield from _named_norms(child, f"{path}.{name}" if path else name, module, seen)
 
 
-def _replacement(module: nn.Module, path: str, dims: int, to: str, init: str | float) -> nn.Module:
-    state = next(iter((*module.parameters(), *module.buffers())), torch.empty(0))
-    weight, bias = module.weight, module.bias
-    features = _features(module)
-    factory = find_norm(to, dims)
-    norm = factory(features, eps=module.eps, affine=weight is not None, device=state.device, dtype=state.dtype)
-    if weight is not None:
-        norm.weight = weight
-        if bias is not None:
-            norm.bias = bias
+def _name(module: nn.Module) -> str:
+    return type(module).__name__
+
+
+def _replacement(module: nn.Module, old: Norm, kind: Kind, init: str | float, path: str, model: nn.Module) -> nn.Module:
+    norm: Any = kind.factories.for_inputs(old.dims)(old.features, **_home(module, model))
+    if isinstance(norm, SwitchNorm):
+        norm.input_dims = tuple(sorted(old.dims))
+    _take_over(norm, module)
     if isinstance(norm, SwitchNorm) and isinstance(module, SwitchNorm):
         _continue_mixture(norm, module, path)
-    elif isinstance(norm, SwitchNorm) and init != "uniform" and _is_batch_norm(module):
-        _start_from_batch_norm(norm, module, path, init)
-    elif _is_batch_norm(norm) and _is_batch_norm(module):
+    elif init != "uniform":
+        _start_from_batch_norm(norm, module, old, path, init)
+    elif old.tracks and kind.like_batch_norm and not kind.mixes:
         _copy_running(norm, module)
+    for dims in old.dims & _conv_dims(model) or old.dims:
+        if not takes_inputs(norm, old.features, dims):
+            raise TypeError(
+                f"{path}: {kind.name} makes a {_name(norm)} for {old.features} channels, which cannot normalize inputs "
+                f"of {dims} dimensions as the {_name(module)} there does"
+            )
     norm.train(module.training)
-    return _with_children(norm, module, path)
+    return _with_followers(norm, old.followers)
 
 
-def _features(module: nn.Module) -> int:
-    if isinstance(module, nn.GroupNorm):
-        return module.num_channels
-    if isinstance(module, nn.LayerNorm):
-        return math.prod(module.normalized_shape)
-    features = module.num_features
-    assert isinstance(features, int)
-    return features
+def _home(module: nn.Module, model: nn.Module) -> dict[str, Any]:
+    """Return device and type of a norm's tensors; one that has none is where the model is."""
+    tensors = (*module.buffers(), *module.parameters(), *model.parameters(), torch.empty(0, device="cpu"))
+    tensor = next(tensor for tensor in tensors if tensor.is_floating_point())
+    return {"device": tensor.device, "dtype": tensor.dtype}
 
 
-def _is_batch_norm(module: nn.Module) -> bool:
-    return isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm))
+def _conv_dims(model: nn.Module) -> set[int]:
+    """Return how many dimensions the maps of a model have, which are those of the weights of its convolutions."""
+    return {module.weight.dim() for module in model.modules() if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d))}
 
 
-def _copy_running(norm: nn.Module, module: nn.Module) -> None:
-    if isinstance(module.running_mean, torch.Tensor) and isinstance(norm.running_mean, torch.Tensor):
-        for name in ("running_mean", "running_var", "num_batches_tracked"):
-            norm.get_buffer(name).copy_(module.get_buffer(name))
+def _take_over(norm: Any, module: Any) -> None:
+    """Give a new norm what an old one is built with, as far as it has a place for it."""
+    for name in ("eps", "process_group"):
+        if hasattr(norm, name) and hasattr(module, name):
+            setattr(norm, name, getattr(module, name))
+    weights = {name: value for name in ("weight", "bias") if (value := getattr(module, name, None)) is not None}
+    if hasattr(norm, "affine"):
+        norm.affine = bool(weights)
+        if not weights:
+            norm.weight = norm.bias = None
+    for name, value in weights.items():
+        if not hasattr(norm, name):
+            continue
+        own = getattr(norm, name)
+        if own is not None and own.shape != value.shape:  # a layer with a shape of its own keeps its own parameter
+            own.data.copy_(value.detach().reshape(own.shape))
+        else:  # a frozen norm keeps buffers
+            setattr(norm, name, value if isinstance(value, nn.Parameter) else nn.Parameter(value.clone()))
 
 
-def _start_from_batch_norm(norm: SwitchNorm, module: nn.Module, path: str, init: str | float) -> None:
-    if norm.num_batches_tracked is None or module.running_mean is None:
+def _copy_running(norm: Any, module: Any) -> None:
+    buffers = dict(module.named_buffers(recurse=False))
+    norm.running_mean.copy_(buffers["running_mean"])
+    norm.running_var.copy_(buffers["running_var"])
+    if norm.num_batches_tracked is not None:
+        norm.num_batches_tracked.fill_(buffers.get("num_batches_tracked", LONG_TRAINED))
+    if hasattr(module, "momentum") and not isinstance(module, SwitchNorm) and not isinstance(norm, SwitchNorm):
+        norm.momentum = module.momentum
+
+
+def _start_from_batch_norm(norm: Any, module: nn.Module, old: Norm, path: str, init: str | float) -> None:
+    new = recognise(norm)
+    if not old.tracks or isinstance(new, str) or not new.tracks:
         raise ValueError(f"{path}: init={init!r} needs running statistics, in the model and in the norm")
     _copy_running(norm, module)
+    if not isinstance(norm, SwitchNorm):
+        return
+    assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.fill_(LONG_TRAINED)
     others = len(norm.statistics) - 1
     lead = _BN_ONLY if isinstance(init, str) or not others else math.log(init * others / (1 - init))
@@ -127,24 +185,38 @@ def _continue_mixture(norm: SwitchNorm, module: SwitchNorm, path: str) -> None:
     if norm.statistics != module.statistics:
         raise ValueError(f"{path}: {module.statistics} are mixed there, the new norm would mix {norm.statistics}")
     norm.mean_weight, norm.var_weight = module.mean_weight, module.var_weight
-    norm.activation, norm.backend, norm.momentum = module.activation, module.backend, module.momentum
-    _copy_running(norm, module)
+    norm.backend, norm.momentum = module.backend, module.momentum
+    if module.running_mean is not None:
+        _copy_running(norm, module)
 
 
-def _with_children(norm: nn.Module, module: nn.Module, path: str) -> nn.Module:
-    """Let whatever else was inside a norm follow the new one."""
-    followers = {name: child for name, child in module.named_children() if not isinstance(child, nn.Identity)}
+def _with_followers(norm: nn.Module, followers: dict[str, nn.Module]) -> nn.Module:
+    """Let what an old norm did besides normalizing follow the new one."""
     if not followers:
-        library = type(module).__module__.split(".")[0]
-        if type(module).forward not in _PLAIN_FORWARDS and library not in ("torch", "timm", "torchvision", "switchseg"):
-            raise TypeError(f"{path}: {type(module).__qualname__} may do more than normalize; exchange it by hand")
         return norm
     if isinstance(norm, SwitchNorm) and [type(child) for child in followers.values()] == [nn.ReLU]:
         norm.activation = "relu"
         return norm
-    return nn.Sequential(OrderedDict(norm=norm, **followers))
+    sequence = nn.Sequential(OrderedDict(norm=norm, **followers))
+    sequence.training = norm.training
+    return sequence
 
 
-_PLAIN_FORWARDS = {
-    kind.forward for kind in (nn.BatchNorm2d, nn.SyncBatchNorm, nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm)
-}
+def _exchange(holder: Any, replacements: dict[nn.Module, nn.Module], seen: set[int] | None = None) -> Any:
+    """Return what stands for `holder`, with the modules exchanged that it and its lists, tuples and dicts hold."""
+    seen = set() if seen is None else seen
+    if isinstance(holder, nn.Module) and holder in replacements:
+        return replacements[holder]
+    if isinstance(holder, tuple) and type(holder) is tuple:
+        return tuple(_exchange(item, replacements, seen) for item in holder)
+    if id(holder) in seen:
+        return holder
+    seen.add(id(holder))
+    if isinstance(holder, nn.Module):
+        _exchange(vars(holder), replacements, seen)
+    elif isinstance(holder, (dict, list)):
+        for key, item in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
+            new = _exchange(item, replacements, seen)
+            if new is not item:
+                holder[key] = new
+    return holder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,16 +11,17 @@ from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from switchseg.norms.modules import SwitchNorm
-from switchseg.norms.synced import SyncBatchNorm
+from switchseg.norms.recognise import Norm, is_named_norm, recognise
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, SyncBatchNorm)
 # A share of BN that float32 cannot tell from all of it.
 _ALL = 1 - 1e-6
 
 
 def fold_norms(model: nn.Module) -> nn.Module:
-    """Fold, in place, every BatchNorm and every SwitchNorm that only uses BN into the convolution before it.
+    """Fold, in place, every norm that in evaluation only uses running statistics into the convolution before it.
+
+    Those are BatchNorms of whatever class, told by what they compute, and SwitchNorms whose shares are all BN's.
 
     A norm is folded if nothing else reads the convolution's output, which is read off the traced graph; parts of the
     model that cannot be traced are left as they are, and so are norms that mix: they need the image's own statistics.
@@ -28,26 +31,30 @@ def fold_norms(model: nn.Module) -> nn.Module:
     """
     if model.training:
         raise ValueError("only a model in evaluation mode can be folded; call model.eval() first")
-    _fold(model)
+    found = {module: recognise(module) for module in model.modules() if is_named_norm(module)}
+    _fold(model, {module: norm for module, norm in found.items() if isinstance(norm, Norm)})
     return model
 
 
 class _Tracer(fx.Tracer):
+    """Takes norms whole, whatever library they are of."""
+
+    def __init__(self, norms: Mapping[nn.Module, Norm]) -> None:
+        super().__init__()
+        self.norms = norms
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, SwitchNorm) or super().is_leaf_module(m, module_qualified_name)
+        return m in self.norms or super().is_leaf_module(m, module_qualified_name)
 
 
-def _fold(model: nn.Module) -> None:
+def _fold(model: nn.Module, norms: Mapping[nn.Module, Norm]) -> None:
     try:
-        graph = _Tracer().trace(model)
+        graph = _Tracer(norms).trace(model)
     except Exception:  # whatever the model's own code raises on being traced: its parts may be simpler
         for child in model.children():
-            _fold(child)
+            _fold(child, norms)
         return
-    calls: dict[str, int] = {}
-    for node in graph.nodes:
-        if node.op == "call_module":
-            calls[str(node.target)] = calls.get(str(node.target), 0) + 1
+    calls = Counter(str(node.target) for node in graph.nodes if node.op == "call_module")
     for node in graph.nodes:
         if node.op != "call_module" or len(node.all_input_nodes) != 1:
             continue
@@ -55,20 +62,20 @@ def _fold(model: nn.Module) -> None:
         if before.op != "call_module" or len(before.users) != 1:
             continue
         names = str(before.target), str(node.target)
-        convolution, norm = (model.get_submodule(name) for name in names)
-        if isinstance(convolution, _CONVOLUTIONS) and _uses_bn_only(norm) and max(calls[name] for name in names) == 1:
-            _fold_pair(convolution, norm)
-            rectifies = isinstance(norm, SwitchNorm) and norm.activation == "relu"
-            model.set_submodule(names[1], nn.ReLU() if rectifies else nn.Identity())
+        convolution, module = (model.get_submodule(name) for name in names)
+        norm = norms.get(module)
+        if norm is None or not isinstance(convolution, _CONVOLUTIONS) or max(calls[name] for name in names) > 1:
+            continue
+        if _uses_running_only(module, norm):
+            _fold_pair(convolution, module)
+            model.set_submodule(names[1], nn.Sequential(*norm.followers.values()) if norm.followers else nn.Identity())
 
 
-def _uses_bn_only(norm: nn.Module) -> bool:
-    if type(norm) in _BATCH_NORMS:
-        return norm.running_mean is not None
-    if not isinstance(norm, SwitchNorm) or "bn" not in norm.statistics:
-        return False
-    statistics, shares = norm.mixture()
-    return "bn" in statistics and bool((shares[statistics.index("bn")] > _ALL).all())
+def _uses_running_only(module: nn.Module, norm: Norm) -> bool:
+    if not isinstance(module, SwitchNorm):
+        return norm.tracks
+    statistics, shares = module.mixture()
+    return norm.tracks and "bn" in statistics and bool((shares[statistics.index("bn")] > _ALL).all())
 
 
 def _fold_pair(convolution: Any, norm: Any) -> None:

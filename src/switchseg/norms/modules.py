@@ -11,10 +11,8 @@ from torch import Tensor, nn
 from switchseg.norms import direct
 from switchseg.norms.functional import ACTIVATIONS, BACKENDS, switch_norm
 from switchseg.norms.fused import softmax_shares
+from switchseg.norms.layout import from_2018
 from switchseg.norms.reference import STATISTICS, statistics_dtype
-
-# A state dict without a batch count comes from 2018: its running statistics have converged.
-LONG_TRAINED = 1_000_000
 
 
 class SwitchNorm(nn.Module):
@@ -199,13 +197,7 @@ class SwitchNorm(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         own = {**dict(self.named_parameters(recurse=False)), **dict(self.named_buffers(recurse=False))}
-        for name, tensor in own.items():
-            saved = state_dict.get(prefix + name)
-            if saved is not None and saved.dim() > tensor.dim() and saved.numel() == tensor.numel():
-                state_dict[prefix + name] = saved.reshape(tensor.shape)  # 2018: (1, C, 1, 1) and (1, C, 1)
-        count = prefix + "num_batches_tracked"
-        if self.num_batches_tracked is not None and prefix + "running_mean" in state_dict and count not in state_dict:
-            state_dict[count] = torch.tensor(LONG_TRAINED)
+        from_2018(state_dict, {prefix + name: tensor for name, tensor in own.items()})
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def extra_repr(self) -> str:

@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from switchseg.norms.collective import combine_moments, name_group
 from switchseg.norms.direct import Layer
 from switchseg.norms.modules import SwitchNorm, SwitchNorm1d, SwitchNorm2d, SwitchNorm3d
+from switchseg.norms.plain import BatchNorm
 from switchseg.norms.reference import statistics_dtype
 
 
@@ -49,7 +50,7 @@ class SyncSwitchNorm3d(SyncMixin, SwitchNorm3d):
     """`SwitchNorm3d` with the batch moments of all processes; see `SyncMixin`."""
 
 
-class SyncBatchNorm(nn.BatchNorm2d):
+class SyncBatchNorm(BatchNorm):
     """BatchNorm of any inputs with the moments of all processes, on any device; alone it is a plain BatchNorm.
 
     Not a subclass of `nn.SyncBatchNorm`: that one refuses CPU tensors, and DDP refuses it in a model on the CPU.
@@ -63,10 +64,6 @@ class SyncBatchNorm(nn.BatchNorm2d):
     def __init__(self, num_features: int, *, process_group: dist.ProcessGroup | None = None, **options: Any) -> None:
         super().__init__(num_features, **options)
         self.process_group = process_group
-
-    def _check_input_dim(self, x: Tensor) -> None:
-        if x.dim() < 2:
-            raise ValueError(f"SyncBatchNorm takes inputs with 2 or more dimensions, got shape {tuple(x.shape)}")
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize `x` (N, C, ...) with the moments of all processes, or with the running ones in evaluation."""

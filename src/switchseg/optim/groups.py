@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from switchseg.norms import MIXING
 from switchseg.optim.config import OptimConfig
-
-_MIXING = ("mean_weight", "var_weight")
 
 
 def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, Any]]:
@@ -37,7 +36,7 @@ def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, An
 
 
 def _kind(name: str, parameter: nn.Parameter) -> str:
-    if name.rsplit(".", 1)[-1] in _MIXING:
+    if name.rsplit(".", 1)[-1] in MIXING:
         return "mixing"
     return "decayed" if parameter.ndim > 1 else "plain"
 

@@ -23,8 +23,6 @@ from switchseg.reports.run_files import (
     records_of,
 )
 
-NORM_TITLES = {"syncbn": "SyncBN", "sn_in_ln": "SN (IN+LN)", "syncsn": "SyncSN", "syncssn": "SyncSSN"}
-
 
 @dataclass(frozen=True)
 class ClassScore:
@@ -173,8 +171,10 @@ def read_run(path: str | Path) -> Run:
 
 
 def norm_title(norm: str) -> str:
-    """Return a norm's name as papers write it."""
-    return NORM_TITLES.get(norm, norm.upper())
+    """Return a norm's name as papers write it; names are made of `sync`, the norm, and the statistics that it mixes."""
+    base, *statistics = norm.split("_")
+    title = f"Sync{base[4:].upper()}" if base.startswith("sync") else base.upper()
+    return f"{title} ({'+'.join(statistics).upper()})" if statistics else title
 
 
 def _run_folders(path: Path) -> list[Path]:

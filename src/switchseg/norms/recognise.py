@@ -1,0 +1,204 @@
+"""Which norm a module of whatever library is, told from what it computes: names and base classes promise too much.
+
+A module is run in evaluation mode on small inputs, with other values in place of its own, and compared with the
+formulas of the norms. So frozen, synchronised and derived norms are known without a list of them, those that do
+something else besides are found out, and nothing depends on the weights or on whether there are any (meta device).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.parameter import is_lazy
+from torch.nn.utils.parametrize import is_parametrized
+
+from switchseg.norms.modules import SwitchNorm
+
+Formula = Callable[[Tensor], Tensor]
+
+INPUT_DIMS = (2, 3, 4, 5)
+"""(N, C) to (N, C, D, H, W)."""
+
+
+class Norm(NamedTuple):
+    """What a module was recognised as."""
+
+    features: int
+    dims: frozenset[int]
+    """Which of `INPUT_DIMS` it takes."""
+    like_batch_norm: bool
+    """Whether it normalizes with the moments of the batch, in evaluation perhaps with running ones."""
+    tracks: bool
+    """Whether it has running moments."""
+    followers: dict[str, nn.Module]
+    """Its children that work on what it has normalized: dropout, an activation."""
+
+
+def is_named_norm(module: nn.Module) -> bool:
+    """Tell whether a module calls itself a norm or keeps running moments, and is not a block that merely holds one."""
+    own = _own(module)
+    is_leaf = bool(own) or not any(True for _ in module.children())
+    return "running_mean" in own or ("norm" in type(module).__name__.lower() and is_leaf)
+
+
+def is_over_maps(module: nn.Module) -> bool:
+    """Tell whether a module calls itself, or derives from, a norm over maps: Batch-, Instance- or GroupNorm."""
+    bases = " ".join(base.__name__.lower() for base in type(module).__mro__)
+    return "running_mean" in _own(module) or any(name in bases for name in ("batchnorm", "instancenorm", "groupnorm"))
+
+
+def recognise(module: nn.Module) -> Norm | str:
+    """Return which norm a module is, or in words why it is none.
+
+    BatchNorm, InstanceNorm, GroupNorm, the LayerNorm over the channels of every position and SwitchNorm are known.
+    """
+    if isinstance(module, SwitchNorm):
+        act: dict[str, nn.Module] = {} if module.activation is None else {"act": nn.ReLU()}
+        return Norm(module.num_features, frozenset(module.input_dims), False, module.running_mean is not None, act)
+    if any(map(is_lazy, _own(module).values())):
+        return "it has seen no input yet; run the model once"
+    if is_parametrized(module) or any(
+        isinstance(getattr(module, name, None), Tensor) and name not in _own(module) for name in ("weight", "bias")
+    ):
+        return "its parameters are computed (parametrized, pruned or weight-normalized)"
+    features = _features(module)
+    if features is None or not isinstance(getattr(module, "eps", None), float):
+        return "it has no eps or no number of channels"
+    values = _stand_ins(module)
+    inputs = {dims: _specimen(features, dims, module) for dims in INPUT_DIMS}
+    results = {dims: result for dims, x in inputs.items() if (result := _evaluate(module, values, x)) is not None}
+    children = {name: child for name, child in module.named_children() if _works(child)}
+    for like_batch_norm, formula in _formulas(module, values):
+        for followers in (children, {}):  # dropout does nothing in evaluation
+            dims = frozenset(
+                dims
+                for dims, result in results.items()
+                if _agree(result, _apply(formula, followers, values, inputs[dims]))
+            )
+            if dims:
+                return Norm(features, dims, like_batch_norm, "running_mean" in values, followers)
+    return "it normalizes the last dimension" if isinstance(module, nn.LayerNorm) else "it computes something else"
+
+
+def takes_inputs(module: nn.Module, features: int, dims: int) -> bool:
+    """Tell whether a module turns inputs of `dims` dimensions and `features` channels into outputs of their shape."""
+    x = _specimen(features, dims, module)
+    result = _evaluate(module, _stand_ins(module), x)
+    return result is not None and result.shape == x.shape
+
+
+def _stand_ins(module: nn.Module) -> dict[str, Tensor]:
+    """Return float32 values for the parameters and buffers of a module that tell them apart, always the same ones."""
+    generator = torch.Generator().manual_seed(0)
+    device = _device(module)
+
+    def value(tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():
+            return torch.zeros(tensor.shape, dtype=tensor.dtype, device=device)
+        return torch.rand(tensor.shape, generator=generator, device="cpu").add_(0.5).to(device)
+
+    return {name: value(tensor) for name, tensor in (*module.named_parameters(), *module.named_buffers())}
+
+
+def _specimen(features: int, dims: int, module: nn.Module) -> Tensor:
+    """Return an input (3, C, ...) with `dims` dimensions that `module` can be run on; no side is as long as C."""
+    side = 2 if features != 2 else 3
+    generator = torch.Generator().manual_seed(dims)
+    x = torch.randn(3, features, *[side] * (dims - 2), generator=generator, device="cpu")
+    return x.to(_device(module))
+
+
+def _evaluate(module: nn.Module, values: Mapping[str, Tensor], x: Tensor) -> Tensor | None:
+    """Return what `module` computes from `x` in evaluation mode with `values` as its tensors, None if it cannot."""
+    try:
+        with _evaluating(module), torch.device(x.device), torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result: Any = torch.func.functional_call(module, dict(values), (x.clone(),))
+    except Exception:  # whatever a foreign module raises at inputs that it does not take
+        return None
+    return result if isinstance(result, Tensor) else None
+
+
+def _own(module: nn.Module) -> dict[str, Tensor]:
+    return {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
+
+
+def _device(module: nn.Module) -> torch.device:
+    """Return where to run a module: where it is, or on the CPU if it is nowhere yet."""
+    tensor = next((tensor for tensor in (*module.parameters(), *module.buffers()) if not tensor.is_meta), None)
+    return torch.device("cpu") if tensor is None else tensor.device
+
+
+def _features(module: Any) -> int | None:
+    own = _own(module)
+    for name in ("running_mean", "weight"):
+        if name in own:
+            return own[name].numel() if own[name].dim() == 1 else None
+    counts = (getattr(module, name, None) for name in ("num_features", "num_channels", "normalized_shape"))
+    found = next((count for count in counts if count is not None), None)
+    if isinstance(found, tuple):
+        return int(found[0]) if len(found) == 1 else None
+    return found if isinstance(found, int) else None
+
+
+def _works(child: nn.Module) -> bool:
+    return not isinstance(child, nn.Identity) and type(child).forward is not nn.ModuleList.forward
+
+
+def _formulas(module: Any, values: Mapping[str, Tensor]) -> Iterator[tuple[bool, Formula]]:
+    """Yield the formulas that a module may compute, and whether each is that of a BatchNorm."""
+    mean, var, weight, bias = map(values.get, ("running_mean", "running_var", "weight", "bias"))
+    eps = module.eps
+    if mean is not None:
+        yield True, lambda x: F.batch_norm(x, mean, var, weight, bias, eps=eps)
+        return
+    groups = getattr(module, "num_groups", None)
+    if groups is not None:
+        yield False, lambda x: torch.group_norm(x, groups, weight, bias, eps)
+    yield True, lambda x: F.batch_norm(x, None, None, weight, bias, training=True, eps=eps)
+    yield False, lambda x: F.instance_norm(x, weight=weight, bias=bias, eps=eps)
+    yield False, lambda x: _channel_norm(x, weight, bias, eps)
+
+
+def _channel_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    """Normalize over the channels of every position of (N, C, ...)."""
+    if x.dim() == 2:
+        raise ValueError("the channels of (N, C) are its last dimension: every LayerNorm does that")
+    return F.layer_norm(x.movedim(1, -1), x.shape[1:2], weight, bias, eps).movedim(-1, 1)
+
+
+def _apply(
+    formula: Formula, followers: Mapping[str, nn.Module], values: Mapping[str, Tensor], x: Tensor
+) -> Tensor | None:
+    try:
+        y: Tensor | None = formula(x)
+    except (IndexError, RuntimeError, ValueError):  # of inputs that this formula is not for
+        return None
+    for name, child in followers.items():
+        own = {key.removeprefix(f"{name}."): value for key, value in values.items() if key.startswith(f"{name}.")}
+        y = None if y is None else _evaluate(child, own, y)
+    return y
+
+
+def _agree(result: Tensor, expected: Tensor | None) -> bool:
+    if expected is None or result.shape != expected.shape:
+        return False
+    return torch.allclose(result.float(), expected.float(), rtol=1e-3, atol=1e-3)
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    modes = {part: part.training for part in module.modules()}
+    try:
+        for part in modes:
+            part.training = False  # train() may be overridden
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
