@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from switchseg.errors import UserError
-from switchseg.models.create import parse_decoder
+from switchseg.models.create import parse_decoder, parse_norm
 from switchseg.models.layouts import decoder_keys, encoder_keys
 from switchseg.models.weights import translate
-from switchseg.norms import KINDS, MIXING, Kind, find_kind, to_2018
+from switchseg.norms import KINDS, MIXING, Kind, to_2018
 
 State = Mapping[str, Tensor]
 
@@ -109,7 +109,7 @@ def export_states(model_state: State, decoder: str, norm: str) -> dict[str, dict
     Raises:
         UserError: the layouts have no place for a part of the model.
     """
-    layout = find_kind(norm).layout
+    layout = parse_norm(norm).layout
     if layout is None:
         held = {name: [kind.name for kind in KINDS.values() if kind.layout == name] for name in ("2018", "mit")}
         raise UserError(

@@ -12,7 +12,7 @@ from switchseg.data.classes import Classes
 from switchseg.data.preprocessing import PREPROCESSINGS
 from switchseg.errors import UserError
 from switchseg.models.config import ModelConfig
-from switchseg.models.create import create_model, parse_decoder
+from switchseg.models.create import create_model, parse_decoder, parse_norm
 from switchseg.models.encoders import ALIASES
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.weights import load_exactly
@@ -77,7 +77,7 @@ def _with_norm(model: Segmenter, norm: str, source: str, say: Callable[[str], No
     old = model.spec.norm
     if old == norm:
         return model
-    was, wanted = norms.find_kind(old), norms.find_kind(norm)
+    was, wanted = parse_norm(old), parse_norm(norm)
     if was.is_batch_norm and wanted.like_batch_norm and not wanted.is_batch_norm:
         norms.convert_norms(model, norm, init="bn", batch_norms_only=True)
     elif was.family == wanted.family:

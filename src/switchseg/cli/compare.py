@@ -33,14 +33,14 @@ def run(arguments: Sequence[str]) -> int:
     from switchseg.cli.report import write_report
     from switchseg.distributed import is_main_process
     from switchseg.engine.train import train
-    from switchseg.norms import find_kind
+    from switchseg.models.create import parse_norm
     from switchseg.reports.runs import read_runs
     from switchseg.reports.table import results_table
 
     for norm in flags.norms:  # said now, not after hours of training the others
         try:
-            find_kind(norm)
-        except ValueError as error:
+            parse_norm(norm)
+        except UserError as error:
             raise UserError(f"--norms: {error}") from error
     config = run_config(flags)
     runs = [out / norm for norm in flags.norms]

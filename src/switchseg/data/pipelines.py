@@ -176,7 +176,7 @@ def _batch(
     return Batch(
         images=torch.from_numpy(images).permute(0, 3, 1, 2),
         labels=torch.from_numpy(labels).long(),
-        sizes=torch.tensor(sizes, dtype=torch.int64),
+        sizes=torch.tensor(sizes, dtype=torch.int64, device="cpu"),
         names=tuple(names),
         skipped=tuple(skipped),
     )

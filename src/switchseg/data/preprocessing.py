@@ -32,7 +32,7 @@ class Preprocessing:
             images = images.flip(1)
         values = images.to(dtype or torch.float32, memory_format=torch.contiguous_format)
         mean = torch.tensor(self.mean, dtype=values.dtype, device=values.device).view(3, 1, 1)
-        factor = self.scale / torch.tensor(self.std, dtype=torch.float64)
+        factor = self.scale / torch.tensor(self.std, dtype=torch.float64, device="cpu")
         factor = factor.to(values).view(3, 1, 1)
         return (values - mean / self.scale).mul_(factor)
 

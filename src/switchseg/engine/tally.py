@@ -36,8 +36,8 @@ class Tally:
     """
 
     def __init__(self, num_classes: int, boundary: bool, path: Path | None, key: dict[str, Any]) -> None:
-        self.matrix = torch.zeros(num_classes, num_classes, dtype=torch.int64)
-        self.boundary = torch.zeros(3, num_classes, dtype=torch.int64) if boundary else None
+        self.matrix = torch.zeros(num_classes, num_classes, dtype=torch.int64, device="cpu")
+        self.boundary = torch.zeros(3, num_classes, dtype=torch.int64, device="cpu") if boundary else None
         self.per_image: list[ImageScore] = []
         self.seconds = 0.0
         self._path, self._key = path, key
@@ -106,8 +106,9 @@ class Tally:
             return
         if state.get("key") != self._key:
             return
-        self.matrix = torch.tensor(state["matrix"], dtype=torch.int64)
-        self.boundary = None if state["boundary"] is None else torch.tensor(state["boundary"], dtype=torch.int64)
+        self.matrix = torch.tensor(state["matrix"], dtype=torch.int64, device="cpu")
+        if state["boundary"] is not None:
+            self.boundary = torch.tensor(state["boundary"], dtype=torch.int64, device="cpu")
         self.per_image = [ImageScore(*values) for values in state["per_image"]]
         self.seconds = state["seconds"]
 

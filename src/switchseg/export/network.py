@@ -60,10 +60,10 @@ class Deployed(nn.Module):
 
     def example(self, size: tuple[int, ...] = EXAMPLE_SIZE, seed: int = 0) -> Tensor:
         """Return images of the kind that the network takes: smooth random ones, as noise says little about a model."""
-        generator = torch.Generator().manual_seed(seed)
-        coarse = 255 * torch.rand(size[0], 3, 6, 8, generator=generator)
+        generator = torch.Generator("cpu").manual_seed(seed)
+        coarse = 255 * torch.rand(size[0], 3, 6, 8, generator=generator, device="cpu")
         fine = F.interpolate(coarse, size=size[-2:], mode="bicubic", align_corners=False)
-        pixels = (fine + 20 * torch.randn(size, generator=generator)).clamp(0, 255).to(torch.uint8)
+        pixels = (fine + 20 * torch.randn(size, generator=generator, device="cpu")).clamp(0, 255).to(torch.uint8)
         return pixels if self.interface.preprocess else self.spec.preprocessing.normalize(pixels)
 
     def describe(self) -> str:

@@ -32,7 +32,7 @@ def count_pairs(rows: Tensor, columns: Tensor, values: int) -> Tensor:
     """
     if functions is not None and rows.numel() < 2**31 and _are_bytes(rows) and _are_bytes(columns):
         rows, columns = rows.contiguous(), columns.contiguous()
-        counts = torch.zeros(BYTES, BYTES, dtype=torch.int32)
+        counts = torch.zeros(BYTES, BYTES, dtype=torch.int32, device="cpu")
         functions["count_pairs"](rows.data_ptr(), columns.data_ptr(), rows.numel(), counts.data_ptr())
         return counts
     wide = torch.int32 if values == BYTES else torch.int64

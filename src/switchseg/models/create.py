@@ -51,10 +51,7 @@ def create_model(
             raise UserError(f"num_classes must be at least 1, but is {num_classes}")
         classes = Classes.unnamed(num_classes)
     base, deepsup = parse_decoder(decoder)
-    try:
-        kind = norms.find_kind(norm)
-    except (TypeError, ValueError) as error:
-        raise UserError(str(error)) from error
+    kind = parse_norm(norm)
     spec = ModelSpec(encoder, decoder, kind.name, classes, preprocessing, deepsup if auxiliary is None else auxiliary)
     body = create_pretrained(encoder, kind, pretrained, norm_init)
     _check_maps(spec, DECODERS[base], body.maps)
@@ -79,6 +76,18 @@ def parse_decoder(name: str) -> tuple[str, bool]:
             f"unknown decoder {name!r}; the decoders are {', '.join(DECODERS)}, each with or without _deepsup"
         )
     return base, auxiliary
+
+
+def parse_norm(norm: str | norms.Factory) -> norms.Kind:
+    """Return what is known of the norm that a user named or gave; see `norms.find_kind`.
+
+    Raises:
+        UserError: there is no such norm.
+    """
+    try:
+        return norms.find_kind(norm)
+    except (TypeError, ValueError) as error:
+        raise UserError(str(error)) from error
 
 
 def _check_maps(spec: ModelSpec, decoder: type[Decoder], maps: MapSizes) -> None:

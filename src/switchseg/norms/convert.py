@@ -63,8 +63,7 @@ def convert_norms(
         raise ValueError(f"init must be 'uniform', 'bn' or a share between 0 and 1, got {init!r}")
     conversion = Conversion(kind.name)
     replacements: dict[nn.Module, nn.Module] = {}
-    for path, module, parent in _named_norms(model):
-        norm = recognise(module)
+    for path, module, parent, norm in _norms(model):
         if isinstance(norm, str):
             (conversion.missed if is_over_maps(module) else conversion.left)[path] = f"{_name(module)}: {norm}"
         elif batch_norms_only and not norm.like_batch_norm:
@@ -77,24 +76,29 @@ def convert_norms(
             replacements[module] = _replacement(module, norm, kind, init, path, model)
             conversion.converted[path] = _name(module)
     _exchange(model, replacements)
-    report(conversion) if report is not None else conversion.warn()
+    if report is None:
+        conversion.warn()
+    else:
+        report(conversion)
     return replacements.get(model, model)
 
 
-def _named_norms(
+def _norms(
     module: nn.Module, path: str = "", parent: nn.Module | None = None, seen: set[nn.Module] | None = None
-) -> Iterator[tuple[str, nn.Module, nn.Module | None]]:
-    """Yield path, module and parent of all that call themselves norms, each module once, without their own parts."""
+) -> Iterator[tuple[str, nn.Module, nn.Module | None, Norm | str]]:
+    """Yield path, module, parent and what it is, of all that call themselves norms: each once, and not their parts."""
     seen = set() if seen is None else seen
     if module in seen:
         return
     seen.add(module)
     if is_named_norm(module):
-        yield path, module, parent
-        return
+        norm = recognise(module)
+        yield path, module, parent, norm
+        if isinstance(norm, Norm) or is_over_maps(module):
+            return
     for name, child in module.named_children():
         if name != "parametrizations":
-            yield from _named_norms(child, f"{path}.{name}" if path else name, module, seen)
+            yield from _norms(child, f"{path}.{name}" if path else name, module, seen)
 
 
 def _name(module: nn.Module) -> str:

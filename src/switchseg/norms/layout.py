@@ -33,7 +33,7 @@ def from_2018(state: MutableMapping[str, Tensor], wanted: Mapping[str, Tensor]) 
 def to_2018(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return `state` with its Switchable Normalizations in the shapes of 2018 and without numbers of batches."""
     result = dict(state)
-    for norm in [key.removesuffix(MIXING[0]) for key in state if key.endswith("." + MIXING[0])]:
+    for norm in [key.removesuffix(MIXING[0]) for key in state if key.split(".")[-1] == MIXING[0]]:
         result.pop(norm + _COUNT, None)
         for leaf, shape in _SHAPES_2018.items():
             if norm + leaf in result:

@@ -95,7 +95,7 @@ def takes_inputs(module: nn.Module, features: int, dims: int) -> bool:
 
 def _stand_ins(module: nn.Module) -> dict[str, Tensor]:
     """Return float32 values for the parameters and buffers of a module that tell them apart, always the same ones."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator("cpu").manual_seed(0)
     device = _device(module)
 
     def value(tensor: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ def _stand_ins(module: nn.Module) -> dict[str, Tensor]:
 def _specimen(features: int, dims: int, module: nn.Module) -> Tensor:
     """Return an input (3, C, ...) with `dims` dimensions that `module` can be run on; no side is as long as C."""
     side = 2 if features != 2 else 3
-    generator = torch.Generator().manual_seed(dims)
+    generator = torch.Generator("cpu").manual_seed(dims)
     x = torch.randn(3, features, *[side] * (dims - 2), generator=generator, device="cpu")
     return x.to(_device(module))
 
@@ -119,10 +119,22 @@ def _evaluate(module: nn.Module, values: Mapping[str, Tensor], x: Tensor) -> Ten
     try:
         with _evaluating(module), torch.device(x.device), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result: Any = torch.func.functional_call(module, dict(values), (x.clone(),))
+            named = {f"module.{name}": value for name, value in values.items()}
+            result: Any = torch.func.functional_call(_WithoutHooks(module), named, (x.clone(),))
     except Exception:  # whatever a foreign module raises at inputs that it does not take
         return None
     return result if isinstance(result, Tensor) else None
+
+
+class _WithoutHooks(nn.Module):
+    """Calls a module's forward alone: who hooked into it is not to see specimens."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Any:
+        return self.module.forward(x)
 
 
 def _own(module: nn.Module) -> dict[str, Tensor]:

@@ -1,0 +1,19 @@
+"""What the layers of a model mix."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from switchseg.norms import NORMS, norm_shares
+
+
+def test_shares_name_every_layer():
+    model = nn.Sequential(NORMS["sn"](4), nn.BatchNorm2d(4), NORMS["sn_in_ln"](4))
+    with torch.no_grad():
+        model[0].mean_weight.copy_(torch.tensor([0.0, 0.0, math.log(2)]))
+    shares = norm_shares(model)
+    assert set(shares) == {"0", "2"}
+    assert shares["0"]["mean"] == pytest.approx({"in": 0.25, "ln": 0.25, "bn": 0.5})
+    assert shares["2"]["var"] == pytest.approx({"in": 0.5, "ln": 0.5, "bn": 0.0})
