@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from switchseg import files
 from switchseg.checkpoints.model_directory import CONFIG, WEIGHTS, load_model, read_spec, save_model
@@ -14,6 +15,7 @@ from switchseg.data.preprocessing import BGR
 from switchseg.errors import UserError
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
+from switchseg.norms import NORMS, register_norm
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,29 @@ def model() -> Segmenter:
 def folder(model: Segmenter, tmp_path: Path) -> Path:
     save_model(model, tmp_path / "model")
     return tmp_path / "model"
+
+
+def test_a_norm_of_the_user_travels_by_its_name(tmp_path: Path) -> None:
+    def own(channels: int) -> nn.Module:
+        return nn.GroupNorm(2, channels)
+
+    path = tmp_path / "model"
+    with pytest.raises(
+        UserError, match=r"model: the norm .*\.own has no name to be loaded by .*register_norm"
+    ) as refusal:
+        save_model(create_model("resnet18", "c1", own, 2), path)
+    assert "\n" not in str(refusal.value)
+    assert not path.exists()
+    register_norm("own", own)
+    try:
+        model = create_model("resnet18", "c1", "own", 2)
+        save_model(model, path)
+        image = torch.randn(1, 3, 64, 64)
+        assert torch.equal(load_model(path)(image), model.eval()(image))
+    finally:
+        del NORMS["own"]
+    with pytest.raises(UserError, match=r"config\.json: unknown norm 'own'; the norms are bn, "):
+        load_model(path)
 
 
 def test_half_precision_is_for_the_file_alone(model: Segmenter, tmp_path: Path) -> None:

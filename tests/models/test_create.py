@@ -8,7 +8,7 @@ from switchseg.errors import UserError
 from switchseg.models.blocks import MapSizes
 from switchseg.models.create import create_model, parse_decoder
 from switchseg.models.decoders import DECODERS
-from switchseg.norms import NORMS, SwitchNorm
+from switchseg.norms import NORMS, SwitchNorm, SwitchNorm2d
 
 RESNET50 = MapSizes((256, 512, 1024, 2048), (4, 8, 8, 8))
 
@@ -64,6 +64,50 @@ def test_norms_sit_in_all_parts() -> None:
         assert parts == {"encoder", "decoder", "auxiliary"}, norm
         if norm not in ("bn", "syncbn"):
             assert not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
+
+
+class Own(nn.Module):
+    """A norm that somebody wrote for maps of any channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(channels, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.rsqrt(x.square().mean((2, 3), keepdim=True) + 1e-5) * self.scale
+
+
+def test_a_norm_may_be_a_class_a_callable_or_one_that_was_registered() -> None:
+    assert create_model("resnet18", "c1", SwitchNorm2d, 3).spec.norm == "sn"
+    for norm in (Own, lambda channels: Own(channels)):
+        model = create_model("resnet18", "c1", norm, 3)
+        assert model(torch.randn(1, 3, 64, 64)).shape[:2] == (1, 3)
+        assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+        assert sum(isinstance(module, Own) for module in model.modules()) == 21
+        assert model.spec.norm.startswith(f"{__name__}.")
+    NORMS["own"] = Own
+    try:
+        assert create_model("convnext_atto", "c1", "own", 3).spec.norm == "own"
+    finally:
+        del NORMS["own"]
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "convnext_atto"])
+def test_a_norm_for_other_inputs_is_refused_before_it_meets_any(encoder: str) -> None:
+    with pytest.raises(UserError, match=r"torch\.nn\.modules\.normalization\.LayerNorm makes .* channels|layers that"):
+        create_model(encoder, "c1", nn.LayerNorm, 3)
+    with pytest.raises(UserError, match=r"makes no layer .*num_channels"):
+        create_model(encoder, "c1", lambda channels: nn.GroupNorm(7, channels), 3)
+    with pytest.raises(UserError, match="^norm must be a name"):
+        create_model(encoder, "c1", Own(8), 3)
+
+
+def test_norms_of_an_encoder_that_are_no_batch_norm_stay() -> None:
+    model = create_model("mobilevit_xxs", "c1", "sn", 3).encoder
+    assert any(isinstance(module, nn.LayerNorm) for module in model.modules())
+    shvit = create_model("shvit_s1", "c1", "sn", 3).encoder
+    kept = [type(module).__name__ for module in shvit.modules() if isinstance(module, nn.GroupNorm)]
+    assert set(kept) == {"GroupNorm1"}
 
 
 def test_conversion_keeps_the_activations_that_timm_puts_into_its_norms() -> None:

@@ -4,9 +4,10 @@ import copy
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
-from switchseg.norms import SwitchNorm2d, calibrate
+from switchseg.norms import KINDS, SwitchNorm2d, calibrate
 
 
 def test_statistics_are_those_of_all_batches_together():
@@ -33,6 +34,21 @@ def test_evaluation_equals_training_on_the_calibration_batch():
     calibrate(layer, [{"image": x}], forward=lambda batch: layer(batch["image"]))
     expected = layer(x)
     torch.testing.assert_close(layer.eval()(x), expected)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.like_batch_norm])
+def test_every_kind_with_running_statistics_is_calibrated(name):
+    layer = KINDS[name].factory(3, dtype=torch.float64)
+    batches = [torch.randn(2, 3, 4, 4, dtype=torch.float64) + shift for shift in (1, 2, 6)]
+    calibrate(layer, batches)
+    torch.testing.assert_close(layer.running_mean, torch.cat(batches).mean((0, 2, 3)))
+    assert layer.num_batches_tracked == 3
+
+
+def test_frozen_statistics_stay():
+    layer = torchvision.ops.FrozenBatchNorm2d(3)
+    assert calibrate(layer, [torch.randn(2, 3, 4, 4)]) == 1
+    assert torch.equal(layer.running_mean, torch.zeros(3))
 
 
 def test_failures_leave_everything_as_it_was():

@@ -1,6 +1,7 @@
 """Exchanging the norms of models from timm, torchvision and smp."""
 
 import copy
+from functools import partial
 
 import pytest
 import segmentation_models_pytorch as smp
@@ -8,6 +9,7 @@ import timm
 import torch
 import torchvision
 from torch import nn
+from torch.nn.utils import parametrize, prune
 
 from switchseg.norms import (
     GroupNorm,
@@ -17,6 +19,7 @@ from switchseg.norms import (
     SwitchNorm3d,
     SyncSwitchNorm2d,
     convert_norms,
+    fuse_activations,
     norm_shares,
 )
 
@@ -143,9 +146,256 @@ def test_half_and_double_and_frozen_parameters_stay():
     assert not any(module.training for module in model.modules())
 
 
+def _moved(model, x):
+    """Give a BN network parameters and running statistics that matter; return it and its evaluation output of `x`."""
+    generator = torch.Generator().manual_seed(1)
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and tensor.dim() == 1:
+            low = 0.5 if name.endswith(("weight", "var")) else -0.5
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + low)
+    with torch.no_grad():
+        return model.eval(), model(x)
+
+
+class DetectronFrozenNorm(nn.Module):
+    """As detectron2 has it: four buffers, no base class, another formula."""
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.num_features, self.eps = num_features, 1e-5
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            self.register_buffer(name, torch.ones(num_features))
+
+    def forward(self, x):
+        scale = self.weight * (self.running_var + self.eps).rsqrt()
+        shift = self.bias - self.running_mean * scale
+        return x * scale[:, None, None] + shift[:, None, None]
+
+
+class SynchronizedBatchNorm(nn.modules.batchnorm._BatchNorm):
+    """As MIT and apex derive theirs: from the private base, with bookkeeping, for any input."""
+
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.register_buffer("_iterations", torch.ones(1))
+
+    def _check_input_dim(self, x):
+        pass
+
+
+FOREIGN = {
+    "torchvision frozen": lambda: torchvision.ops.FrozenBatchNorm2d(6),
+    "detectron frozen": lambda: DetectronFrozenNorm(6),
+    "timm frozen with activation": lambda: timm.layers.norm_act.FrozenBatchNormAct2d(6, act_layer=nn.SiLU),
+    "timm with activation": lambda: timm.layers.BatchNormAct2d(6, drop_layer=nn.Dropout),
+    "timm split": lambda: timm.layers.SplitBatchNorm2d(6),
+    "synchronised": lambda: nn.SyncBatchNorm(6),
+    "privately derived": lambda: SynchronizedBatchNorm(6),
+    "instance norm that tracks": lambda: nn.InstanceNorm2d(6, affine=True, track_running_stats=True),
+    "not affine": lambda: nn.BatchNorm2d(6, affine=False),
+    "own eps": lambda: nn.BatchNorm2d(6, eps=0.5),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("to", ["sn", "syncbn", "ssn", "bn"])
+def test_batch_norms_of_whatever_class_start_their_successor(name, to):
+    x = torch.randn(2, 3, 7, 5)
+    model, expected = _moved(nn.Sequential(nn.Conv2d(3, 6, 1), FOREIGN[name]()), x)
+    parameters = {parameter for name, parameter in model.named_parameters() if "aux" not in name}
+    found = convert_norms(model, to, init="bn")
+    torch.testing.assert_close(found(x), expected, atol=1e-5, rtol=1e-5)
+    assert parameters <= set(found.parameters())
+    assert not any("Frozen" in type(module).__name__ for module in found.modules())
+    found.train()(x).sum().backward()
+    assert all(parameter.grad is not None for parameter in found.parameters())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_scales_of_channels_do_not_show_through_the_mixture(dtype):
+    """A channel whose variance is 1e-8 of the others' would see 4e-9 of an LN share."""
+    torch.manual_seed(0)
+    scales = torch.logspace(-4, 4, 16, dtype=dtype)
+    layer = nn.BatchNorm2d(16, momentum=None, eps=1e-12, dtype=dtype)
+    x = torch.randn(4, 16, 8, 8, dtype=dtype) * scales[:, None, None]
+    layer(x)
+    expected = layer.eval()(x)
+    for to in ("sn", "ssn"):
+        converted = convert_norms(copy.deepcopy(layer), to, init="bn")
+        assert norm_shares(converted)[""]["var"] == {"in": 0, "ln": 0, "bn": 1}
+        torch.testing.assert_close(converted(x), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(8,), (8, 9), (8, 9, 7), (8, 5, 6, 7)])
+@pytest.mark.parametrize("make", [nn.SyncBatchNorm, lambda channels: nn.GroupNorm(2, channels), SynchronizedBatchNorm])
+@pytest.mark.parametrize("to", ["sn", "bn", "gn", "ssn"])
+def test_the_new_layer_takes_what_the_old_one_took(make, size, to):
+    x = torch.randn(4, *size)
+    layer = convert_norms(make(8), to)
+    assert layer(x).shape == x.shape
+
+
+def test_layers_for_other_dimensions_fail_before_the_model_changes():
+    model = nn.Sequential(nn.Conv1d(3, 8, 3), nn.BatchNorm1d(8), nn.Conv1d(8, 8, 3), nn.GroupNorm(2, 8))
+    with pytest.raises(TypeError, match=r"^1: torch.*BatchNorm2d makes .* inputs of \d dimensions as the BatchNorm1d"):
+        convert_norms(model, partial(nn.BatchNorm2d, eps=1e-3))
+    assert [type(module) for module in model[1::2]] == [nn.BatchNorm1d, nn.GroupNorm]
+    images = nn.Sequential(nn.Conv2d(3, 8, 3), nn.GroupNorm(2, 8))  # a GroupNorm takes anything, this model does not
+    assert type(convert_norms(images, partial(nn.BatchNorm2d, eps=1e-3))[1]) is nn.BatchNorm2d
+
+
+@pytest.mark.parametrize(
+    ("to", "init", "message"),
+    [
+        (nn.LayerNorm, "uniform", "LayerNorm for 8 channels, which cannot normalize inputs of 4 dimensions"),
+        (lambda channels: nn.GroupNorm(3, channels), "uniform", "makes no layer for 8 channels .*divisible"),
+        ("gn", "bn", "2: init='bn' needs running statistics"),
+        ("sn", 0.9, "3: init=0.9 needs running statistics"),
+    ],
+)
+def test_a_conversion_that_fails_changes_nothing(to, init, message):
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 1), nn.ReLU(), nn.BatchNorm2d(8), nn.BatchNorm2d(8, track_running_stats=False)
+    ).eval()
+    model[2].train()
+    before, state = list(model.modules()), copy.deepcopy(model.state_dict())
+    with pytest.raises((TypeError, ValueError), match=message):
+        convert_norms(model, to, init)
+    assert list(model.modules()) == before
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert [module.training for module in model] == [False, False, True, False]
+
+
+class _Keeping(nn.Module):
+    """Keeps its norms in every way there is."""
+
+    def __init__(self):
+        super().__init__()
+        self.norms = nn.ModuleDict({"first": nn.BatchNorm2d(4), "second": nn.BatchNorm2d(4)})
+        self.pair = (nn.Conv2d(3, 4, 1), self.norms["first"])
+        self.lists = {"all": [[self.norms["second"]]]}
+        self.conv = self.pair[0]
+        self.lists["itself"] = self.lists
+
+    def forward(self, x):
+        return self.lists["all"][0][0](self.pair[1](self.conv(x)))
+
+
+def test_norms_are_exchanged_wherever_the_model_keeps_them():
+    model = convert_norms(_Keeping())
+    assert type(model.pair[1]) is SwitchNorm2d
+    assert model.pair[1] is model.norms["first"]
+    assert model.lists["all"][0][0] is model.norms["second"]
+    model(torch.randn(2, 3, 4, 4)).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_tied_parameters_stay_tied():
+    first, second = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+    second.weight = first.weight
+    model = convert_norms(nn.Sequential(first, second))
+    assert model[0].weight is model[1].weight is first.weight
+    assert model[0].mean_weight is not model[1].mean_weight
+
+
+def test_models_without_storage_are_converted_alike():
+    """The directory of a model is loaded that way: which norms are exchanged may not depend on weights."""
+    models = []
+    for device in ("meta", "cpu"):
+        with torch.device(device):
+            models.append(convert_norms(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), "sn", init="bn"))
+    assert models[0][1].running_mean.is_meta
+    assert models[0].state_dict().keys() == models[1].state_dict().keys()
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.InstanceNorm2d(4))
+    with torch.device("meta"):
+        assert not any(parameter.is_meta for parameter in convert_norms(model).parameters())
+
+
+def test_hooks_and_random_numbers_do_not_notice():
+    seen = []
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    model[1].register_forward_hook(lambda *call: seen.append(call))
+    state = torch.get_rng_state()
+    convert_norms(model)
+    assert not seen
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_layer_norms_of_transformers_stay_and_are_named():
+    model = timm.create_model("mobilevit_xxs", num_classes=3)
+    told = []
+    convert_norms(model, "sn", report=told.append)
+    (conversion,) = told
+    layer_norms = {path for path, module in model.named_modules() if isinstance(module, nn.LayerNorm)}
+    assert layer_norms
+    assert set(conversion.left) == layer_norms
+    assert set(conversion.left.values()) == {"LayerNorm: it normalizes the last dimensions"}
+    assert len(conversion.converted) == len(norm_shares(model)) > 20
+    assert not conversion.missed
+
+
+def test_only_batch_norms_start_as_batch_norms():
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.GroupNorm(2, 4), nn.InstanceNorm2d(4))
+    x = torch.randn(2, 3, 5, 5)
+    model, expected = _moved(model, x)
+    message = r"^1 norm exchanged for sn, but not 2 \(GroupNorm: it is no BatchNorm, .*\); 3 \(InstanceNorm2d: "
+    with pytest.warns(UserWarning, match=message):
+        converted = convert_norms(copy.deepcopy(model), "sn", init="bn")
+    torch.testing.assert_close(converted(x), expected, atol=1e-5, rtol=1e-5)
+    converted = convert_norms(model, "sn", batch_norms_only=True)  # as one asked for: no warning
+    assert [type(module) for module in converted[1:]] == [SwitchNorm2d, nn.GroupNorm, nn.InstanceNorm2d]
+
+
+def test_norms_of_fused_blocks_keep_the_shortcut():
+    model = timm.create_model("resnet18", num_classes=3)
+    fuse_activations(convert_norms(model, "sn"))
+    x = torch.randn(2, 3, 32, 32)
+    with pytest.warns(
+        UserWarning, match=r"4 norms exchanged for gn, but not layer1.0.bn1, .*\(.*convert before that\)"
+    ):
+        mixed = convert_norms(copy.deepcopy(model), "gn")
+    assert mixed(x).shape == (2, 3)
+    assert convert_norms(model, "syncsn")(x).shape == (2, 3)
+
+
 class _Odd(nn.BatchNorm2d):
     def forward(self, x):
         return super().forward(x).tanh()
+
+
+def _parametrized():
+    layer = nn.BatchNorm2d(4)
+    parametrize.register_parametrization(layer, "weight", nn.Softplus())
+    return layer
+
+
+def _pruned():
+    layer = nn.BatchNorm2d(4)
+    prune.l1_unstructured(layer, "weight", 1)
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (_Odd(4), "_Odd: it computes something else"),
+        (_parametrized(), "its parameters are computed"),
+        (_pruned(), "its parameters are computed"),
+        (nn.LazyBatchNorm2d(), "it has seen no input yet"),
+        (nn.RMSNorm(4), "RMSNorm: it computes something else"),
+        (nn.LayerNorm([4, 5, 5]), "it normalizes the last dimensions"),
+    ],
+)
+def test_what_cannot_be_exchanged_is_named_and_left(layer, reason):
+    model = nn.Sequential(nn.ReLU(), layer)
+    with pytest.warns(UserWarning, match=rf"^no norm was exchanged for sn: 1 \(.*{reason}"):
+        convert_norms(model, "sn")
+    assert model[1] is layer
+
+
+def test_a_model_without_norms_is_told():
+    with pytest.warns(UserWarning, match="^no norm was exchanged for sn: the model has none$"):
+        convert_norms(nn.Sequential(nn.Linear(3, 3)), "sn")
 
 
 def test_mistakes_are_named():
@@ -156,6 +406,4 @@ def test_mistakes_are_named():
         convert_norms(model, "sn", init="best")
     with pytest.raises(ValueError, match="0: init='bn' needs running statistics"):
         convert_norms(model, "sn_in_ln", init="bn")
-    with pytest.warns(UserWarning, match=r"no norm was exchanged for sn: 0 \(_Odd: it computes something else\)"):
-        convert_norms(nn.Sequential(_Odd(4)), "sn")
     assert type(model[0]) is nn.BatchNorm2d

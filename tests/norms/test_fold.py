@@ -5,9 +5,10 @@ import copy
 import pytest
 import timm
 import torch
+import torchvision
 from torch import nn
 
-from switchseg.norms import SwitchNorm2d, convert_norms, fold_norms
+from switchseg.norms import KINDS, SwitchNorm2d, convert_norms, fold_norms
 
 
 def _used(model):
@@ -67,6 +68,31 @@ def test_only_what_may_be_folded(model, left):
     expected = model(x)
     fold_norms(model)
     assert sum(isinstance(module, (SwitchNorm2d, nn.BatchNorm2d)) for module in model.modules()) == left
+    torch.testing.assert_close(model(x), expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.like_batch_norm])
+def test_every_kind_that_can_be_a_batch_norm_folds(name):
+    torch.manual_seed(0)
+    model = convert_norms(_used(timm.create_model("resnet18", num_classes=4)), name, init="bn")
+    x = torch.randn(2, 3, 64, 64)
+    expected = model(x)
+    norm = type(model.bn1)
+    fold_norms(model)
+    assert not any(isinstance(module, norm) for module in model.modules())
+    torch.testing.assert_close(model(x), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_foreign_batch_norms_fold_and_leave_their_activation():
+    layers = [timm.layers.BatchNormAct2d(4, act_layer=nn.SiLU), torchvision.ops.FrozenBatchNorm2d(4)]
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), layers[0], nn.Conv2d(4, 4, 1), layers[1]).eval()
+    for layer in layers:
+        layer.running_mean.normal_()
+        layer.running_var.uniform_(0.5, 2)
+    x = torch.randn(2, 3, 8, 8)
+    expected = model(x)
+    fold_norms(model)
+    assert [type(module) for module in model[1::2]] == [nn.Sequential, nn.Identity]
     torch.testing.assert_close(model(x), expected, atol=1e-5, rtol=1e-4)
 
 

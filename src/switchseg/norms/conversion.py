@@ -22,21 +22,25 @@ class Conversion:
 
     def __str__(self) -> str:
         """Return all of it, a line for each reason."""
-        lines = [f"{len(self.converted)} norms exchanged for {self.to}"]
+        lines = [f"{_norms(self.converted)} exchanged for {self.to}"]
         lines += [f"{len(paths)} left, {why}: {', '.join(paths)}" for why, paths in _by_reason(self.left | self.missed)]
         return "\n".join(lines)
 
     def warn(self, stacklevel: int = 2) -> None:
-        """Warn, in one line, if norms were missed or nothing was exchanged."""
+        """Warn, in one line, if norms were missed or nothing was exchanged; `stacklevel` as if the caller warned."""
         unsaid = self.missed if self.converted else self.left | self.missed
         reasons = "; ".join(f"{_some(paths)} ({why})" for why, paths in _by_reason(unsaid))
         if not self.converted:
             text = f"no norm was exchanged for {self.to}: {reasons or 'the model has none'}"
         elif reasons:
-            text = f"{len(self.converted)} norms were exchanged for {self.to}, but not {reasons}"
+            text = f"{_norms(self.converted)} exchanged for {self.to}, but not {reasons}"
         else:
             return
         warnings.warn(text, stacklevel=stacklevel + 1)
+
+
+def _norms(paths: Mapping[str, str]) -> str:
+    return f"{len(paths)} norm{'' if len(paths) == 1 else 's'}"
 
 
 def _by_reason(reasons: Mapping[str, str]) -> Iterable[tuple[str, list[str]]]:

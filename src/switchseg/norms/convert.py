@@ -106,7 +106,10 @@ def _name(module: nn.Module) -> str:
 
 
 def _replacement(module: nn.Module, old: Norm, kind: Kind, init: str | float, path: str, model: nn.Module) -> nn.Module:
-    norm: Any = kind.factories.for_inputs(old.dims)(old.features, **_home(module, model))
+    try:
+        norm: Any = kind.factories.for_inputs(old.dims)(old.features, **_home(module, model))
+    except Exception as error:  # whatever a callable of the user's raises
+        raise TypeError(f"{path}: {kind.name} makes no layer for {old.features} channels ({error})") from error
     if isinstance(norm, SwitchNorm):
         norm.input_dims = tuple(sorted(old.dims))
     _take_over(norm, module)
@@ -134,8 +137,9 @@ def _home(module: nn.Module, model: nn.Module) -> dict[str, Any]:
 
 
 def _conv_dims(model: nn.Module) -> set[int]:
-    """Return how many dimensions the maps of a model have, which are those of the weights of its convolutions."""
-    return {module.weight.dim() for module in model.modules() if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d))}
+    """Return how many dimensions the inputs of a model's convolutions have, which are likely those of its norms."""
+    kinds = {3: nn.Conv1d, 4: nn.Conv2d, 5: nn.Conv3d}
+    return {dims for dims, kind in kinds.items() if any(isinstance(module, kind) for module in model.modules())}
 
 
 def _take_over(norm: Any, module: Any) -> None:

@@ -25,6 +25,9 @@ Formula = Callable[[Tensor], Tensor]
 INPUT_DIMS = (2, 3, 4, 5)
 """(N, C) to (N, C, D, H, W)."""
 
+_LAST = "it normalizes the last dimensions"
+_OTHER = "it computes something else than Batch-, Instance-, Group- or LayerNorm over channels"
+
 
 class Norm(NamedTuple):
     """What a module was recognised as."""
@@ -61,6 +64,8 @@ def recognise(module: nn.Module) -> Norm | str:
     if isinstance(module, SwitchNorm):
         act: dict[str, nn.Module] = {} if module.activation is None else {"act": nn.ReLU()}
         return Norm(module.num_features, frozenset(module.input_dims), False, module.running_mean is not None, act)
+    if isinstance(module, torch.jit.ScriptModule):
+        return "it is compiled to TorchScript"
     if any(map(is_lazy, _own(module).values())):
         return "it has seen no input yet; run the model once"
     if is_parametrized(module) or any(
@@ -69,7 +74,7 @@ def recognise(module: nn.Module) -> Norm | str:
         return "its parameters are computed (parametrized, pruned or weight-normalized)"
     features = _features(module)
     if features is None or not isinstance(getattr(module, "eps", None), float):
-        return "it has no eps or no number of channels"
+        return _LAST if isinstance(module, nn.LayerNorm) else _OTHER
     values = _stand_ins(module)
     inputs = {dims: _specimen(features, dims, module) for dims in INPUT_DIMS}
     results = {dims: result for dims, x in inputs.items() if (result := _evaluate(module, values, x)) is not None}
@@ -83,7 +88,7 @@ def recognise(module: nn.Module) -> Norm | str:
             )
             if dims:
                 return Norm(features, dims, like_batch_norm, "running_mean" in values, followers)
-    return "it normalizes the last dimension" if isinstance(module, nn.LayerNorm) else "it computes something else"
+    return _LAST if isinstance(module, nn.LayerNorm) else _OTHER
 
 
 def takes_inputs(module: nn.Module, features: int, dims: int) -> bool:
