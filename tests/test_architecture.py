@@ -33,6 +33,45 @@ def test_torch_is_not_loaded_where_nothing_is_computed(module):
     assert "torch" not in modules_after(f"import {module}")
 
 
+def test_no_result_depends_on_the_default_device():
+    """With all of it imported and used while tensors are made elsewhere by default."""
+    code = """
+import torch
+torch.set_default_device(DEVICE)
+import switchseg.norms as norms
+from switchseg.data.preprocessing import BGR
+from switchseg.engine.tally import Tally
+from switchseg.metrics import confusion_matrix
+generator = torch.Generator("cpu").manual_seed(0)
+def draw(*size):
+    return torch.randn(size, generator=generator, device="cpu")
+found = []
+for kind in norms.KINDS.values():
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1, device="cpu"), torch.nn.BatchNorm2d(4, device="cpu"))
+    for parameter in model.parameters():
+        parameter.data.copy_(draw(*parameter.shape))
+    norms.convert_norms(model, kind, "bn" if kind.like_batch_norm else "uniform")
+    model[1].backend = "reference"
+    norms.calibrate(model, [draw(2, 3, 5, 5)])
+    x = draw(2, 3, 6, 6).requires_grad_()
+    norms.fold_norms(model.eval())(x).square().sum().backward()
+    found += [x.grad.sum().item(), *(parameter.grad.sum().item() for parameter in model.parameters())]
+images = (draw(2, 3, 4, 4) * 50 + 128).clamp(0, 255).to(torch.uint8)
+found.append(BGR.normalize(images).sum().item())
+matrix = confusion_matrix(images[0, 0] % 3, images[0, 1] % 3, 3)
+found.append((Tally(3, True, None, {}).matrix + matrix).tolist())
+print(found)
+"""
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", code.replace("DEVICE", repr(device))], capture_output=True, text=True, check=True
+        ).stdout
+        for device in ("cpu", "meta")
+    ]
+    assert printed[0] == printed[1]
+    assert len(printed[0]) > 500
+
+
 def test_rooms_import_only_the_rooms_below_them():
     done = subprocess.run(
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],

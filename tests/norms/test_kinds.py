@@ -88,6 +88,7 @@ def test_titles_are_those_of_papers():
     """Names follow one rule, by which reports, which never load torch, write them."""
     titles = ["BN", "SyncBN", "GN", "IN", "LN", "SN", "SN (IN+LN)", "SyncSN", "SSN", "SyncSSN"]
     assert [norm_title(name) for name in KINDS] == titles
+    assert norm_title("my_norm") == "MY_NORM"
 
 
 # Where a name is the default of an option.

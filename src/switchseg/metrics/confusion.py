@@ -27,7 +27,10 @@ def confusion_matrix(
     Raises:
         ValueError: the shapes differ, or a counted pixel's prediction is outside 0 .. num_classes - 1.
     """
-    prediction, label = torch.as_tensor(prediction), torch.as_tensor(label)
+    prediction, label = (
+        values if isinstance(values, torch.Tensor) else torch.as_tensor(values, device="cpu")
+        for values in (prediction, label)
+    )
     if prediction.shape != label.shape:
         raise ValueError(f"the prediction is {tuple(prediction.shape)} but the label {tuple(label.shape)}")
     values = max(BYTES, num_classes + 1)

@@ -22,6 +22,7 @@ from switchseg.reports.run_files import (
     read_log,
     records_of,
 )
+from switchseg.reports.theme import STATISTICS
 
 
 @dataclass(frozen=True)
@@ -172,9 +173,11 @@ def read_run(path: str | Path) -> Run:
 
 def norm_title(norm: str) -> str:
     """Return a norm's name as papers write it; names are made of `sync`, the norm, and the statistics that it mixes."""
-    base, *statistics = norm.split("_")
+    base, *rest = norm.split("_")
     title = f"Sync{base[4:].upper()}" if base.startswith("sync") else base.upper()
-    return f"{title} ({'+'.join(statistics).upper()})" if statistics else title
+    if not set(rest) <= set(STATISTICS):  # a name that a user registered
+        return norm.upper()
+    return f"{title} ({'+'.join(rest).upper()})" if rest else title
 
 
 def _run_folders(path: Path) -> list[Path]:
