@@ -1,6 +1,7 @@
 """Exchanging the norms of models from timm, torchvision and smp."""
 
 import copy
+import warnings
 from functools import partial
 
 import pytest
@@ -264,6 +265,24 @@ def test_a_conversion_that_fails_changes_nothing(to, init, message):
     assert list(model.modules()) == before
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
     assert [module.training for module in model] == [False, False, True, False]
+
+
+def test_who_is_told_may_still_refuse():
+    model = nn.Sequential(nn.BatchNorm2d(4), _Odd(4))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="but not 1 "):
+            convert_norms(model)
+    assert type(model[0]) is nn.BatchNorm2d
+
+
+def test_a_batch_norm_of_another_class_goes_on_with_its_statistics():
+    x = torch.randn(2, 3, 4, 4)
+    model, expected = _moved(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4, momentum=0.5)), x)
+    for to in (timm.layers.BatchNormAct2d, nn.SyncBatchNorm, "syncbn", "bn"):
+        found = convert_norms(copy.deepcopy(model), to)
+        torch.testing.assert_close(found(x), expected.relu() if to is timm.layers.BatchNormAct2d else expected)
+        assert found[1].momentum == 0.5
 
 
 class _Keeping(nn.Module):

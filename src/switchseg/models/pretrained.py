@@ -56,14 +56,14 @@ def create_pretrained(
 
 
 def _exchange_batch_norms(encoder: Encoder, name: str, kind: norms.Kind, init: str) -> None:
-    told: list[norms.Conversion] = []
+    def refuse_a_part(conversion: norms.Conversion) -> None:
+        for path, reason in conversion.missed.items():
+            raise ValueError(f"{path}: {reason}")
+
     try:
-        norms.convert_norms(encoder, kind, init, report=told.append, batch_norms_only=True)
+        norms.convert_norms(encoder, kind, init, report=refuse_a_part, batch_norms_only=True)
     except (TypeError, ValueError) as error:
         raise UserError(f"encoder {name!r} cannot have {kind.name} norms: {error}") from error
-    if missed := told[0].missed:
-        path, reason = next(iter(missed.items()))
-        raise UserError(f"encoder {name!r} cannot have {kind.name} norms: {path}: {reason}")
 
 
 def _has_statistics(state: Mapping[str, Tensor]) -> bool:

@@ -46,8 +46,8 @@ def convert_norms(
             takes over the running statistics and uses them alone: the evaluation output stays as it was, and the
             mixing weights do not move in training. A number between 0 and 1 does the same with BN's share. With both,
             norms that are no BatchNorm are left.
-        report: is told what was exchanged, what was left and why; `print` will do. Without it, a warning names the
-            norms that one would expect to be exchanged and that were not.
+        report: is told what is exchanged, what is left and why, before the first change; `print` will do. Without it, a
+            warning names the norms that one would expect to be exchanged and that are not.
         batch_norms_only: leave every norm that is no BatchNorm.
 
     Returns:
@@ -70,16 +70,18 @@ def convert_norms(
             conversion.left[path] = f"{_name(module)}: it is no BatchNorm"
         elif init != "uniform" and not norm.like_batch_norm and not isinstance(module, SwitchNorm):
             conversion.missed[path] = f"{_name(module)}: it is no BatchNorm, which init={init!r} needs"
-        elif isinstance(parent, FusedBlock) and not kind.mixes:
-            conversion.missed[path] = f"{_name(module)}: fuse_activations gave it more to do; convert before that"
         else:
-            replacements[module] = _replacement(module, norm, kind, init, path, model)
+            new = _replacement(module, norm, kind, init, path, model)
+            if isinstance(parent, FusedBlock) and not isinstance(new, SwitchNorm):
+                conversion.missed[path] = f"{_name(module)}: fuse_activations gave it more to do; convert before that"
+                continue
             conversion.converted[path] = _name(module)
-    _exchange(model, replacements)
+            replacements[module] = new
     if report is None:
         conversion.warn()
     else:
         report(conversion)
+    _exchange(model, replacements)
     return replacements.get(model, model)
 
 
@@ -117,7 +119,7 @@ def _replacement(module: nn.Module, old: Norm, kind: Kind, init: str | float, pa
         _continue_mixture(norm, module, path)
     elif init != "uniform":
         _start_from_batch_norm(norm, module, old, path, init)
-    elif old.tracks and kind.like_batch_norm and not kind.mixes:
+    elif old.tracks and _is_batch_norm(norm):
         _copy_running(norm, module)
     for dims in old.dims & _conv_dims(model) or old.dims:
         if not takes_inputs(norm, old.features, dims):
@@ -172,9 +174,14 @@ def _copy_running(norm: Any, module: Any) -> None:
         norm.momentum = module.momentum
 
 
+def _is_batch_norm(norm: nn.Module) -> bool:
+    found = recognise(norm)
+    return isinstance(found, Norm) and found.like_batch_norm and found.tracks
+
+
 def _start_from_batch_norm(norm: Any, module: nn.Module, old: Norm, path: str, init: str | float) -> None:
-    new = recognise(norm)
-    if not old.tracks or isinstance(new, str) or not new.tracks:
+    can_start = _is_batch_norm(norm) or (isinstance(norm, SwitchNorm) and norm.running_mean is not None)
+    if not (old.tracks and can_start):
         raise ValueError(f"{path}: init={init!r} needs running statistics, in the model and in the norm")
     _copy_running(norm, module)
     if not isinstance(norm, SwitchNorm):

@@ -25,7 +25,6 @@ Formula = Callable[[Tensor], Tensor]
 INPUT_DIMS = (2, 3, 4, 5)
 """(N, C) to (N, C, D, H, W)."""
 
-_LAST = "it normalizes the last dimensions"
 _OTHER = "it computes something else than Batch-, Instance-, Group- or LayerNorm over channels"
 
 
@@ -64,17 +63,12 @@ def recognise(module: nn.Module) -> Norm | str:
     if isinstance(module, SwitchNorm):
         act: dict[str, nn.Module] = {} if module.activation is None else {"act": nn.ReLU()}
         return Norm(module.num_features, frozenset(module.input_dims), False, module.running_mean is not None, act)
-    if isinstance(module, torch.jit.ScriptModule):
-        return "it is compiled to TorchScript"
-    if any(map(is_lazy, _own(module).values())):
-        return "it has seen no input yet; run the model once"
-    if is_parametrized(module) or any(
-        isinstance(getattr(module, name, None), Tensor) and name not in _own(module) for name in ("weight", "bias")
-    ):
-        return "its parameters are computed (parametrized, pruned or weight-normalized)"
+    if (obstacle := _obstacle(module)) is not None:
+        return obstacle
+    otherwise = "it normalizes the last dimensions" if isinstance(module, nn.LayerNorm) else _OTHER
     features = _features(module)
-    if features is None or not isinstance(getattr(module, "eps", None), float):
-        return _LAST if isinstance(module, nn.LayerNorm) else _OTHER
+    if features is None or not isinstance(getattr(module, "eps", None), (int, float)):
+        return otherwise
     values = _stand_ins(module)
     inputs = {dims: _specimen(features, dims, module) for dims in INPUT_DIMS}
     results = {dims: result for dims, x in inputs.items() if (result := _evaluate(module, values, x)) is not None}
@@ -88,7 +82,20 @@ def recognise(module: nn.Module) -> Norm | str:
             )
             if dims:
                 return Norm(features, dims, like_batch_norm, "running_mean" in values, followers)
-    return _LAST if isinstance(module, nn.LayerNorm) else _OTHER
+    return otherwise
+
+
+def _obstacle(module: nn.Module) -> str | None:
+    """Return why a module cannot be exchanged whatever it computes."""
+    own = _own(module)
+    if isinstance(module, torch.jit.ScriptModule):
+        return "it is compiled to TorchScript"
+    if any(map(is_lazy, own.values())):
+        return "it has seen no input yet; run the model once"
+    weights = {name for name in ("weight", "bias") if isinstance(getattr(module, name, None), Tensor)}
+    if is_parametrized(module) or not weights <= own.keys():
+        return "its parameters are computed (parametrized, pruned or weight-normalized)"
+    return None
 
 
 def takes_inputs(module: nn.Module, features: int, dims: int) -> bool:
