@@ -9,7 +9,7 @@ from torch import nn
 
 from switchseg.errors import UserError
 from switchseg.models.weights import check_keys, load_exactly, read_weights, translate
-from switchseg.norms.modules import LONG_TRAINED
+from switchseg.norms import LONG_TRAINED
 
 STATE = {"a.weight": torch.randn(4, 3), "a.bias": torch.randn(4)}
 

@@ -285,6 +285,14 @@ def test_a_batch_norm_of_another_class_goes_on_with_its_statistics():
         assert found[1].momentum == 0.5
 
 
+def test_frozen_norms_may_be_the_goal_too():
+    x = torch.randn(2, 3, 4, 4)
+    model, expected = _moved(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), x)
+    found = convert_norms(model, torchvision.ops.FrozenBatchNorm2d)
+    torch.testing.assert_close(found(x), expected)
+    assert not list(found[1].parameters())
+
+
 class _Keeping(nn.Module):
     """Keeps its norms in every way there is."""
 

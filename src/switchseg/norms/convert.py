@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -158,9 +159,10 @@ def _take_over(norm: Any, module: Any) -> None:
         if not hasattr(norm, name):
             continue
         own = getattr(norm, name)
-        if own is not None and own.shape != value.shape:  # a layer with a shape of its own keeps its own parameter
+        # A layer keeps a parameter of another shape, and the buffer of a frozen one.
+        if own is not None and (own.shape != value.shape or not isinstance(own, nn.Parameter)):
             own.data.copy_(value.detach().reshape(own.shape))
-        else:  # a frozen norm keeps buffers
+        else:
             setattr(norm, name, value if isinstance(value, nn.Parameter) else nn.Parameter(value.clone()))
 
 
@@ -168,9 +170,10 @@ def _copy_running(norm: Any, module: Any) -> None:
     buffers = dict(module.named_buffers(recurse=False))
     norm.running_mean.copy_(buffers["running_mean"])
     norm.running_var.copy_(buffers["running_var"])
-    if norm.num_batches_tracked is not None:
+    if getattr(norm, "num_batches_tracked", None) is not None:
         norm.num_batches_tracked.fill_(buffers.get("num_batches_tracked", LONG_TRAINED))
-    if hasattr(module, "momentum") and not isinstance(module, SwitchNorm) and not isinstance(norm, SwitchNorm):
+    # SwitchNorm averages its first batches evenly, so its momentum is no BatchNorm's.
+    if not any(isinstance(each, SwitchNorm) or not hasattr(each, "momentum") for each in (norm, module)):
         norm.momentum = module.momentum
 
 
@@ -223,7 +226,8 @@ def _exchange(holder: Any, replacements: dict[nn.Module, nn.Module], seen: set[i
     if isinstance(holder, nn.Module) and holder in replacements:
         return replacements[holder]
     if isinstance(holder, tuple) and type(holder) is tuple:
-        return tuple(_exchange(item, replacements, seen) for item in holder)
+        items = tuple(_exchange(item, replacements, seen) for item in holder)
+        return holder if all(map(operator.is_, items, holder)) else items
     if id(holder) in seen:
         return holder
     seen.add(id(holder))
