@@ -18,7 +18,7 @@ config=configs/camvid/resnet50_dilated8-c1_bilinear_deepsup-sn.yaml
 
 switchseg() { "$python" -m switchseg "$@"; }
 
-parity() { "$python" -m pytest -q tests/norms/test_cuda.py tests/norms/test_fused.py; }
+parity() { "$python" -m pytest -q tests/norms/operator; }
 
 norms() {
     local encoder options

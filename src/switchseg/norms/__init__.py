@@ -19,7 +19,7 @@ from switchseg.norms.modules import (
     SwitchNorm2d,
     SwitchNorm3d,
 )
-from switchseg.norms.reference import STATISTICS
+from switchseg.norms.operator.call import STATISTICS
 from switchseg.norms.rewrite import fuse_activations
 from switchseg.norms.sparse import (
     SparseSwitchNorm1d,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from switchseg.norms.modules import SwitchNorm, SwitchNorm1d, SwitchNorm2d, SwitchNorm3d
-from switchseg.norms.reference import STATISTICS
+from switchseg.norms.operator.call import STATISTICS
 from switchseg.norms.sparse import (
     SparseSwitchNorm1d,
     SparseSwitchNorm2d,
