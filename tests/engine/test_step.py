@@ -11,7 +11,7 @@ from switchseg.config.schema import RunConfig, TrainConfig
 from switchseg.data.classes import Classes
 from switchseg.data.sample import Batch
 from switchseg.distributed import World
-from switchseg.engine.step import train_step
+from switchseg.engine.step import Stepper
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
@@ -60,7 +60,7 @@ def test_the_loss_is_the_mean_over_labelled_pixels_plus_the_weighted_auxiliary_l
         auxiliary, batch.labels, ignore_index=IGNORED
     )
     expected.backward()
-    train_step(training, [batch])
+    Stepper(training)([batch])
     assert training.meter.read(WORLD).loss == pytest.approx(expected.item(), rel=1e-12)
     for name, gradient in gradients(training).items():
         torch.testing.assert_close(gradient, dict(reference.model.named_parameters())[name].grad, rtol=1e-9, atol=1e-14)
@@ -74,8 +74,8 @@ def test_accumulated_batches_are_weighted_by_their_labelled_pixels():
         dataclasses.replace(batch, images=batch.images[i:j], labels=batch.labels[i:j], sizes=batch.sizes[i:j])
         for i, j in ((0, 1), (1, 2))
     ]
-    train_step(whole, [batch])
-    train_step(parts, halves)
+    Stepper(whole)([batch])
+    Stepper(parts)(halves)
     for a, b in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-14)
 
@@ -91,7 +91,7 @@ def test_average_over_devices_is_the_mean_of_means_of_2018():
             F.cross_entropy(logits, batch.labels, ignore_index=IGNORED)
             + 0.4 * F.cross_entropy(auxiliary, batch.labels, ignore_index=IGNORED)
         )
-    train_step(training, batches)
+    Stepper(training)(batches)
     assert training.meter.read(WORLD).loss == pytest.approx(sum(means).item() / 2, rel=1e-12)
 
 
@@ -99,7 +99,7 @@ def test_average_over_devices_is_the_mean_of_means_of_2018():
 def test_a_step_without_labelled_pixels_has_loss_zero_and_no_nan(average):
     # 2018: NLLLoss divided zero by zero.
     training = make_training(average=average)
-    train_step(training, [make_batch(labelled=0.0)])
+    Stepper(training)([make_batch(labelled=0.0)])
     assert training.meter.read(WORLD).loss == 0
     assert all(torch.isfinite(parameter).all() for parameter in training.model.parameters())
 
@@ -108,7 +108,7 @@ def test_a_step_without_labelled_pixels_has_loss_zero_and_no_nan(average):
 def test_recomputed_activations_change_neither_gradients_nor_running_statistics(norm):
     plain, recomputed = make_training(norm), make_training(norm, activation_checkpointing=True)
     for training in (plain, recomputed):
-        train_step(training, [make_batch()])
+        Stepper(training)([make_batch()])
     for key, value in plain.model.state_dict().items():
         torch.testing.assert_close(recomputed.model.state_dict()[key], value, rtol=1e-9, atol=1e-12)
 
@@ -119,14 +119,14 @@ def test_recomputed_activations_change_neither_gradients_nor_running_statistics(
 def test_other_precisions_and_layouts_train_alike(options):
     reference, training = make_training(), make_training(**options)
     for each in (reference, training):
-        train_step(each, [make_batch()])
+        Stepper(each)([make_batch()])
     assert training.meter.read(WORLD).loss == pytest.approx(reference.meter.read(WORLD).loss, rel=2e-2)
 
 
 def test_frozen_norms_keep_parameters_and_statistics_while_dropout_stays_on():
     training = make_training("bn", decoder="ppm_deepsup", freeze_norms=True)
     before = {k: v.clone() for k, v in training.model.state_dict().items()}
-    train_step(training, [make_batch()])
+    Stepper(training)([make_batch()])
     after = training.model.state_dict()
     norms = [n for n, m in training.model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert norms
@@ -139,7 +139,7 @@ def test_frozen_norms_keep_parameters_and_statistics_while_dropout_stays_on():
 
 def test_the_gradient_is_clipped():
     training = make_training(clip_norm=1e-3)
-    train_step(training, [make_batch()])
+    Stepper(training)([make_batch()])
     norm = torch.stack([gradient.norm() for gradient in gradients(training).values()]).norm()
     assert float(norm) == pytest.approx(1e-3, rel=1e-3)
 
@@ -147,13 +147,13 @@ def test_the_gradient_is_clipped():
 def test_the_moving_average_follows_weights_and_statistics():
     training = make_training("bn", ema_decay=0.75)
     start = {k: v.clone() for k, v in training.model.state_dict().items()}
-    train_step(training, [make_batch()])
+    Stepper(training)([make_batch()])
     first = training.best_model.state_dict()
     now = training.model.state_dict()
     # The first update copies; torch averages from the second on.
     assert all(torch.equal(first[key], now[key]) for key in now)
     second_start = {k: v.clone() for k, v in now.items()}
-    train_step(training, [make_batch(1)])
+    Stepper(training)([make_batch(1)])
     now, average = training.model.state_dict(), training.best_model.state_dict()
     for key in ("encoder.body.bn1.weight", "encoder.body.bn1.running_mean", "encoder.body.conv1.weight"):
         torch.testing.assert_close(average[key], 0.75 * second_start[key] + 0.25 * now[key])
@@ -162,12 +162,12 @@ def test_the_moving_average_follows_weights_and_statistics():
 
 def test_a_loss_that_is_not_finite_names_step_images_and_layer_and_updates_nothing():
     training = make_training()
-    train_step(training, [make_batch()])
+    Stepper(training)([make_batch()])
     with torch.no_grad():
         training.model.encoder.body.layer2[0].conv1.weight[0, 0, 0, 0] = float("inf")
     before = {k: v.clone() for k, v in training.model.named_parameters()}
     with pytest.raises(UserError, match=r"step 1: the loss is nan .*image_0, image_1.*layer2\.0\.conv1\.weight"):
-        train_step(training, [make_batch()])
+        Stepper(training)([make_batch()])
     assert all(torch.equal(v, before[k]) for k, v in training.model.named_parameters())
     assert training.step == 1
 
@@ -177,4 +177,4 @@ def test_an_activation_that_overflows_is_traced_to_its_layer():
     with torch.no_grad():
         training.model.encoder.body.layer3[1].bn2.weight.fill_(3e38)
     with pytest.raises(UserError, match=r"first output that is not finite is that of encoder\.body\.layer3\.1\.bn2"):
-        train_step(training, [make_batch()])
+        Stepper(training)([make_batch()])
