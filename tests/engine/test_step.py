@@ -2,53 +2,14 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from switchseg.config.schema import RunConfig, TrainConfig
-from switchseg.data.classes import Classes
-from switchseg.data.sample import Batch
-from switchseg.distributed import World
 from switchseg.engine.step import Stepper
-from switchseg.engine.training import Training
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
-from switchseg.losses.config import LossConfig
-from switchseg.models.create import create_model
-from switchseg.optim.config import OptimConfig
-
-WORLD = World(rank=0, size=1, device=torch.device("cpu"))
-
-
-def make_batch(seed: int = 0, labelled: float = 0.8, images: int = 2) -> Batch:
-    generator = np.random.default_rng(seed)
-    labels = generator.integers(0, 3, (images, 4, 4))
-    labels[generator.random(labels.shape) > labelled] = IGNORED
-    return Batch(
-        images=torch.from_numpy(generator.integers(0, 256, (images, 3, 32, 32), dtype=np.uint8)),
-        labels=torch.from_numpy(labels),
-        sizes=torch.tensor([[32, 32]] * images),
-        names=tuple(f"image_{i}" for i in range(images)),
-    )
-
-
-def make_training(norm: str = "sn", decoder: str = "c1_deepsup", average: str = "pixels", **train) -> Training:
-    torch.manual_seed(0)
-    model = create_model("resnet18_dilated8", decoder, norm, classes=Classes.unnamed(3))
-    config = RunConfig(
-        train=TrainConfig(steps=10, precision=train.pop("precision", "fp64"), **train),
-        loss=LossConfig(average=average),
-        optim=OptimConfig(lr_encoder=1e-3, lr_decoder=1e-3),
-    )
-    training = Training.start(config, WORLD, model)
-    training.set_training_mode()
-    return training
-
-
-def gradients(training: Training) -> dict[str, torch.Tensor]:
-    return {name: p.grad.clone() for name, p in training.model.named_parameters() if p.grad is not None}
+from tests.engine.steps import WORLD, gradients, make_batch, make_training
 
 
 def test_the_loss_is_the_mean_over_labelled_pixels_plus_the_weighted_auxiliary_loss():

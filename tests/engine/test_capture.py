@@ -1,0 +1,448 @@
+"""Recorded steps and passes do what eager ones do: on a tape of torch's operators, and on a device if there is one."""
+
+import copy
+import logging
+import re
+
+import pytest
+import torch
+
+from switchseg.engine import step as step_module
+from switchseg.engine.capture import Recordings
+from switchseg.engine.network import Network
+from switchseg.engine.step import Stepper, obstacle
+from switchseg.engine.training import Training
+from switchseg.errors import UserError
+from switchseg.metrics import confusion_of_classes, pairs
+from switchseg.norms import NORMS, SwitchNorm
+from tests.engine.runs import assert_equal
+from tests.engine.steps import decide_on_device, make_batch, make_training
+from tests.engine.tape import NoWaits, Tape, WaitedError
+
+on_device = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+def options(row: int) -> dict:
+    """Return one of eight sets of options, in which any two options meet in all four ways (an orthogonal array)."""
+    a, b, c = row & 1, row >> 1 & 1, row >> 2
+    return {
+        "optimizer": ("sgd", "adamw")[a],
+        "precision": ("fp32", "bf16")[b],
+        "accumulate": 1 + c,
+        "clip_norm": (None, 0.05)[a ^ b],
+        "ema_decay": (None, 0.9)[a ^ c],
+        "dropout": (0.0, 0.3)[b ^ c],
+        "average": ("pixels", "devices")[a ^ b ^ c],
+    }
+
+
+CASES = [("sn", row) for row in range(8)] + [(norm, index % 8) for index, norm in enumerate(NORMS) if norm != "sn"]
+ALL = [
+    pytest.param(norm, row, marks=[] if (norm, row) in CASES else pytest.mark.slow)
+    for norm in NORMS
+    for row in range(8)
+]
+SIDES = (32, 32, 48, 32, 48, 48, 32)
+"""Of the images of one step after another: with two shapes, the graphs take turns."""
+
+
+@pytest.fixture
+def seen_by_torch(monkeypatch):
+    """A tape sees torch's operators; of the compiled loops on the CPU it sees nothing."""
+    monkeypatch.setattr(pairs, "functions", None)
+
+
+def small_training(**settings) -> Training:
+    training = decide_on_device(make_training(encoder="test_resnet_dilated8", **settings))
+    for module in training.model.modules():
+        if isinstance(module, SwitchNorm):
+            module.backend = "reference"
+    return training
+
+
+def batches_of(training: Training, step: int, side: int = 32) -> list:
+    accumulate = training.config.train.accumulate
+    batches = [make_batch(accumulate * step + i, side=side) for i in range(accumulate)]
+    return [batch.pin_memory() for batch in batches] if training.world.device.type == "cuda" else batches
+
+
+def advance(training: Training, stepper: Stepper, sides=SIDES) -> None:
+    for side in sides:
+        stepper(batches_of(training, training.step, side))
+    training.guard.settle()
+
+
+def state_of(training: Training) -> dict:
+    return {kind: [tensor.clone() for tensor in tensors] for kind, tensors in training.changing().items()}
+
+
+@pytest.mark.usefixtures("seen_by_torch")
+@pytest.mark.parametrize(("norm", "row"), ALL)
+def test_recorded_steps_equal_eager_ones_bit_for_bit(norm, row, caplog):
+    eager, recorded = (small_training(norm=norm, **options(row)) for _ in range(2))
+    stepper = Stepper(recorded, Tape)
+    advance(eager, Stepper(eager))
+    advance(recorded, stepper)
+    assert not caplog.records
+    assert len(stepper.recordings) == 2
+    assert_equal(state_of(recorded), state_of(eager))
+    assert recorded.rates(recorded.step) == eager.rates(eager.step)
+
+
+@pytest.mark.usefixtures("seen_by_torch")
+@pytest.mark.parametrize("clip_norm", [None, 0.05])
+def test_recorded_steps_scale_the_loss_of_fp16_as_eager_ones_do(clip_norm):
+    eager, recorded = (small_training(norm="gn", precision="fp16", clip_norm=clip_norm) for _ in range(2))
+    stepper = Stepper(recorded, Tape)
+    for training, run in ((eager, Stepper(eager)), (recorded, stepper)):
+        advance(training, run, sides=(32, 32))
+        for scale in (2.0**120, 2.0**10):  # the first is too large: its step changes no weight and halves it
+            before = [parameter.clone() for parameter in training.model.parameters()]
+            next(value for key, value in vars(training.scaler).items() if key == "_scale").fill_(scale)
+            advance(training, run, sides=(32,))
+            changed = not all(map(torch.equal, before, training.model.parameters()))
+            assert changed == (scale < 2.0**100)
+    assert len(stepper.recordings) == 1
+    assert_equal(state_of(recorded), state_of(eager))
+
+
+@pytest.mark.usefixtures("seen_by_torch")
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_resumed_run_is_recorded_again_and_ends_where_an_undisturbed_one_does(optimizer):
+    settings = {"optimizer": optimizer, "precision": "fp32", "dropout": 0.3, "ema_decay": 0.9}
+    whole, first, second = (small_training(**settings) for _ in range(3))
+    advance(whole, Stepper(whole, Tape), sides=(32,) * 6)
+    advance(first, Stepper(first, Tape), sides=(32,) * 3)
+    second.load_state_dict(first.state_dict())
+    advance(second, Stepper(second, Tape), sides=(32,) * 3)
+    assert_equal(second.state_dict(), whole.state_dict())
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("from_device", [True, False])
+def test_a_state_moves_between_optimizers_for_the_device_and_for_the_host(optimizer, from_device):
+    plain, device = (
+        make_training(encoder="test_resnet_dilated8", optimizer=optimizer, precision="fp32"),
+        small_training(optimizer=optimizer, precision="fp32"),
+    )
+    source, target = (device, plain) if from_device else (plain, device)
+    advance(source, Stepper(source), sides=(32, 32))
+    state = source.state_dict()
+    assert all(isinstance(group["lr"], float) for group in state["optimizer"]["param_groups"])
+    kinds = [type(group["lr"]) for group in target.optimizer.param_groups]
+    target.load_state_dict(copy.deepcopy(state))
+    assert [type(group["lr"]) for group in target.optimizer.param_groups] == kinds
+    assert [float(group["lr"]) for group in target.optimizer.param_groups] == pytest.approx(
+        target.scheduler.get_last_lr()
+    )
+    advance(target, Stepper(target), sides=(32,))
+    advance(source, Stepper(source), sides=(32,))
+    for a, b in zip(source.model.parameters(), target.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_a_state_that_was_saved_in_another_memory_format_is_laid_out_anew():
+    contiguous, last = (small_training(precision="fp32", channels_last=flag) for flag in (False, True))
+    advance(contiguous, Stepper(contiguous), sides=(32,))
+    last.load_state_dict(contiguous.state_dict())
+    for parameter, values in last.optimizer.state.items():
+        assert values["momentum_buffer"].stride() == parameter.stride()
+
+
+@pytest.mark.usefixtures("seen_by_torch")
+@pytest.mark.parametrize("graphs", [None, Tape])
+def test_a_loss_that_is_not_finite_stops_all_updates_and_is_found_one_step_later(graphs):
+    training = small_training(precision="fp32")
+    stepper = Stepper(training, graphs)
+    advance(training, stepper, sides=(32,) * 3)
+    with torch.no_grad():
+        training.model.encoder.body.layer2[0].conv1.weight[0, 0, 0, 0] = float("inf")
+    before = {name: parameter.clone() for name, parameter in training.model.named_parameters()}
+    moments = [state["momentum_buffer"].clone() for state in training.optimizer.state.values()]
+    stepper(batches_of(training, 3))
+    with torch.no_grad():  # what the weights are later does not matter: the device has stopped
+        training.model.encoder.body.layer2[0].conv1.weight[0, 0, 0, 0] = 0.0
+        before["encoder.body.layer2.0.conv1.weight"][0, 0, 0, 0] = 0.0
+    with pytest.raises(UserError, match=r"step 3: the loss is nan .*image_0, image_1.*nothing was updated"):
+        stepper(batches_of(training, 4))
+    assert all(torch.equal(value, before[name]) for name, value in training.model.named_parameters())
+    assert all(map(torch.equal, moments, (state["momentum_buffer"] for state in training.optimizer.state.values())))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_an_infinite_loss_with_finite_gradients_updates_nothing_either(precision, monkeypatch):
+    training = small_training(norm="gn", precision=precision)
+    stepper = Stepper(training)
+    advance(training, stepper, sides=(32,))
+    function = step_module.LOSSES["cross_entropy"]
+    monkeypatch.setitem(step_module.LOSSES, "cross_entropy", lambda *both: function(*both) + float("inf"))
+    before = [parameter.clone() for parameter in training.model.parameters()]
+    stepper(batches_of(training, 1))
+    with pytest.raises(UserError, match=r"step 1: the loss is inf .*the labels or the loss are at fault"):
+        training.guard.settle()
+    assert all(map(torch.equal, before, training.model.parameters()))
+
+
+@pytest.mark.usefixtures("seen_by_torch")
+@pytest.mark.parametrize("norm", ["bn", "sn", "ssn"])
+@pytest.mark.parametrize("row", range(8))
+def test_a_step_waits_for_the_device_once(norm, row):
+    training = small_training(norm=norm, **options(row))
+    stepper = Stepper(training)
+    advance(training, stepper, sides=(32,))  # makes what is made once, and looks for sparse layers
+    for _ in range(2):
+        with NoWaits(allowed=1) as watch:
+            stepper(batches_of(training, training.step))
+    assert watch.waits == 1
+
+
+def test_what_waits_is_seen():
+    values = torch.ones(3)
+    for wait in (
+        lambda: float(values[0]),
+        lambda: bool(values.all()),
+        lambda: values[values > 0],
+        values.nonzero,
+    ):
+        with pytest.raises(WaitedError), NoWaits():
+            wait()
+
+
+class Broken(Tape):
+    """Cannot record, once it has begun to."""
+
+    def record(self, work):
+        super().record(work)
+        raise RuntimeError("operation not permitted when stream is capturing\nmore about it")
+
+
+class Stale(Tape):
+    """Leaves out what was recorded last."""
+
+    def replay(self):
+        self.calls = self.calls[: len(self.calls) // 2]
+        super().replay()
+
+
+@pytest.mark.usefixtures("seen_by_torch")
+@pytest.mark.parametrize(
+    ("graph", "reason"), [(Broken, "operation not permitted"), (Stale, "the first replay is .* off in its")]
+)
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_graph_that_misbehaves_is_given_up_once_and_aloud(graph, reason, precision, caplog):
+    settings = {"precision": precision, "dropout": 0.3, "ema_decay": 0.9, "clip_norm": 0.05}
+    eager, recorded = (small_training(**settings) for _ in range(2))
+    stepper = Stepper(recorded, graph)
+    advance(eager, Stepper(eager))
+    advance(recorded, stepper)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert caplog.records[0].getMessage().startswith("capture off: ")
+    assert len(caplog.records[0].getMessage().splitlines()) == 1
+    assert re.search(reason, caplog.records[0].getMessage())
+    assert len(stepper.recordings) == 0
+    assert_equal(state_of(recorded), state_of(eager))
+
+
+def test_only_shapes_that_come_again_are_recorded_up_to_the_limit():
+    made: list[Tape] = []
+
+    def graphs() -> Tape:
+        made.append(Tape())
+        return made[-1]
+
+    double = Recordings(lambda x: 2 * x, graphs, limit=2)
+    for size, graphs_then in ((1, 0), (2, 0), (1, 1), (2, 2), (3, 2), (3, 2), (1, 2)):
+        x = torch.randn(size)
+        assert torch.equal(double(x), 2 * x)
+        assert len(made) == len(double) == graphs_then
+    assert [tape.replays for tape in made] == [2, 1]
+
+
+def test_results_are_the_callers_own():
+    double = Recordings(lambda x: 2 * x, Tape)
+    results = [double(torch.tensor([float(value)])) for value in range(4)]
+    assert [float(result) for result in results] == [0, 2, 4, 6]
+
+
+def test_another_setting_forgets_what_was_recorded():
+    factor = 2.0
+    scaled = Recordings(lambda x: factor * x, Tape)
+    x = torch.ones(2)
+    for factor in (2.0, 3.0):
+        for _ in range(3):
+            assert torch.equal(scaled(x, setting=factor), factor * x)
+        assert len(scaled) == 1
+
+
+@pytest.mark.usefixtures("seen_by_torch")
+def test_sparse_layers_that_freeze_renew_the_graphs(monkeypatch):
+    monkeypatch.setattr(step_module, "_FREEZE_EVERY", 4)
+    eager, recorded = (small_training(norm="ssn", precision="fp32", sparse_radius=(0.9, 1.0)) for _ in range(2))
+    for training in (eager, recorded):
+        with torch.no_grad():
+            for name, parameter in training.model.named_parameters():
+                if name.endswith(("mean_weight", "var_weight")) and "layer1" in name:
+                    parameter.copy_(torch.tensor([0.0, 0.0, 1.5]))
+    stepper = Stepper(recorded, Tape)
+    advance(eager, Stepper(eager), sides=(32,) * 7)
+    advance(recorded, stepper, sides=(32,) * 7)
+    assert_equal(state_of(recorded), state_of(eager))
+    assert len(stepper.recordings) == 1
+
+
+def test_a_broken_loss_in_the_first_replay_is_no_fault_of_the_graph(caplog):
+    value = torch.tensor(float("nan"))
+    work = Recordings(lambda x: x * value, Tape)
+    for _ in range(3):
+        work(torch.ones(2))
+    assert len(work) == 0
+    assert not caplog.records
+
+
+def test_what_keeps_steps_from_being_recorded_is_named():
+    config = make_training(precision="fp32").config
+    assert obstacle(config, ranks=1) == ""
+    assert "ranks" in obstacle(config, ranks=2)
+    assert "float64" in obstacle(make_training(precision="fp64").config, ranks=1)
+    assert "recomputed" in obstacle(make_training(precision="fp32", activation_checkpointing=True).config, ranks=1)
+
+
+def test_recorded_passes_equal_eager_ones():
+    model = make_training(norm="sn", precision="fp32").model.eval()
+    for module in model.modules():
+        if isinstance(module, SwitchNorm):
+            module.backend = "reference"
+    eager, recorded = Network(model), Network(model)
+    recorded.recordings = Recordings(recorded._logits, Tape)
+    with torch.inference_mode():
+        for seed, side in enumerate(SIDES):
+            images = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(seed))
+            assert torch.equal(recorded(images), eager(images))
+    assert len(recorded.recordings) == 2
+
+
+@pytest.fixture
+def device(monkeypatch):
+    """A GPU, on which equal work gives equal bits."""
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    device = choose_device("cuda")
+    with own_stream(device):
+        yield device
+
+
+def training_on(device: torch.device, **settings) -> Training:
+    world = World(rank=0, size=1, device=device)
+    return make_training(encoder="test_resnet_dilated8", world=world, **settings)
+
+
+@on_device
+@pytest.mark.parametrize(("norm", "row"), CASES)
+def test_on_a_device_recorded_steps_equal_eager_ones(norm, row, device, caplog):
+    settings = {"norm": norm, **options(row)}
+    eager, again = (training_on(device, capture="off", **settings) for _ in range(2))
+    recorded = training_on(device, **settings)
+    stepper = Stepper(recorded)
+    for training in (eager, again):
+        advance(training, Stepper(training))
+    advance(recorded, stepper)
+    assert not caplog.records
+    assert len(stepper.recordings) == 2
+    assert_equal(state_of(again), state_of(eager))  # or no graph could be told from a wrong one
+    assert_equal(state_of(recorded), state_of(eager))
+
+
+@on_device
+@pytest.mark.parametrize("row", [0, 7])
+def test_on_a_device_channels_last_and_fp16_are_recorded_too(row, device, caplog):
+    settings = {**options(row), "precision": "fp16", "channels_last": True}
+    eager, recorded = training_on(device, capture="off", **settings), training_on(device, **settings)
+    stepper = Stepper(recorded)
+    advance(eager, Stepper(eager))
+    advance(recorded, stepper)
+    assert not caplog.records
+    assert len(stepper.recordings) == 2
+    for a, b in zip(recorded.model.parameters(), eager.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-3)  # max pooling adds in any order
+
+
+@on_device
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_on_a_device_a_resumed_run_ends_where_an_undisturbed_one_does(optimizer, device):
+    settings = {"optimizer": optimizer, "precision": "bf16", "dropout": 0.3, "ema_decay": 0.9}
+    whole, first, second = (training_on(device, **settings) for _ in range(3))
+    advance(whole, Stepper(whole), sides=(32,) * 6)
+    advance(first, Stepper(first), sides=(32,) * 3)
+    second.load_state_dict(first.state_dict())
+    advance(second, Stepper(second), sides=(32,) * 3)
+    assert_equal(second.state_dict(), whole.state_dict())
+
+
+@on_device
+@pytest.mark.parametrize("capture", ["auto", "off"])
+def test_on_a_device_a_loss_that_is_not_finite_stops_all_updates(capture, device):
+    training = training_on(device, precision="fp32", capture=capture)
+    stepper = Stepper(training)
+    advance(training, stepper, sides=(32,) * 3)
+    with torch.no_grad():
+        training.model.encoder.body.layer2[0].conv1.weight[0, 0, 0, 0] = float("inf")
+    before = {name: parameter.clone() for name, parameter in training.model.named_parameters()}
+    stepper(batches_of(training, 3))
+    with pytest.raises(UserError, match=r"step 3: the loss is nan .*image_0, image_1.*layer2\.0\.conv1\.weight"):
+        stepper(batches_of(training, 4))
+    assert all(torch.equal(value, before[name]) for name, value in training.model.named_parameters())
+
+
+@on_device
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
+@pytest.mark.parametrize("capture", ["auto", "off"])
+@pytest.mark.parametrize(("norm", "row"), [("bn", 0), ("gn", 3), ("sn", 5), ("sn", 6), ("ssn", 7)])
+def test_on_a_device_no_step_waits(norm, row, capture, device):
+    training = training_on(device, norm=norm, capture=capture, **options(row))
+    stepper = Stepper(training)
+    advance(training, stepper, sides=(32,) * 3)
+    batches = [batches_of(training, step) for step in range(3)]
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for each in batches:
+            stepper(each)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    training.guard.settle()
+
+
+@on_device
+def test_on_a_device_a_broken_recording_leaves_the_training_as_it_was(device, caplog, monkeypatch):
+    settings = {"precision": "fp16", "dropout": 0.3, "clip_norm": 0.05, "optimizer": "adamw"}
+    eager, broken = training_on(device, capture="off", **settings), training_on(device, **settings)
+    advance(eager, Stepper(eager))
+    update = step_module._update
+
+    def waiting_update(training: Training) -> None:
+        update(training)
+        float(training.guard.loss)  # cannot be recorded
+
+    monkeypatch.setattr(step_module, "_update", waiting_update)
+    advance(broken, Stepper(broken))
+    assert [record.getMessage()[:13] for record in caplog.records] == ["capture off: "]
+    assert_equal(state_of(broken), state_of(eager))
+
+
+@on_device
+@pytest.mark.parametrize("norm", ["bn", "sn"])
+def test_on_a_device_recorded_passes_equal_eager_ones(norm, device, caplog):
+    model = training_on(device, norm=norm, precision="fp32").model.eval()
+    eager, recorded = Network(model), Network(model, capture=True)
+    with torch.inference_mode():
+        for side in SIDES:
+            images = torch.randn(1, 3, side, side, device=device)
+            assert torch.equal(recorded(images), eager(images))
+    assert len(recorded.recordings) == 2
+    assert not caplog.records
+
+
+@on_device
+def test_on_a_device_pairs_are_counted_as_on_the_cpu(device):
+    truth, predicted = torch.randint(0, 256, (2, 9, 9)), torch.randint(0, 5, (2, 9, 9))
+    counted = confusion_of_classes(predicted.to(device), truth.to(device), 5).cpu()
+    assert torch.equal(counted, confusion_of_classes(predicted, truth, 5))
