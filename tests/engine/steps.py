@@ -10,10 +10,12 @@ from switchseg.data.classes import Classes
 from switchseg.data.sample import Batch
 from switchseg.distributed import World
 from switchseg.engine.guard import Guard
+from switchseg.engine.step import Stepper
 from switchseg.engine.training import Training
 from switchseg.labels import IGNORED
 from switchseg.losses.config import LossConfig
 from switchseg.models.create import create_model
+from switchseg.norms import NORMS, SwitchNorm
 from switchseg.optim.config import OptimConfig
 from switchseg.optim.groups import build_optimizer
 from switchseg.optim.schedule import build_scheduler
@@ -68,3 +70,46 @@ def decide_on_device(training: Training) -> Training:
 
 def gradients(training: Training) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in training.model.named_parameters() if p.grad is not None}
+
+
+def small_training(**settings) -> Training:
+    training = decide_on_device(make_training(encoder="test_resnet_dilated8", **settings))
+    for module in training.model.modules():
+        if isinstance(module, SwitchNorm):
+            module.backend = "reference"
+    return training
+
+
+def options(row: int) -> dict:
+    """Return one of eight sets of options, in which any two options meet in all four ways (an orthogonal array)."""
+    a, b, c = row & 1, row >> 1 & 1, row >> 2
+    return {
+        "optimizer": ("sgd", "adamw")[a],
+        "precision": ("fp32", "bf16")[b],
+        "accumulate": 1 + c,
+        "clip_norm": (None, 0.05)[a ^ b],
+        "ema_decay": (None, 0.9)[a ^ c],
+        "dropout": (0.0, 0.3)[b ^ c],
+        "average": ("pixels", "devices")[a ^ b ^ c],
+    }
+
+
+CASES = [("sn", row) for row in range(8)] + [(norm, index % 8) for index, norm in enumerate(NORMS) if norm != "sn"]
+SIDES = (32, 32, 48, 32, 48, 48, 32)
+"""Of the images of one step after another: with two shapes, the graphs take turns."""
+
+
+def batches_of(training: Training, step: int, side: int = 32) -> list:
+    accumulate = training.config.train.accumulate
+    batches = [make_batch(accumulate * step + i, side=side) for i in range(accumulate)]
+    return [batch.pin_memory() for batch in batches] if training.world.device.type == "cuda" else batches
+
+
+def advance(training: Training, stepper: Stepper, sides=SIDES) -> None:
+    for side in sides:
+        stepper(batches_of(training, training.step, side))
+    training.guard.settle()
+
+
+def state_of(training: Training) -> dict:
+    return {kind: [tensor.clone() for tensor in tensors] for kind, tensors in training.changing().items()}

@@ -1,4 +1,4 @@
-"""Recorded steps and passes do what eager ones do: on a tape of torch's operators, and on a device if there is one."""
+"""Recorded steps and passes do what eager ones do, on a tape of torch's operators."""
 
 import copy
 import logging
@@ -11,69 +11,25 @@ from switchseg.engine import step as step_module
 from switchseg.engine.capture import Recordings
 from switchseg.engine.network import Network
 from switchseg.engine.step import Stepper, obstacle
-from switchseg.engine.training import Training
-from switchseg.errors import UserError
-from switchseg.metrics import confusion_of_classes, pairs
 from switchseg.norms import NORMS, SwitchNorm
 from tests.engine.runs import assert_equal
-from tests.engine.steps import decide_on_device, make_batch, make_training
+from tests.engine.steps import (
+    CASES,
+    SIDES,
+    advance,
+    batches_of,
+    make_training,
+    options,
+    small_training,
+    state_of,
+)
 from tests.engine.tape import NoWaits, Tape, WaitedError
 
-on_device = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-
-
-def options(row: int) -> dict:
-    """Return one of eight sets of options, in which any two options meet in all four ways (an orthogonal array)."""
-    a, b, c = row & 1, row >> 1 & 1, row >> 2
-    return {
-        "optimizer": ("sgd", "adamw")[a],
-        "precision": ("fp32", "bf16")[b],
-        "accumulate": 1 + c,
-        "clip_norm": (None, 0.05)[a ^ b],
-        "ema_decay": (None, 0.9)[a ^ c],
-        "dropout": (0.0, 0.3)[b ^ c],
-        "average": ("pixels", "devices")[a ^ b ^ c],
-    }
-
-
-CASES = [("sn", row) for row in range(8)] + [(norm, index % 8) for index, norm in enumerate(NORMS) if norm != "sn"]
 ALL = [
     pytest.param(norm, row, marks=[] if (norm, row) in CASES else pytest.mark.slow)
     for norm in NORMS
     for row in range(8)
 ]
-SIDES = (32, 32, 48, 32, 48, 48, 32)
-"""Of the images of one step after another: with two shapes, the graphs take turns."""
-
-
-@pytest.fixture
-def seen_by_torch(monkeypatch):
-    """A tape sees torch's operators; of the compiled loops on the CPU it sees nothing."""
-    monkeypatch.setattr(pairs, "functions", None)
-
-
-def small_training(**settings) -> Training:
-    training = decide_on_device(make_training(encoder="test_resnet_dilated8", **settings))
-    for module in training.model.modules():
-        if isinstance(module, SwitchNorm):
-            module.backend = "reference"
-    return training
-
-
-def batches_of(training: Training, step: int, side: int = 32) -> list:
-    accumulate = training.config.train.accumulate
-    batches = [make_batch(accumulate * step + i, side=side) for i in range(accumulate)]
-    return [batch.pin_memory() for batch in batches] if training.world.device.type == "cuda" else batches
-
-
-def advance(training: Training, stepper: Stepper, sides=SIDES) -> None:
-    for side in sides:
-        stepper(batches_of(training, training.step, side))
-    training.guard.settle()
-
-
-def state_of(training: Training) -> dict:
-    return {kind: [tensor.clone() for tensor in tensors] for kind, tensors in training.changing().items()}
 
 
 @pytest.mark.usefixtures("seen_by_torch")
@@ -147,40 +103,6 @@ def test_a_state_that_was_saved_in_another_memory_format_is_laid_out_anew():
     last.load_state_dict(contiguous.state_dict())
     for parameter, values in last.optimizer.state.items():
         assert values["momentum_buffer"].stride() == parameter.stride()
-
-
-@pytest.mark.usefixtures("seen_by_torch")
-@pytest.mark.parametrize("graphs", [None, Tape])
-def test_a_loss_that_is_not_finite_stops_all_updates_and_is_found_one_step_later(graphs):
-    training = small_training(precision="fp32")
-    stepper = Stepper(training, graphs)
-    advance(training, stepper, sides=(32,) * 3)
-    with torch.no_grad():
-        training.model.encoder.body.layer2[0].conv1.weight[0, 0, 0, 0] = float("inf")
-    before = {name: parameter.clone() for name, parameter in training.model.named_parameters()}
-    moments = [state["momentum_buffer"].clone() for state in training.optimizer.state.values()]
-    stepper(batches_of(training, 3))
-    with torch.no_grad():  # what the weights are later does not matter: the device has stopped
-        training.model.encoder.body.layer2[0].conv1.weight[0, 0, 0, 0] = 0.0
-        before["encoder.body.layer2.0.conv1.weight"][0, 0, 0, 0] = 0.0
-    with pytest.raises(UserError, match=r"step 3: the loss is nan .*image_0, image_1.*nothing was updated"):
-        stepper(batches_of(training, 4))
-    assert all(torch.equal(value, before[name]) for name, value in training.model.named_parameters())
-    assert all(map(torch.equal, moments, (state["momentum_buffer"] for state in training.optimizer.state.values())))
-
-
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_an_infinite_loss_with_finite_gradients_updates_nothing_either(precision, monkeypatch):
-    training = small_training(norm="gn", precision=precision)
-    stepper = Stepper(training)
-    advance(training, stepper, sides=(32,))
-    function = step_module.LOSSES["cross_entropy"]
-    monkeypatch.setitem(step_module.LOSSES, "cross_entropy", lambda *both: function(*both) + float("inf"))
-    before = [parameter.clone() for parameter in training.model.parameters()]
-    stepper(batches_of(training, 1))
-    with pytest.raises(UserError, match=r"step 1: the loss is inf .*the labels or the loss are at fault"):
-        training.guard.settle()
-    assert all(map(torch.equal, before, training.model.parameters()))
 
 
 @pytest.mark.usefixtures("seen_by_torch")
@@ -319,130 +241,3 @@ def test_recorded_passes_equal_eager_ones():
             images = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(seed))
             assert torch.equal(recorded(images), eager(images))
     assert len(recorded.recordings) == 2
-
-
-@pytest.fixture
-def device(monkeypatch):
-    """A GPU, on which equal work gives equal bits."""
-    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
-    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
-    device = choose_device("cuda")
-    with own_stream(device):
-        yield device
-
-
-def training_on(device: torch.device, **settings) -> Training:
-    world = World(rank=0, size=1, device=device)
-    return make_training(encoder="test_resnet_dilated8", world=world, **settings)
-
-
-@on_device
-@pytest.mark.parametrize(("norm", "row"), CASES)
-def test_on_a_device_recorded_steps_equal_eager_ones(norm, row, device, caplog):
-    settings = {"norm": norm, **options(row)}
-    eager, again = (training_on(device, capture="off", **settings) for _ in range(2))
-    recorded = training_on(device, **settings)
-    stepper = Stepper(recorded)
-    for training in (eager, again):
-        advance(training, Stepper(training))
-    advance(recorded, stepper)
-    assert not caplog.records
-    assert len(stepper.recordings) == 2
-    assert_equal(state_of(again), state_of(eager))  # or no graph could be told from a wrong one
-    assert_equal(state_of(recorded), state_of(eager))
-
-
-@on_device
-@pytest.mark.parametrize("row", [0, 7])
-def test_on_a_device_channels_last_and_fp16_are_recorded_too(row, device, caplog):
-    settings = {**options(row), "precision": "fp16", "channels_last": True}
-    eager, recorded = training_on(device, capture="off", **settings), training_on(device, **settings)
-    stepper = Stepper(recorded)
-    advance(eager, Stepper(eager))
-    advance(recorded, stepper)
-    assert not caplog.records
-    assert len(stepper.recordings) == 2
-    for a, b in zip(recorded.model.parameters(), eager.model.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-3)  # max pooling adds in any order
-
-
-@on_device
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_on_a_device_a_resumed_run_ends_where_an_undisturbed_one_does(optimizer, device):
-    settings = {"optimizer": optimizer, "precision": "bf16", "dropout": 0.3, "ema_decay": 0.9}
-    whole, first, second = (training_on(device, **settings) for _ in range(3))
-    advance(whole, Stepper(whole), sides=(32,) * 6)
-    advance(first, Stepper(first), sides=(32,) * 3)
-    second.load_state_dict(first.state_dict())
-    advance(second, Stepper(second), sides=(32,) * 3)
-    assert_equal(second.state_dict(), whole.state_dict())
-
-
-@on_device
-@pytest.mark.parametrize("capture", ["auto", "off"])
-def test_on_a_device_a_loss_that_is_not_finite_stops_all_updates(capture, device):
-    training = training_on(device, precision="fp32", capture=capture)
-    stepper = Stepper(training)
-    advance(training, stepper, sides=(32,) * 3)
-    with torch.no_grad():
-        training.model.encoder.body.layer2[0].conv1.weight[0, 0, 0, 0] = float("inf")
-    before = {name: parameter.clone() for name, parameter in training.model.named_parameters()}
-    stepper(batches_of(training, 3))
-    with pytest.raises(UserError, match=r"step 3: the loss is nan .*image_0, image_1.*layer2\.0\.conv1\.weight"):
-        stepper(batches_of(training, 4))
-    assert all(torch.equal(value, before[name]) for name, value in training.model.named_parameters())
-
-
-@on_device
-@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
-@pytest.mark.parametrize("capture", ["auto", "off"])
-@pytest.mark.parametrize(("norm", "row"), [("bn", 0), ("gn", 3), ("sn", 5), ("sn", 6), ("ssn", 7)])
-def test_on_a_device_no_step_waits(norm, row, capture, device):
-    training = training_on(device, norm=norm, capture=capture, **options(row))
-    stepper = Stepper(training)
-    advance(training, stepper, sides=(32,) * 3)
-    batches = [batches_of(training, step) for step in range(3)]
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        for each in batches:
-            stepper(each)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    training.guard.settle()
-
-
-@on_device
-def test_on_a_device_a_broken_recording_leaves_the_training_as_it_was(device, caplog, monkeypatch):
-    settings = {"precision": "fp16", "dropout": 0.3, "clip_norm": 0.05, "optimizer": "adamw"}
-    eager, broken = training_on(device, capture="off", **settings), training_on(device, **settings)
-    advance(eager, Stepper(eager))
-    update = step_module._update
-
-    def waiting_update(training: Training) -> None:
-        update(training)
-        float(training.guard.loss)  # cannot be recorded
-
-    monkeypatch.setattr(step_module, "_update", waiting_update)
-    advance(broken, Stepper(broken))
-    assert [record.getMessage()[:13] for record in caplog.records] == ["capture off: "]
-    assert_equal(state_of(broken), state_of(eager))
-
-
-@on_device
-@pytest.mark.parametrize("norm", ["bn", "sn"])
-def test_on_a_device_recorded_passes_equal_eager_ones(norm, device, caplog):
-    model = training_on(device, norm=norm, precision="fp32").model.eval()
-    eager, recorded = Network(model), Network(model, capture=True)
-    with torch.inference_mode():
-        for side in SIDES:
-            images = torch.randn(1, 3, side, side, device=device)
-            assert torch.equal(recorded(images), eager(images))
-    assert len(recorded.recordings) == 2
-    assert not caplog.records
-
-
-@on_device
-def test_on_a_device_pairs_are_counted_as_on_the_cpu(device):
-    truth, predicted = torch.randint(0, 256, (2, 9, 9)), torch.randint(0, 5, (2, 9, 9))
-    counted = confusion_of_classes(predicted.to(device), truth.to(device), 5).cpu()
-    assert torch.equal(counted, confusion_of_classes(predicted, truth, 5))
