@@ -68,7 +68,7 @@ class _CudaGraph:
             # A recording that breaks leaves these as they were in the middle of it.
             torch.cuda.set_stream(current)
             generator.graphsafe_set_state(untouched)
-            with contextlib.suppress(RuntimeError):  # where ending it came as far as this
+            with contextlib.suppress(RuntimeError, AttributeError):  # where ending it came as far as this
                 torch._C._cuda_endAllocateToPool(device, self._pool)
             raise
 

@@ -62,7 +62,12 @@ def build_optimizer(model: nn.Module, config: OptimConfig, on_device: bool = Fal
     fused = True if on_device else None
     if config.name == "adamw":
         return torch.optim.AdamW(groups, betas=(config.momentum, 0.999), fused=fused)
-    return torch.optim.SGD(groups, momentum=config.momentum, fused=fused)
+    optimizer = torch.optim.SGD(groups, momentum=config.momentum, fused=fused)
+    if on_device and config.momentum:
+        # torch allocates it in the first step, and leaves it as it is, unset, if `found_inf` skips that.
+        for parameter in (parameter for group in groups for parameter in group["params"]):
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, requires_grad=False)
+    return optimizer
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
