@@ -4,7 +4,7 @@
 #
 #   parity   the Triton kernels against the reference; nothing else means anything before this passes
 #   norms    SN against torch's norms, the plain formula and the floor, kernels alone (CUDA graphs) and with their launches
-#   train    whole training steps, eager and compiled, 2 to 16 images
+#   train    whole training steps, eager, captured and compiled, 1 to 8 images
 #   camvid   SyncBN, GN, SN and SSN with ResNet-50 from scratch, 2 images a step, STEPS steps, one run per seed of SEEDS
 #   batches  the same for SN, SyncBN and GN at 1, 4 and 8 images a step, for as many images as `camvid`
 #
@@ -31,13 +31,11 @@ norms() {
 }
 
 train() {
-    local images options
-    for images in 2 4 8 16; do
-        for options in "" "--compile"; do
-            # shellcheck disable=SC2086
-            switchseg bench train --encoder resnet50_dilated8 --size "$size" "$size" --images "$images" --device "$device" \
-                --precision "${PRECISION:-bf16}" --channels-last --norms bn sn sn-plain torchvision-bn $options
-        done
+    local modes
+    for modes in "eager captured" "compiled"; do
+        # shellcheck disable=SC2086
+        switchseg bench train --encoder resnet50_dilated8 --size "$size" "$size" --images 1 2 4 8 --device "$device" \
+            --precision "${PRECISION:-bf16}" --channels-last --norms bn gn sn torchvision-bn --modes $modes --rounds 5 --in-a-row 10
     done
 }
 
