@@ -36,7 +36,7 @@ def study_figure(runs: Sequence[Run]) -> Figure:
     axes.set_xlim(-0.5, len(study.images) - 0.5)
     axes.set_xlabel("images per device")
     axes.set_title("mIoU, mean and standard deviation over seeds")
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     figure.legend(loc="outside lower center", ncols=min(4, len(study.variants)))
