@@ -91,7 +91,7 @@ def test_a_study_trains_what_can_be_trained_and_sums_it_up(study, capsys):
         ("GN", 1, ["3", "4"]),
         ("GN", 2, ["3", "4"]),
     ]
-    assert "| images per device | GN − BN |" in (out / "study.md").read_text()
+    assert "| images per device; minus BN | GN |" in (out / "study.md").read_text()
     assert (out / "study.md").read_text() in output
     assert (out / "study.svg").read_text().startswith("<?xml")
     assert '<section id="study"' in (out / "report.html").read_text()

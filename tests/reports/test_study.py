@@ -70,7 +70,7 @@ def test_the_tables_say_it(template):
         "| 1 | – | 41.00 (1) |",
         "| 2 | 39.00 ± 1.00 (3) | 41.33 ± 2.08 (3) |",
     ]
-    assert lines[5] == "| images per device | SN − BN |"
+    assert lines[5] == "| images per device; minus BN | SN |"
     assert lines[8] == "| 2 | +2.33 ± 3.06 (2 of 3) |"
     assert lines[-1].startswith("Single scale. mIoU in percent")
 

@@ -68,7 +68,7 @@ def _write_results(folders: Sequence[Path], out: Path) -> str:
     from switchseg.cli.report import write_report
     from switchseg.reports.figures import write_figure
     from switchseg.reports.runs import read_runs
-    from switchseg.reports.study import collect_study
+    from switchseg.reports.study import collect_studies
     from switchseg.reports.table import results_table
 
     runs = read_runs(folders)
@@ -77,8 +77,7 @@ def _write_results(folders: Sequence[Path], out: Path) -> str:
     files.write_json(out / "table.json", table.to_json())
     write_report(folders, out / "report.html")
     told = table.to_markdown()
-    studies = [study for scales in ("single", "multi") if (study := collect_study(runs, scales)) is not None]
-    if studies and studies[0].is_repeated:
+    if studies := collect_studies(runs):
         told = "\n".join(study.to_markdown() for study in studies)
         files.write_text(out / "study.md", told)
         files.write_json(out / "study.json", {study.scales: study.to_json() for study in studies})

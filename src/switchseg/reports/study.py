@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,8 +101,8 @@ class Study:
         first, *others = self.variants
         tables = [_table(self, self.variants, lambda v, i: score_text(self.cells.get((v, i))))]
         if others:
-            titles = [f"{variant} − {first}" for variant in others]
-            tables.append(_table(self, others, lambda v, i: difference_text(self.difference(v, i)), titles))
+            corner = f"images per device; minus {first}"
+            tables.append(_table(self, others, lambda v, i: difference_text(self.difference(v, i)), corner))
         return "\n\n".join(tables) + f"\n\n{self.scales.capitalize()} scale. {RULE}\n"
 
     def to_json(self) -> dict[str, Any]:
@@ -140,6 +140,12 @@ def collect_study(runs: Sequence[Run], scales: str = "single") -> Study | None:
     return Study(cells, members, scales) if cells else None
 
 
+def collect_studies(runs: Sequence[Run]) -> list[Study]:
+    """Return the studies at a single scale and at several, as far as they were scored and any run repeats another."""
+    found = [study for scales in ("single", "multi") if (study := collect_study(runs, scales)) is not None]
+    return [study for study in found if study.is_repeated]
+
+
 def variant_titles(runs: Sequence[Run]) -> list[str]:
     """Name what each run was: its norm, and whatever else differs between runs of that norm besides seed and images."""
     titles = {id(run): norm_title(run.norm) if run.norm else run.label for run in runs}
@@ -153,8 +159,10 @@ def variant_titles(runs: Sequence[Run]) -> list[str]:
     return [titles[id(run)] for run in runs]
 
 
-def _table(study: Study, variants: list[str], cell: Any, titles: list[str] | None = None) -> str:
-    lines = [f"| images per device | {' | '.join(titles or variants)} |", "|---|" + "---:|" * len(variants)]
+def _table(
+    study: Study, variants: list[str], cell: Callable[[str, int], str], corner: str = "images per device"
+) -> str:
+    lines = [f"| {corner} | {' | '.join(variants)} |", "|---|" + "---:|" * len(variants)]
     lines += [f"| {images} | {' | '.join(cell(variant, images) for variant in variants)} |" for images in study.images]
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ from switchseg.reports.page import report_page
 from switchseg.reports.runs import read_runs
 from switchseg.reports.sections import study as section
 from switchseg.reports.study import collect_study
+from tests.reports.test_page import Outline
 from tests.reports.test_study import SCORES, make_studied
 
 
@@ -37,6 +38,6 @@ def test_the_finding_speaks_of_every_batch_size(runs):
 
 def test_the_page_of_a_study_looks_closely_at_one_run_of_each_norm(runs):
     page = report_page(runs)
-    assert '<section id="study"' in page
+    assert Outline(page).all("section")[0]["id"] == "study"
     assert page.count(": the whole config</summary>") == 2
     assert section.finding(collect_study(runs)) in page
