@@ -43,16 +43,20 @@ FINE_TUNING = _CONFIGS / "tf_efficientnet_lite0_dilated16-deeplabv3plus-sn.yaml"
 SHIPPED = _CONFIGS / "tf_efficientnet_lite0_dilated16-segformer-sn.yaml"
 FROM_SCRATCH = _CONFIGS / "resnet50_dilated8-c1_bilinear_deepsup-sn.yaml"
 
-# What `starts` compares: how the mixture begins, and how fast its weights learn (0: they stay as they begin).
+# What `starts` compares with the config's own (a share of 0.9, a hundred times the rate): how the mixture begins, and how
+# fast its weights learn; at rate 0 they stay as they begin.
 STARTS: dict[str, dict[str, Any]] = {
-    "uniform": {"model.norm_init": "uniform"},
-    "share0.9": {"model.norm_init": 0.9},
-    "bn": {"model.norm_init": "bn"},
-    "uniform-fixed": {"model.norm_init": "uniform", "optim.mixing_lr_scale": 0.0},
-    "uniform-rate10": {"model.norm_init": "uniform", "optim.mixing_lr_scale": 10.0},
-    "uniform-rate100": {"model.norm_init": "uniform", "optim.mixing_lr_scale": 100.0},
-    "share0.9-rate100": {"model.norm_init": 0.9, "optim.mixing_lr_scale": 100.0},
-    "bn-fixed": {"model.norm_init": "bn", "optim.mixing_lr_scale": 0.0},
+    f"{name}-rate{rate:g}": {"model.norm_init": start, "optim.mixing_lr_scale": rate}
+    for name, start, rate in (
+        ("bn", "bn", 1.0),
+        ("share0.9", 0.9, 1.0),
+        ("uniform", "uniform", 100.0),
+        ("uniform", "uniform", 1.0),
+        ("bn", "bn", 100.0),
+        ("share0.9", 0.9, 10.0),
+        ("bn", "bn", 0.0),
+        ("uniform", "uniform", 0.0),
+    )
 }
 
 
