@@ -43,8 +43,8 @@ FINE_TUNING = _CONFIGS / "tf_efficientnet_lite0_dilated16-deeplabv3plus-sn.yaml"
 SHIPPED = _CONFIGS / "tf_efficientnet_lite0_dilated16-segformer-sn.yaml"
 FROM_SCRATCH = _CONFIGS / "resnet50_dilated8-c1_bilinear_deepsup-sn.yaml"
 
-# What `starts` compares with the config's own (a share of 0.9, a hundred times the rate): how the mixture begins, and how
-# fast its weights learn; at rate 0 they stay as they begin.
+# What `starts` compares with the config's own (a share of 0.9, a hundred times the rate): how the mixture begins, and
+# how fast its weights learn; at rate 0 they stay as they begin.
 STARTS: dict[str, dict[str, Any]] = {
     f"{name}-rate{rate:g}": {"model.norm_init": start, "optim.mixing_lr_scale": rate}
     for name, start, rate in (
