@@ -60,6 +60,10 @@ STARTS: dict[str, dict[str, Any]] = {
 }
 
 
+# Fourteen epochs from scratch, without pictures.
+SHORT: dict[str, Any] = {"train.steps": 2500, "evaluate.pictures": 0, "evaluate.extremes": 0}
+
+
 @dataclass(frozen=True)
 class Part:
     """Runs that share a config and a folder."""
@@ -87,20 +91,15 @@ PARTS = {
         images=(1, 2),
         variants={"segformer": {"model.decoder": "segformer"}},
     ),
-    "scratch": Part(
+    "scratch": Part(FROM_SCRATCH, ("syncbn", "sn", "gn", "ssn"), 400, images=(2,), variants={"": SHORT}),
+    "scratch-rates": Part(
         FROM_SCRATCH,
-        ("syncbn", "sn", "gn", "ssn"),
+        ("sn",),
         400,
         images=(2,),
-        variants={"": {"train.steps": 2500, "evaluate.pictures": 0, "evaluate.extremes": 0}},
+        variants={f"rate{rate:g}": {**SHORT, "optim.mixing_lr_scale": rate} for rate in (10.0, 100.0)},
     ),
-    "scratch-batches": Part(
-        FROM_SCRATCH,
-        ("syncbn", "sn", "gn"),
-        500,
-        images=(4, 8, 1),
-        variants={"": {"train.steps": 2500, "evaluate.pictures": 0, "evaluate.extremes": 0}},
-    ),
+    "scratch-batches": Part(FROM_SCRATCH, ("syncbn", "sn", "gn"), 500, images=(4, 8, 1), variants={"": SHORT}),
 }
 
 
@@ -109,7 +108,7 @@ class Arguments:
     """Train studies within a given time."""
 
     parts: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Any of shipped, norms, starts, one-image, scratch, scratch-batches, in order of worth."""
+    """Any of shipped, norms, starts, one-image, scratch, scratch-rates, scratch-batches, in order of worth."""
     camvid: Path
     """The data set."""
     out: Path
