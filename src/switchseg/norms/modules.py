@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from switchseg.norms import torch_private
 from switchseg.norms.functional import check_activation, layer
 from switchseg.norms.operator.backends import check_backend
 from switchseg.norms.operator.call import STATISTICS, Inputs, Options
@@ -115,8 +116,8 @@ class SwitchNorm(nn.Module):
         """
         self._check(x)
         mean_mix, var_mix, statistics = self._mixture()
-        # Read from the dictionary: as attributes buffers cost as much as a small map.
-        buffers = self._buffers
+        # Read from the dictionaries: as attributes these tensors cost as much as a small map.
+        learned, buffers = torch_private.learned(self), torch_private.tracked(self)
         running_mean = buffers["running_mean"]
         training = self.training or running_mean is None
         inputs = Inputs(
@@ -124,8 +125,8 @@ class SwitchNorm(nn.Module):
             residual,
             mean_mix,
             var_mix,
-            self.weight,
-            self.bias,
+            learned["weight"] if "weight" in learned else self.weight,  # else it is parametrized
+            learned["bias"] if "bias" in learned else self.bias,
             running_mean,
             buffers["running_var"],
             buffers["num_batches_tracked"] if training and "bn" in statistics else None,
@@ -137,6 +138,9 @@ class SwitchNorm(nn.Module):
 
     def _mixture(self) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
         """Return the mixes of `Inputs`, and the statistics that they mix."""
+        learned = torch_private.learned(self)
+        if "mean_weight" in learned and "var_weight" in learned:
+            return learned["mean_weight"], learned["var_weight"], self.statistics  # type: ignore[return-value]
         return self.mean_weight, self.var_weight, self.statistics
 
     def _group(self) -> str:

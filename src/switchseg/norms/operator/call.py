@@ -5,6 +5,7 @@ Shapes: N images, C channels, K statistics that are mixed. Everything but the ma
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
@@ -63,7 +64,7 @@ class Inputs(NamedTuple):
         x, _, mean_mix, var_mix, *of_channels, batches = self
         if type(x) is not Tensor or x.numel() == 0 or not is_dense(x):
             return False
-        device, channels = x.device, x.shape[1]
+        device, channels = x.get_device(), x.shape[1]
         dtype = torch.float64 if x.dtype is torch.float64 else torch.float32
         for each in of_channels:
             if each is not None and not (_is_plain(each, dtype, device) and each.numel() == channels):
@@ -80,8 +81,9 @@ class Inputs(NamedTuple):
 _PLAIN = (torch.nn.Parameter, Tensor)  # subclasses may keep their numbers elsewhere
 
 
-def _is_plain(few: Tensor, dtype: torch.dtype, device: torch.device) -> bool:
-    return type(few) in _PLAIN and few.dtype is dtype and few.device == device and few.is_contiguous()
+def _is_plain(few: Tensor, dtype: torch.dtype, device: int) -> bool:
+    """Look at type and place: `get_device` is -1 on the CPU, and takes a tenth of the time of comparing devices."""
+    return type(few) in _PLAIN and few.dtype is dtype and few.get_device() == device and few.is_contiguous()
 
 
 class Options(NamedTuple):
@@ -126,11 +128,12 @@ class Saved(NamedTuple):
         Raises:
             RuntimeError: a tensor has got another type, shape or place.
         """
-        x, dtype = self.x, self.kept.dtype
-        same = x.shape == grad.shape and x.dtype is grad.dtype and is_dense(x)
-        for each in (self.weight, self.bias):
-            same = same and (each is None or (_is_plain(each, dtype, x.device) and each.shape == (x.shape[1],)))
-        if not same or (self.y is not None and (self.y.shape != x.shape or self.y.dtype is not x.dtype)):
+        x, y, weight, bias, kept, *_ = self
+        dtype, device, channels = kept.dtype, kept.get_device(), x.shape[1]
+        same = x.shape == grad.shape and x.dtype is grad.dtype and x.get_device() == device and is_dense(x)
+        for each in (weight, bias):
+            same = same and (each is None or (_is_plain(each, dtype, device) and each.numel() == channels))
+        if not same or (y is not None and (y.shape != x.shape or y.dtype is not x.dtype)):
             raise RuntimeError("a tensor that the gradient of a SwitchNorm needs got other data after the forward pass")
 
 
@@ -154,14 +157,15 @@ def gradients_like(saved: Saved, options: Options, grad: Tensor, written: Tensor
         grad: of the output, which is the residual's too if no ReLU came after it.
         written: room for the residual's where a ReLU did, else None.
     """
-    few, count, channels = saved.kept.new_empty, len(options.statistics), saved.x.shape[1]
+    x, kept, count = saved.x, saved.kept, len(options.statistics)
+    few = partial(torch.empty, dtype=kept.dtype, device=kept.device)
     return Gradients(
-        torch.empty_like(saved.x),
+        torch.empty_like(x),
         grad if saved.with_residual and saved.y is None else written,
         few(count) if options.softmax else few(count, 2),
         few(count) if options.softmax else None,
-        None if saved.weight is None else few(channels),
-        few(channels) if saved.with_bias else None,
+        None if saved.weight is None else few(x.shape[1]),
+        few(x.shape[1]) if saved.with_bias else None,
     )
 
 

@@ -14,7 +14,7 @@ from switchseg.norms.operator.call import Backend, Inputs, Kept, Options, Saved
 def run(backend: Backend, inputs: Inputs, options: Options) -> Tensor:
     """Compute a layer's output, differentiable once; a count among the inputs moves the running statistics."""
     if torch.is_grad_enabled():
-        return _Eager.apply(*inputs[:6], inputs[6:], options, backend, None)  # type: ignore[no-any-return]
+        return _Eager.apply(*inputs[:6], (inputs[6:], options, backend, None))  # type: ignore[no-any-return]
     return _forward(backend, inputs, options)[0]
 
 
@@ -22,7 +22,7 @@ def run_with_batch(backend: Backend, inputs: Inputs, options: Options) -> tuple[
     """Compute a layer's output, and the BN moments (2, 1, C) that were mixed, which have no gradient."""
     found: list[Tensor] = []
     if torch.is_grad_enabled():
-        y = _Eager.apply(*inputs[:6], inputs[6:], options, backend, found)
+        y = _Eager.apply(*inputs[:6], (inputs[6:], options, backend, found))
     else:
         y, kept = _forward(backend, inputs, options)
         found.append(kept)
@@ -47,11 +47,9 @@ class _Eager(torch.autograd.Function):
         var_mix: Tensor | None,
         weight: Tensor | None,
         bias: Tensor | None,
-        tracked: tuple[Tensor | None, ...],
-        options: Options,
-        backend: Backend,
-        found: list[Tensor] | None,
+        how: tuple[tuple[Tensor | None, ...], Options, Backend, list[Tensor] | None],
     ) -> Tensor:
+        tracked, options, backend, found = how
         y, kept = _forward(backend, Inputs(x, residual, mean_mix, var_mix, weight, bias, *tracked), options)
         if found is not None:
             found.append(kept)
@@ -71,7 +69,7 @@ def _backward(ctx: Any, grad: Tensor) -> Any:
     x, y, weight, bias, kept = ctx.saved_tensors
     saved = Saved(x, y, weight, bias, kept, with_residual, with_bias)
     saved.check_unchanged(grad)
-    return *backend.backward(grad, saved, options), *[None] * 4
+    return *backend.backward(grad, saved, options), None
 
 
 _backward_once = once_differentiable(_backward)
