@@ -16,6 +16,9 @@ kernels = Extension(
     extra_link_args=["-fopenmp"],
     optional=True,
 )
+launches = Extension(
+    "switchseg.norms._launch", [f"{NORMS}/launch.cpp"], extra_compile_args=FLAGS, libraries=["dl"], optional=True
+)
 pairs = Extension("switchseg.metrics._pairs", [f"{METRICS}/pairs.cpp"], extra_compile_args=FLAGS, optional=True)
 
-setup(ext_modules=[kernels, pairs])
+setup(ext_modules=[kernels, launches, pairs])

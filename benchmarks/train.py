@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from unittest import mock
 
 import torch
@@ -32,7 +34,8 @@ from switchseg.engine.monitor import Monitor
 from switchseg.engine.precision import computing
 from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.setup import batches_from, open_training
-from switchseg.engine.step import network_input, train_step
+from switchseg.engine.step import Stepper, network_input
+from switchseg.engine.streams import own_stream
 from switchseg.engine.train import run_steps
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
@@ -41,6 +44,8 @@ from switchseg.models.config import ModelConfig
 from switchseg.norms import SwitchNorm
 
 _TORCHVISION = "torchvision-bn"
+
+Mode = Literal["eager", "captured", "compiled"]
 
 
 @dataclass(frozen=True)
@@ -52,15 +57,19 @@ class Arguments:
     norms: tuple[str, ...] = ("bn", "sn", "gn")
     """Compared in turn, step by step; ratios are to the first. `sn-plain` is `sn` without the fused operator, and
     `torchvision-bn` torchvision's fcn_resnet50, which is resnet50_dilated8 with c1_deepsup."""
-    images: int = 2
+    modes: tuple[Mode, ...] = ("eager",)
+    """How the steps are run; `captured`, as CUDA graphs, needs a GPU and is not done to torchvision's network."""
+    images: tuple[int, ...] = (2,)
+    """Images a step; each number is measured by itself."""
     size: tuple[int, int] = (128, 128)
     """Height and width in pixels."""
     rounds: int = 20
+    in_a_row: int = 1
+    """Steps that are timed together. With several, the host queues one while a GPU computes another, as in training."""
     threads: int = 0
     device: str = "auto"
     precision: str = "fp32"
     channels_last: bool = False
-    compile: bool = False
     save: bool = True
     """Append the rows to benchmarks/results.csv."""
 
@@ -70,17 +79,28 @@ def run(arguments: Sequence[str]) -> None:
     options = parse(Arguments, "bench train", arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
-    with tempfile.TemporaryDirectory() as folder:
+    device = choose_device(options.device)
+    if "captured" in options.modes and device.type != "cuda":
+        raise UserError("captured steps are CUDA graphs, and this is no GPU; use --modes eager compiled")
+    with tempfile.TemporaryDirectory() as folder, own_stream(device):
         scenes = Path(folder) / "scenes"
         make_scenes(["--out", str(scenes), "--images", "16", "--seed", "0"])
-        rows = [*_compare(options, scenes), *_overhead(options, scenes, Path(folder))]
+        for images in options.images:
+            _record(options, _compare(options, images, scenes))
+        if device.type == "cpu":  # where the host's time is the whole time
+            _record(options, _overhead(options, scenes, Path(folder)))
+
+
+def _record(options: Arguments, rows: Iterator[dict[str, object]]) -> None:
+    kept = []
     for row in rows:
-        print("  ".join(f"{key} {value}" for key, value in row.items() if key != "case"))
+        print("  ".join(f"{key} {value}" for key, value in row.items() if key != "case"), flush=True)
+        kept.append(row)
     if options.save:
-        results.append("train", rows)
+        results.append("train", kept)
 
 
-def _start(options: Arguments, scenes: Path, norm: str, steps: int) -> Training:
+def _start(options: Arguments, scenes: Path, norm: str, steps: int, images: int, mode: Mode = "eager") -> Training:
     config = RunConfig(
         model=ModelConfig(encoder=options.encoder, decoder=options.decoder, norm=norm.removesuffix("-plain")),
         data=DataConfig(
@@ -93,12 +113,13 @@ def _start(options: Arguments, scenes: Path, norm: str, steps: int) -> Training:
         ),
         train=TrainConfig(
             steps=steps,
-            images_per_device=options.images,
+            images_per_device=images,
             checkpoint_every=steps + 1,
             device=options.device,
             precision=options.precision,
             channels_last=options.channels_last,
-            compile=options.compile,  # type: ignore[arg-type]
+            compile=mode == "compiled",
+            capture="auto" if mode == "captured" else "off",
         ),
         evaluate=EvaluateConfig(),
     )
@@ -113,36 +134,45 @@ def _start(options: Arguments, scenes: Path, norm: str, steps: int) -> Training:
     return training
 
 
-def _case(options: Arguments) -> str:
+def _case(options: Arguments, images: int) -> str:
     height, width = options.size
-    extras = [options.precision, *["channels_last"] * options.channels_last, *["compiled"] * options.compile]
-    return f"{options.encoder}-{options.decoder} {options.images}x3x{height}x{width} {' '.join(extras)}"
+    extras = [options.precision, *["channels_last"] * options.channels_last]
+    return f"{options.encoder}-{options.decoder} {images}x3x{height}x{width} {' '.join(extras)}"
 
 
-def _compare(options: Arguments, scenes: Path) -> Iterator[dict[str, object]]:
-    """Yield seconds and ratio of a step for each norm, on one batch that is already there."""
-    trainings = {n: _start(options, scenes, n, steps=10**6) for n in options.norms if n != _TORCHVISION}
-    first = next(iter(trainings.values()))
+def _compare(options: Arguments, images: int, scenes: Path) -> Iterator[dict[str, object]]:
+    """Yield seconds and ratio of a step for each norm and mode, on one batch that is already there."""
+    first = _start(options, scenes, "bn", 10**6, images)
     with closing(batches_from(first, open_training(first.config.data))) as batches:
         batch = next(batches)
-    work: dict[str, Callable[[], object]] = {
-        norm: (lambda training=training: train_step(training, [batch])) for norm, training in trainings.items()
-    }
-    if _TORCHVISION in options.norms:
-        work[_TORCHVISION] = _torchvision_step(options, first, batch)
-    seconds = results.interleaved(work, options.rounds)
-    for norm in options.norms:
-        timing = results.summary(seconds[norm])
+    work: dict[str, Callable[[], object]] = {}
+    for norm, mode in itertools.product(options.norms, options.modes):
+        name = norm if mode == "eager" else f"{norm}-{mode}"
+        if norm == _TORCHVISION:
+            if mode != "captured":
+                work[name] = _torchvision_step(options, first, batch, mode)
+        else:
+            stepper = Stepper(_start(options, scenes, norm, 10**6, images, mode))
+            work[name] = lambda stepper=stepper: stepper([batch])
+    del first
+    rows = {name: (lambda step=step: [step() for _ in range(options.in_a_row)]) for name, step in work.items()}
+    seconds = results.interleaved(rows, options.rounds, warm_up=-(-3 // options.in_a_row))
+    seconds = {name: [each / options.in_a_row for each in timed] for name, timed in seconds.items()}
+    base, case = next(iter(seconds)), _case(options, images)
+    for name, step in work.items():
+        timing = results.summary(seconds[name])
         yield {
-            "case": _case(options), "variant": norm, "measure": "step",
+            "case": case, "variant": name, "measure": "step",
             "median": round(timing.median, 5), "low": round(timing.low, 5), "high": round(timing.high, 5), "unit": "s",
-            "ratio": round(results.ratio(seconds[norm], seconds[options.norms[0]]), 4), "ratio_to": options.norms[0],
+            "ratio": round(results.ratio(seconds[name], seconds[base]), 4), "ratio_to": base,
         }  # fmt: skip
-        speed = round(options.images / timing.median, 2)
-        yield {"case": _case(options), "variant": norm, "measure": "speed", "median": speed, "unit": "images/s"}
-        if first.world.device.type == "cuda":
-            peak = round(_peak_memory(work[norm]) / 2**20, 1)
-            yield {"case": _case(options), "variant": norm, "measure": "peak memory", "median": peak, "unit": "MiB"}
+        yield {
+            "case": case, "variant": name, "measure": "speed",
+            "median": round(images / timing.median, 2), "unit": "images/s",
+        }  # fmt: skip
+        if torch.cuda.is_available() and not name.endswith("-captured"):  # whose memory stays in the graph's pool
+            peak = round(_peak_memory(step) / 2**20, 1)
+            yield {"case": case, "variant": name, "measure": "peak memory", "median": peak, "unit": "MiB"}
 
 
 def _peak_memory(step: Callable[[], object]) -> int:
@@ -153,10 +183,12 @@ def _peak_memory(step: Callable[[], object]) -> int:
     return torch.cuda.max_memory_allocated() - before
 
 
-def _torchvision_step(options: Arguments, like: Training, batch: Batch) -> Callable[[], object]:
+def _torchvision_step(options: Arguments, like: Training, batch: Batch, mode: Mode) -> Callable[[], object]:
     """Return a step of torchvision's network on the same batch, with its losses at the heads' own stride."""
     if (options.encoder, options.decoder) != ("resnet50_dilated8", "c1_bilinear_deepsup"):
-        raise UserError(f"{_TORCHVISION} is resnet50_dilated8 with c1_bilinear_deepsup, not {_case(options)}")
+        raise UserError(
+            f"{_TORCHVISION} is resnet50_dilated8 with c1_bilinear_deepsup, not {options.encoder}-{options.decoder}"
+        )
     device, classes = like.world.device, len(like.model.spec.classes)
     network = fcn_resnet50(weights=None, weights_backbone=None, num_classes=classes, aux_loss=True).to(device)
     batch = batch.to(device)
@@ -169,7 +201,7 @@ def _torchvision_step(options: Arguments, like: Training, batch: Batch) -> Calla
         heads = ((network.classifier, "out", 1.0), (network.aux_classifier, "aux", 0.4))
         return sum(weight * F.cross_entropy(head(maps[name]), labels, ignore_index=255) for head, name, weight in heads)
 
-    compiled = torch.compile(forward) if options.compile else forward
+    compiled = torch.compile(forward) if mode == "compiled" else forward
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -188,7 +220,8 @@ def _overhead(options: Arguments, scenes: Path, folder: Path) -> Iterator[dict[s
     """
     warm_up, measured = 3, options.rounds
     norm = next(norm for norm in reversed(options.norms) if norm != _TORCHVISION)
-    training = _start(options, scenes, norm, steps=warm_up)
+    images = options.images[0]
+    training = _start(options, scenes, norm, warm_up, images)
     run = RunDirectory(folder / "run")
     yaml.save(run.config, training.config)
     clock, saving = _Clock(), _Clock()
@@ -210,9 +243,15 @@ def _overhead(options: Arguments, scenes: Path, folder: Path) -> Iterator[dict[s
             wall = time.perf_counter() - began - saving.seconds
         waited = monitor.waited_seconds - waited_before
     for measure, share in (("loop overhead", (wall - clock.seconds - waited) / wall), ("data wait", waited / wall)):
-        yield {"case": _case(options), "variant": norm, "measure": measure, "median": round(share, 5), "unit": "share"}
+        yield {
+            "case": _case(options, images),
+            "variant": norm,
+            "measure": measure,
+            "median": round(share, 5),
+            "unit": "share",
+        }
     seconds = round(saving.seconds, 3)
-    yield {"case": _case(options), "variant": norm, "measure": "checkpoint", "median": seconds, "unit": "s"}
+    yield {"case": _case(options, images), "variant": norm, "measure": "checkpoint", "median": seconds, "unit": "s"}
 
 
 def _ahead(training: Training, config: RunConfig, dataset: object) -> Iterator[object]:

@@ -36,7 +36,7 @@ def main(folders: list[str]) -> int:
         return 2
     runs = read_runs(folders)
     for kind in FIGURES:
-        if kind != "shares" or any(last_shares(run) for run in runs):
+        if kind != "study" and (kind != "shares" or any(last_shares(run) for run in runs)):
             write_figure(kind, runs, IMAGES / f"{kind}.svg")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

@@ -1,6 +1,5 @@
-"""Turn a finished run on CamVid into the small model that ships with the repository: `python models/ship.py RUN`."""
+"""Turn a run on CamVid into the small model that ships with the repository: `python models/ship.py RUN CAMVID`."""
 
-import json
 import shutil
 import sys
 from dataclasses import replace
@@ -8,36 +7,59 @@ from pathlib import Path
 
 import torch
 
+from switchseg import files
 from switchseg.checkpoints.hub import Card, save_pretrained
-from switchseg.checkpoints.model_directory import load_model
+from switchseg.checkpoints.model_directory import load_model, save_model
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
+from switchseg.data.datasets import open_dataset
+from switchseg.engine.evaluate import evaluate, write_confusion
+from switchseg.engine.finish import multi_rule, single_rule
 
-FOLDER = "models/camvid-regnetx_002-sn"
-TRAINING = """A small model for trying things out, not a strong one: trained from scratch on one CPU thread, 2600 steps
-of 2 images at short sides of 160 to 224 pixels. Config, log and scores of the run lie beside it. It is stored in half
-precision, and its scores are those of the stored weights in float32."""
+MODELS = Path(__file__).parent
 
 
-def main(run: Path) -> None:
-    """Write a run directory without checkpoints, with its model in half precision and a card."""
-    out = Path(__file__).parents[1] / FOLDER
-    out.mkdir(parents=True, exist_ok=True)
-    for name in ("log.jsonl", "metrics.json", "confusion_single.csv"):
-        shutil.copy(run / name, out / name)
+def main(run: Path, camvid: Path) -> None:
+    """Write a run directory without checkpoints, with its model in half precision, the scores of that, and a card."""
     config = yaml.load(run / "config.yaml", RunConfig)
+    name = f"camvid-{config.model.encoder.partition('_dilated')[0]}-{config.model.norm}"
+    out = MODELS / name
+    save_model(load_model(run), out / "model", torch.float16)
+    model = load_model(out)
+    dataset = open_dataset("camvid", camvid, "test")
+    single = evaluate(model, dataset, single_rule(config.evaluate))
+    multi = evaluate(model, dataset, multi_rule(config.evaluate))
+
+    shutil.copy(run / "log.jsonl", out / "log.jsonl")
     yaml.save(out / "config.yaml", replace(config, data=replace(config.data, root="data/CamVid")))
-    single = json.loads((run / "metrics.json").read_text())["single"]
+    files.write_json(out / "metrics.json", {"single": single.to_json(), "multi": multi.to_json()})
+    write_confusion(out / "confusion_single.csv", single.matrix, dataset.classes)
     card = Card(
         dataset="the 367 training images of CamVid (Cambridge-driving Labeled Video Database, SegNet layout)",
         data_license="research use",
-        scores={key: single[key] for key in ("mean_iou", "pixel_accuracy")},
-        protocol=f"{single['images']} test images of CamVid, 11 classes, short side {single['short_sides'][0]}.",
-        training=TRAINING,
-        name=FOLDER,
+        scores={
+            f"{key}, {scales}": getattr(result.scores, key)
+            for scales, result in (("one scale", single), ("multi-scale", multi))
+            for key in ("mean_iou", "pixel_accuracy")
+        },
+        protocol=f"{single.images} test images of CamVid, 11 classes, short side {_sides(single.rule.short_sides)}; "
+        f"multi-scale {_sides(multi.rule.short_sides)}.",
+        training=_training(config),
+        name=f"models/{name}",
     )
-    save_pretrained(load_model(run), out / "model", card, torch.float16)
+    save_pretrained(model, out / "model", card, torch.float16)
+
+
+def _training(config: RunConfig) -> str:
+    start = "ImageNet weights" if config.model.pretrained else "scratch"
+    length = f"{config.train.steps} steps of {config.train.images_per_device} images"
+    return f"""Trained from {start} in {length}. Config and log of the run lie beside the model.
+It is stored in half precision, and its scores are those of the stored weights in float32."""
+
+
+def _sides(short_sides: tuple[int, ...]) -> str:
+    return " ".join(map(str, short_sides))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

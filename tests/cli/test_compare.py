@@ -1,6 +1,7 @@
-"""`switchseg compare`: one run per norm, then the table and the report."""
+"""`switchseg compare`: one run per combination, then the tables, the figure and the report."""
 
 import json
+import shutil
 
 import pytest
 
@@ -58,3 +59,56 @@ def test_an_unknown_norm_is_said_before_anything_is_trained(compared, tmp_path, 
     assert main(arguments) == 2
     assert "unknown norm 'xn'" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+
+
+STUDY = """
+model: {encoder: resnet18_dilated8, decoder: aspp}
+data: {dataset: camvid, short_sides: [32], workers: 0}
+train: {steps: 1, images_per_device: 2, log_every: 1, threads: 1}
+evaluate: {short_sides: [32], multi_short_sides: [], pictures: 0, extremes: 0}
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, tiny_camvid):
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "c.yaml").write_text(STUDY)
+    arguments = ["compare", str(folder / "c.yaml"), "--norms", "bn", "gn", "--images", "1", "2", "--seeds", "3", "4"]
+    return folder / "out", [*arguments, "--out", str(folder / "out"), "--data.root", str(tiny_camvid)]
+
+
+def test_a_study_trains_what_can_be_trained_and_sums_it_up(study, capsys):
+    out, arguments = study
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    for seed in (3, 4):
+        assert f"bn-images1-seed{seed}: left out, it cannot be trained (Expected more than 1 value" in output
+    trained = {path.parent.name for path in out.glob("*/metrics.json")}
+    assert trained == {f"{name}-seed{seed}" for name in ("gn-images1", "bn-images2", "gn-images2") for seed in (3, 4)}
+    cells = json.loads((out / "study.json").read_text())["single"]["cells"]
+    assert [(c["variant"], c["images_per_device"], sorted(c["by_seed"])) for c in cells] == [
+        ("BN", 2, ["3", "4"]),
+        ("GN", 1, ["3", "4"]),
+        ("GN", 2, ["3", "4"]),
+    ]
+    assert "| images per device; minus BN | GN |" in (out / "study.md").read_text()
+    assert (out / "study.md").read_text() in output
+    assert (out / "study.svg").read_text().startswith("<?xml")
+    assert '<section id="study"' in (out / "report.html").read_text()
+
+
+def test_a_study_goes_on_where_it_was(study, capsys):
+    out, arguments = study
+    before = json.loads((out / "study.json").read_text())
+    shutil.rmtree(out / "gn-images1-seed4")
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    assert output.count("complete after") == 5
+    assert json.loads((out / "study.json").read_text()) == before
+
+
+def test_where_nothing_can_be_trained_nothing_is_begun(study, tmp_path, capsys):
+    arguments = [*study[1][:2], "--norms", "bn", "--images", "1", "--out", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    assert "none of the combinations can be trained" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

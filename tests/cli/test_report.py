@@ -17,3 +17,8 @@ def test_mistakes_are_one_line(arguments, tmp_path, capsys, monkeypatch):
     assert main(["report", *arguments]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_ends_in_md_gets_the_tables(run_folders, tmp_path):
+    assert main(["report", *map(str, run_folders), "--out", str(tmp_path / "tables.md")]) == 0
+    assert (tmp_path / "tables.md").read_text().startswith("| norm | single-scale mIoU |")

@@ -12,7 +12,10 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from switchseg.demo.app import sample_images
+from switchseg.data.order import generator
+from switchseg.data.scenes.classes import ROAD
+from switchseg.data.scenes.generate import make_scene
+from switchseg.demo.app import SAMPLE_SEED, SAMPLES, sample_images
 from switchseg.engine.predictor import Predictor
 from tests.browser import accessibility_findings, complaints
 from tests.demo.conftest import parsed
@@ -42,6 +45,15 @@ def colour_at(page, x: float, y: float) -> list[int]:
         }""",
         [x, y],
     )
+
+
+def test_the_samples_show_what_the_model_knows():
+    """A model of streets is not shown rooms."""
+    scenes = [make_scene(generator(SAMPLE_SEED, index)) for index in range(4 * SAMPLES)]
+    has_road = {scene.image.tobytes(): (scene.annotation == ROAD + 1).any() for scene in scenes}
+    streets = sample_images(("Sky", "Building", "Road", "Pavement", "Tree", "Car"))
+    assert [has_road[image.tobytes()] for image in streets] == [True] * SAMPLES
+    assert not all(has_road[image.tobytes()] for image in sample_images())
 
 
 def labels_of(uri: str) -> np.ndarray:

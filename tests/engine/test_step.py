@@ -2,53 +2,14 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from switchseg.config.schema import RunConfig, TrainConfig
-from switchseg.data.classes import Classes
-from switchseg.data.sample import Batch
-from switchseg.distributed import World
-from switchseg.engine.step import train_step
-from switchseg.engine.training import Training
+from switchseg.engine.step import Stepper
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
-from switchseg.losses.config import LossConfig
-from switchseg.models.create import create_model
-from switchseg.optim.config import OptimConfig
-
-WORLD = World(rank=0, size=1, device=torch.device("cpu"))
-
-
-def make_batch(seed: int = 0, labelled: float = 0.8, images: int = 2) -> Batch:
-    generator = np.random.default_rng(seed)
-    labels = generator.integers(0, 3, (images, 4, 4))
-    labels[generator.random(labels.shape) > labelled] = IGNORED
-    return Batch(
-        images=torch.from_numpy(generator.integers(0, 256, (images, 3, 32, 32), dtype=np.uint8)),
-        labels=torch.from_numpy(labels),
-        sizes=torch.tensor([[32, 32]] * images),
-        names=tuple(f"image_{i}" for i in range(images)),
-    )
-
-
-def make_training(norm: str = "sn", decoder: str = "c1_deepsup", average: str = "pixels", **train) -> Training:
-    torch.manual_seed(0)
-    model = create_model("resnet18_dilated8", decoder, norm, classes=Classes.unnamed(3))
-    config = RunConfig(
-        train=TrainConfig(steps=10, precision=train.pop("precision", "fp64"), **train),
-        loss=LossConfig(average=average),
-        optim=OptimConfig(lr_encoder=1e-3, lr_decoder=1e-3),
-    )
-    training = Training.start(config, WORLD, model)
-    training.set_training_mode()
-    return training
-
-
-def gradients(training: Training) -> dict[str, torch.Tensor]:
-    return {name: p.grad.clone() for name, p in training.model.named_parameters() if p.grad is not None}
+from tests.engine.steps import WORLD, gradients, make_batch, make_training
 
 
 def test_the_loss_is_the_mean_over_labelled_pixels_plus_the_weighted_auxiliary_loss():
@@ -60,7 +21,7 @@ def test_the_loss_is_the_mean_over_labelled_pixels_plus_the_weighted_auxiliary_l
         auxiliary, batch.labels, ignore_index=IGNORED
     )
     expected.backward()
-    train_step(training, [batch])
+    Stepper(training)([batch])
     assert training.meter.read(WORLD).loss == pytest.approx(expected.item(), rel=1e-12)
     for name, gradient in gradients(training).items():
         torch.testing.assert_close(gradient, dict(reference.model.named_parameters())[name].grad, rtol=1e-9, atol=1e-14)
@@ -74,8 +35,8 @@ def test_accumulated_batches_are_weighted_by_their_labelled_pixels():
         dataclasses.replace(batch, images=batch.images[i:j], labels=batch.labels[i:j], sizes=batch.sizes[i:j])
         for i, j in ((0, 1), (1, 2))
     ]
-    train_step(whole, [batch])
-    train_step(parts, halves)
+    Stepper(whole)([batch])
+    Stepper(parts)(halves)
     for a, b in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-14)
 
@@ -91,7 +52,7 @@ def test_average_over_devices_is_the_mean_of_means_of_2018():
             F.cross_entropy(logits, batch.labels, ignore_index=IGNORED)
             + 0.4 * F.cross_entropy(auxiliary, batch.labels, ignore_index=IGNORED)
         )
-    train_step(training, batches)
+    Stepper(training)(batches)
     assert training.meter.read(WORLD).loss == pytest.approx(sum(means).item() / 2, rel=1e-12)
 
 
@@ -99,7 +60,7 @@ def test_average_over_devices_is_the_mean_of_means_of_2018():
 def test_a_step_without_labelled_pixels_has_loss_zero_and_no_nan(average):
     # 2018: NLLLoss divided zero by zero.
     training = make_training(average=average)
-    train_step(training, [make_batch(labelled=0.0)])
+    Stepper(training)([make_batch(labelled=0.0)])
     assert training.meter.read(WORLD).loss == 0
     assert all(torch.isfinite(parameter).all() for parameter in training.model.parameters())
 
@@ -108,7 +69,7 @@ def test_a_step_without_labelled_pixels_has_loss_zero_and_no_nan(average):
 def test_recomputed_activations_change_neither_gradients_nor_running_statistics(norm):
     plain, recomputed = make_training(norm), make_training(norm, activation_checkpointing=True)
     for training in (plain, recomputed):
-        train_step(training, [make_batch()])
+        Stepper(training)([make_batch()])
     for key, value in plain.model.state_dict().items():
         torch.testing.assert_close(recomputed.model.state_dict()[key], value, rtol=1e-9, atol=1e-12)
 
@@ -119,14 +80,14 @@ def test_recomputed_activations_change_neither_gradients_nor_running_statistics(
 def test_other_precisions_and_layouts_train_alike(options):
     reference, training = make_training(), make_training(**options)
     for each in (reference, training):
-        train_step(each, [make_batch()])
+        Stepper(each)([make_batch()])
     assert training.meter.read(WORLD).loss == pytest.approx(reference.meter.read(WORLD).loss, rel=2e-2)
 
 
 def test_frozen_norms_keep_parameters_and_statistics_while_dropout_stays_on():
     training = make_training("bn", decoder="ppm_deepsup", freeze_norms=True)
     before = {k: v.clone() for k, v in training.model.state_dict().items()}
-    train_step(training, [make_batch()])
+    Stepper(training)([make_batch()])
     after = training.model.state_dict()
     norms = [n for n, m in training.model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert norms
@@ -139,7 +100,7 @@ def test_frozen_norms_keep_parameters_and_statistics_while_dropout_stays_on():
 
 def test_the_gradient_is_clipped():
     training = make_training(clip_norm=1e-3)
-    train_step(training, [make_batch()])
+    Stepper(training)([make_batch()])
     norm = torch.stack([gradient.norm() for gradient in gradients(training).values()]).norm()
     assert float(norm) == pytest.approx(1e-3, rel=1e-3)
 
@@ -147,13 +108,13 @@ def test_the_gradient_is_clipped():
 def test_the_moving_average_follows_weights_and_statistics():
     training = make_training("bn", ema_decay=0.75)
     start = {k: v.clone() for k, v in training.model.state_dict().items()}
-    train_step(training, [make_batch()])
+    Stepper(training)([make_batch()])
     first = training.best_model.state_dict()
     now = training.model.state_dict()
     # The first update copies; torch averages from the second on.
     assert all(torch.equal(first[key], now[key]) for key in now)
     second_start = {k: v.clone() for k, v in now.items()}
-    train_step(training, [make_batch(1)])
+    Stepper(training)([make_batch(1)])
     now, average = training.model.state_dict(), training.best_model.state_dict()
     for key in ("encoder.body.bn1.weight", "encoder.body.bn1.running_mean", "encoder.body.conv1.weight"):
         torch.testing.assert_close(average[key], 0.75 * second_start[key] + 0.25 * now[key])
@@ -162,12 +123,12 @@ def test_the_moving_average_follows_weights_and_statistics():
 
 def test_a_loss_that_is_not_finite_names_step_images_and_layer_and_updates_nothing():
     training = make_training()
-    train_step(training, [make_batch()])
+    Stepper(training)([make_batch()])
     with torch.no_grad():
         training.model.encoder.body.layer2[0].conv1.weight[0, 0, 0, 0] = float("inf")
     before = {k: v.clone() for k, v in training.model.named_parameters()}
     with pytest.raises(UserError, match=r"step 1: the loss is nan .*image_0, image_1.*layer2\.0\.conv1\.weight"):
-        train_step(training, [make_batch()])
+        Stepper(training)([make_batch()])
     assert all(torch.equal(v, before[k]) for k, v in training.model.named_parameters())
     assert training.step == 1
 
@@ -177,4 +138,4 @@ def test_an_activation_that_overflows_is_traced_to_its_layer():
     with torch.no_grad():
         training.model.encoder.body.layer3[1].bn2.weight.fill_(3e38)
     with pytest.raises(UserError, match=r"first output that is not finite is that of encoder\.body\.layer3\.1\.bn2"):
-        train_step(training, [make_batch()])
+        Stepper(training)([make_batch()])

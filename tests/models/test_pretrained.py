@@ -8,9 +8,11 @@ from torch import nn
 
 from switchseg.checkpoints.legacy import export_states
 from switchseg.errors import UserError
+from switchseg.models.config import ModelConfig
 from switchseg.models.create import create_model
 from switchseg.models.encoders import create_encoder
 from switchseg.models.pretrained import create_pretrained
+from switchseg.norms import norm_shares
 
 
 def run(network: nn.Module, image: torch.Tensor) -> torch.Tensor:
@@ -135,3 +137,20 @@ def test_group_norm_weights_of_timm_fit_ours() -> None:
     ours.load_state_dict(theirs.state_dict())
     image = torch.randn(1, 3, 64, 64)
     torch.testing.assert_close(run(ours, image), run(theirs, image))
+
+
+def test_a_start_that_is_no_share_is_refused() -> None:
+    with pytest.raises(UserError, match=r"^model\.norm_init: 1\.5; uniform, bn or a share between 0 and 1"):
+        ModelConfig(norm_init=1.5)
+
+
+@pytest.mark.parametrize(("norm", "bn"), [("sn", 0.8), ("syncsn", 0.8), ("sn_in_ln", 0.0)])
+def test_a_share_can_be_asked_for(norm: str, bn: float, tmp_path: Path) -> None:
+    torch.save(timm.create_model("resnet18").state_dict(), tmp_path / "w.pth")
+    shares = norm_shares(create_pretrained("resnet18", norm, str(tmp_path / "w.pth"), 0.8))
+    assert [layer["mean"]["bn"] for layer in shares.values()] == pytest.approx([bn] * len(shares))
+
+
+def test_a_random_start_is_uniform_whatever_was_asked_for() -> None:
+    shares = norm_shares(create_pretrained("resnet18", "sn", None, 0.8))
+    assert shares["body.bn1"]["mean"]["bn"] == pytest.approx(1 / 3)

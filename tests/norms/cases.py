@@ -3,8 +3,10 @@
 import torch
 
 from switchseg.norms import functional
+from switchseg.norms.operator import native
 
 SUBSETS = [("in", "ln", "bn"), ("in", "ln"), ("in", "bn"), ("ln", "bn"), ("in",), ("ln",), ("bn",)]
+CPU_BACKENDS = ["aten"] if native.functions is None else ["native", "aten"]  # those that work here
 
 
 def arguments(shape, statistics, dtype=torch.float64, evaluation=False, residual=False, seed=0):

@@ -31,8 +31,8 @@ def test_shapes_are_those_of_the_network(encoder):
 
 
 def test_a_red_test_means_no_number(monkeypatch, tmp_path):
-    (tmp_path / "tests" / "norms").mkdir(parents=True)
-    for name in ("test_fused.py", "test_modules.py"):
+    (tmp_path / "tests" / "norms" / "operator").mkdir(parents=True)
+    for name in ("operator/test_call.py", "test_modules.py"):
         (tmp_path / "tests" / "norms" / name).write_text("def test_parity():\n    assert False\n")
     monkeypatch.setattr(norms, "_REPOSITORY", tmp_path)
     with pytest.raises(UserError, match=r"no measurement: the parity tests in tests/norms fail \(1 failed"):

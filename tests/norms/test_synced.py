@@ -18,6 +18,7 @@ from switchseg.norms import (
     SyncSwitchNorm2d,
     reference,
 )
+from tests.norms.cases import CPU_BACKENDS
 
 CHANNELS = 3
 
@@ -55,7 +56,7 @@ def _check_layers(rank, ranks):
     pairs = [
         (SyncSwitchNorm2d, SwitchNorm2d, {"statistics": statistics, "backend": backend})
         for statistics in (("in", "ln", "bn"), ("bn",))
-        for backend in ("fused", "reference")
+        for backend in (*CPU_BACKENDS, "reference")
     ]
     pairs += [
         (SyncSparseSwitchNorm2d, SparseSwitchNorm2d, {}),
@@ -105,7 +106,7 @@ def _check_unequal_sizes(rank, ranks):
     common_var = (weights * (var + (mean - common).square())).sum(0)
     outputs = [reference.switch_norm(x, shares, shares, combine=lambda *_: (common, common_var))[0] for x in inputs]
     torch.autograd.backward(outputs, grads)
-    for backend in ("fused", "reference"):
+    for backend in (*CPU_BACKENDS, "reference"):
         layer = SyncSwitchNorm2d(CHANNELS, affine=False, dtype=torch.float64, backend=backend)
         x = batches[rank].clone().requires_grad_()
         y = layer(x)

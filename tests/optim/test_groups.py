@@ -1,5 +1,6 @@
 """Parameter groups follow the rules of 2018."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -49,3 +50,30 @@ def test_the_named_optimizer_is_built():
     adamw = build_optimizer(Net(), OptimConfig(name="adamw", momentum=0.8))
     assert isinstance(adamw, torch.optim.AdamW)
     assert adamw.param_groups[0]["betas"] == (0.8, 0.999)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_an_optimizer_on_the_device_reads_rate_and_stop_there(name):
+    nets = [Net() for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    config = OptimConfig(name=name, lr_encoder=0.5, lr_decoder=0.5)
+    plain, device = build_optimizer(nets[0], config), build_optimizer(nets[1], config, on_device=True)
+    device.found_inf = torch.zeros(())
+
+    def step(rate: float) -> None:
+        for net, optimizer in zip(nets, (plain, device), strict=True):
+            for parameter in net.parameters():
+                parameter.grad = torch.full_like(parameter, 0.25)
+            if optimizer is device or not device.found_inf:
+                optimizer.step()
+        for theirs, ours in zip(plain.param_groups, device.param_groups, strict=True):
+            theirs["lr"] = rate
+            ours["lr"].fill_(rate)
+
+    device.found_inf.fill_(1)  # the first step is skipped, and leaves nothing behind
+    step(0.5)
+    device.found_inf.fill_(0)
+    for rate in (0.5, 0.125, 0.25):
+        step(rate)
+    for ours, theirs in zip(nets[1].parameters(), nets[0].parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)

@@ -44,6 +44,7 @@ def test_runs_without_what_a_figure_shows_are_refused(run_folders, tmp_path):
         ("shares", first, "logged shares"),
         ("curves", Run(path=tmp_path, label="x"), "logged a step"),
         ("classes", replace(first, single=None), "metrics.json"),
+        ("study", replace(first, single=None), "metrics.json"),
     ):
         with pytest.raises(UserError, match=message):
             write_figure(kind, [run], tmp_path / "x.svg")

@@ -34,7 +34,7 @@ def start_model(config: ModelConfig, classes: Classes, say: Callable[[str], None
         config.norm,
         pretrained=config.pretrained,
         classes=classes,
-        preprocessing=PREPROCESSINGS[config.preprocessing],
+        preprocessing=PREPROCESSINGS[config.preprocessing] if config.preprocessing else None,
         auxiliary=config.auxiliary,
         norm_init=config.norm_init,
     )
@@ -68,7 +68,7 @@ def _check_architecture(config: ModelConfig, model: Segmenter, source: str) -> N
         raise UserError(
             f"{source}: is {spec.encoder} + {spec.decoder}, but the config asks for {config.encoder} + {config.decoder}"
         )
-    if spec.preprocessing != PREPROCESSINGS[config.preprocessing]:
+    if config.preprocessing and spec.preprocessing != PREPROCESSINGS[config.preprocessing]:
         wanted = next((name for name, known in PREPROCESSINGS.items() if known == spec.preprocessing), "its own")
         raise UserError(f"{source}: was trained on {wanted} input, but model.preprocessing is {config.preprocessing}")
 

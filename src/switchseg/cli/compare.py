@@ -1,8 +1,7 @@
-"""`switchseg compare CONFIG.yaml --norms syncbn gn sn`."""
+"""`switchseg compare CONFIG.yaml --norms syncbn gn sn --images 1 2 4 --seeds 304 305 306`."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,46 +14,73 @@ from switchseg.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class CompareFlags(RunConfig):
-    """Train CONFIG.yaml once per norm and compare: nothing but `model.norm` differs between the runs.
+    """Train CONFIG.yaml with every norm, every number of images and every seed, and compare.
 
-    Each run lies in OUT/NORM. Runs that are complete are not trained again, a stopped comparison goes on where it was.
+    Nothing else differs between the runs, and each sees as many images. Each lies in a folder of OUT. Runs that are
+    complete are not trained again, a stopped comparison goes on where it was. What cannot be trained (BatchNorm of one
+    image that is pooled to one value) is named and left out.
     """
 
     norms: tuple[str, ...] = ("syncbn", "gn", "sn")
-    """Which norms, in the order of the table's rows."""
+    """Which norms; differences are taken to the first."""
+    images: tuple[int, ...] = ()
+    """Images per device in a step, in place of train.images_per_device. What is counted in steps, their number too, is
+    scaled so that every run sees as many images."""
+    seeds: tuple[int, ...] = ()
+    """Seeds, in place of train.seed."""
     out: Path | None = None
-    """Where the runs, table.md, table.json and report.html go (default: runs/NAME_OF_CONFIG)."""
+    """Where the runs, tables, figure and report.html go (default: runs/NAME_OF_CONFIG)."""
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Train every norm, then write and print the table and draw the report."""
+    """Train every combination, then write and print the tables and draw figure and report."""
     flags, stem = parse_run(CompareFlags, "compare", arguments)
     out = flags.out or Path("runs") / stem
-    from switchseg.cli.report import write_report
     from switchseg.distributed import is_main_process
+    from switchseg.engine.study import combinations, obstacle
     from switchseg.engine.train import train
-    from switchseg.models.create import parse_norm
+
+    # What is wrong with any of them is said now, not after hours of training the others.
+    planned = combinations(run_config(flags), flags.norms, flags.images, flags.seeds)
+    obstacles = {each.name: obstacle(each.config) for each in planned}
+    possible = [each for each in planned if obstacles[each.name] is None]
+    if is_main_process():
+        for name, reason in obstacles.items():
+            if reason is not None:
+                print(f"{name}: left out, it cannot be trained ({reason})", flush=True)
+    if not possible:
+        raise UserError(
+            "--norms and --images: none of the combinations can be trained; take more images or other norms"
+        )
+    for each in possible:
+        if is_main_process():
+            print(f"\n{each.name}: {out / each.name}", flush=True)
+        if code := train(each.config, out / each.name):
+            return code
+    if is_main_process():
+        by_norm = sorted(possible, key=lambda each: flags.norms.index(each.config.model.norm))
+        print(_write_results([out / each.name for each in by_norm], out))
+    return 0
+
+
+def _write_results(folders: Sequence[Path], out: Path) -> str:
+    """Write the tables, the figure of a study and the report, and return what is to be printed."""
+    from switchseg.cli.report import write_report
+    from switchseg.reports.figures import write_figure
     from switchseg.reports.runs import read_runs
+    from switchseg.reports.study import collect_studies
     from switchseg.reports.table import results_table
 
-    for norm in flags.norms:  # said now, not after hours of training the others
-        try:
-            parse_norm(norm)
-        except UserError as error:
-            raise UserError(f"--norms: {error}") from error
-    config = run_config(flags)
-    runs = [out / norm for norm in flags.norms]
-    for norm, path in zip(flags.norms, runs, strict=True):
-        if is_main_process():
-            print(f"\n{norm}: {path}", flush=True)
-        model = dataclasses.replace(config.model, norm=norm)
-        if code := train(dataclasses.replace(config, model=model), path):
-            return code
-    if not is_main_process():
-        return 0
-    table = results_table(read_runs(runs))
+    runs = read_runs(folders)
+    table = results_table(runs)
     files.write_text(out / "table.md", table.to_markdown())
     files.write_json(out / "table.json", table.to_json())
-    write_report(runs, out / "report.html")
-    print(f"\n{table.to_markdown()}\nreport: {out / 'report.html'}")
-    return 0
+    write_report(folders, out / "report.html")
+    told = table.to_markdown()
+    if studies := collect_studies(runs):
+        told = "\n".join(study.to_markdown() for study in studies)
+        files.write_text(out / "study.md", told)
+        files.write_json(out / "study.json", {study.scales: study.to_json() for study in studies})
+        write_figure("study", runs, out / "study.svg")
+        told += f"\nfigure: {out / 'study.svg'}"
+    return f"\n{told}\nreport: {out / 'report.html'}"

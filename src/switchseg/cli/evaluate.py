@@ -60,6 +60,8 @@ class ComputeFlags:
     """Keep the channels of a pixel side by side, which bf16 and fp16 like."""
     compile: bool = False
     """Compile the network first, which pays off on long work."""
+    capture: Literal["auto", "off"] = "auto"
+    """auto records the pass of each input shape that comes again as a CUDA graph, on a GPU; off runs it eagerly."""
     images_per_batch: int = 1
     """Images of equal size that the network sees at once."""
 
@@ -67,7 +69,7 @@ class ComputeFlags:
         """Return how to compute."""
         from switchseg.engine.inference import Compute
 
-        named = ("precision", "channels_last", "compile", "images_per_batch")
+        named = ("precision", "channels_last", "compile", "capture", "images_per_batch")
         try:
             return Compute(**{key: getattr(self, key) for key in named})
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""`switchseg plot shares|curves|classes RUN... --out FIG.svg`."""
+"""`switchseg plot shares|curves|classes|study RUN... --out FIG.svg`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from switchseg.cli.arguments import parse
 class Arguments:
     """Draw one figure for a paper."""
 
-    kind: Annotated[Literal["shares", "curves", "classes"], tyro.conf.Positional]
-    """The IN/LN/BN shares per layer, the training curves, or the IoU per class beside its frequency."""
+    kind: Annotated[Literal["shares", "curves", "classes", "study"], tyro.conf.Positional]
+    """The IN/LN/BN shares per layer, the training curves, the IoU per class beside its frequency, or mIoU over the
+    images per device with its spread over seeds."""
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Run directories, or folders that hold some."""
     out: Path = Path("figure.svg")

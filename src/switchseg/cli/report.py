@@ -1,4 +1,4 @@
-"""`switchseg report RUN... --out report.html`."""
+"""`switchseg report RUN... --out report.html|tables.md`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from switchseg.cli.arguments import parse
 
 @dataclass(frozen=True)
 class Arguments:
-    """Draw one self-contained HTML page from one or more runs."""
+    """Draw one self-contained HTML page from one or more runs, or write their tables."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Run directories, or folders that hold some, in the order of the page; differences are taken to the first."""
     out: Path = Path("report.html")
-    """The page."""
+    """The page; a name that ends in .md gets the tables alone."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -31,14 +31,21 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def write_report(runs: Sequence[Path], out: Path) -> int:
-    """Draw the page of these run directories, and return its size in bytes.
+    """Draw the page of these run directories, or write their tables, and return the file's size in bytes.
 
     Raises:
         UserError: a folder is no run directory, or a file in it is damaged.
     """
     from switchseg.reports.page import report_page
     from switchseg.reports.runs import read_runs
+    from switchseg.reports.study import collect_studies
+    from switchseg.reports.table import results_table
 
-    page = report_page(read_runs(runs))
-    files.write_text(out, page)
-    return len(page.encode())
+    found = read_runs(runs)
+    if out.suffix == ".md":
+        studies = [study.to_markdown() for study in collect_studies(found)]
+        text = "\n".join(studies) or results_table(found).to_markdown()
+    else:
+        text = report_page(found)
+    files.write_text(out, text)
+    return len(text.encode())

@@ -31,6 +31,8 @@ class TrainConfig:
     """bf16 and fp16 compute under autocast, fp16 with a scaled loss; fp64 is for proofs of equality."""
     channels_last: bool = False
     compile: bool = False
+    capture: Literal["auto", "off"] = "auto"
+    """auto records the step of each batch shape that comes again as a CUDA graph, on one GPU; off runs it eagerly."""
     activation_checkpointing: bool = False
     """Recompute the encoder's stages in the backward pass instead of keeping their activations."""
     freeze_norms: bool = False

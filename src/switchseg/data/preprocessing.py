@@ -31,9 +31,8 @@ class Preprocessing:
         if self.channels == "bgr":
             images = images.flip(1)
         values = images.to(dtype or torch.float32, memory_format=torch.contiguous_format)
-        mean = torch.tensor(self.mean, dtype=values.dtype, device=values.device).view(3, 1, 1)
-        factor = self.scale / torch.tensor(self.std, dtype=torch.float64, device="cpu")
-        factor = factor.to(values).view(3, 1, 1)
+        mean = _filled(values, self.mean)
+        factor = _filled(values, tuple(self.scale / std for std in self.std))
         return (values - mean / self.scale).mul_(factor)
 
     def to_json(self) -> dict[str, Any]:
@@ -44,6 +43,13 @@ class Preprocessing:
     def from_json(cls, entry: dict[str, Any]) -> Preprocessing:
         """Read what `to_json` wrote."""
         return cls(entry["channels"], entry["scale"], tuple(entry["mean"]), tuple(entry["std"]))
+
+
+def _filled(like: torch.Tensor, numbers: tuple[float, ...]) -> torch.Tensor:
+    """Return `numbers` as (n, 1, 1), made on the device: a copy from the host would wait for it."""
+    import torch
+
+    return torch.cat([like.new_full((1, 1, 1), number) for number in numbers])
 
 
 RGB = Preprocessing()

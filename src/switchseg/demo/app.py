@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from switchseg.data.order import generator
-from switchseg.data.scenes.generate import make_scene
+from switchseg.data.scenes.classes import SCENE_CLASSES
+from switchseg.data.scenes.generate import Scene, make_scene
 from switchseg.demo.labelling import ALONE, Labelling
 from switchseg.demo.uploads import Limits
 from switchseg.engine.predictor import Predictor
@@ -33,10 +34,10 @@ def build_app(
     Args:
         predictors: Name on the page -> model; at least one.
         limits: What a visitor may ask for.
-        samples: Images to pick from, RGB uint8 [H, W, 3]; generated scenes unless given.
+        samples: Images to pick from, RGB uint8 [H, W, 3]; generated scenes that suit the first model unless given.
     """
     limits, names = limits or Limits(), list(predictors)
-    samples = list(samples) or sample_images()
+    samples = list(samples) or sample_images(predictors[names[0]].model.spec.classes.names)
     labelling = Labelling(predictors, samples, limits)
     app = gr.Blocks(title="SwitchSeg", analytics_enabled=False, delete_cache=(300, 600))
     with app:
@@ -116,10 +117,21 @@ def launch(app: gr.Blocks, *, host: str, port: int, concurrency: int, limits: Li
     return str(address)
 
 
-def sample_images() -> list[npt.NDArray[np.uint8]]:
-    """Return generated scenes, the same ones every time: the widest of twice as many, which fill a screen best."""
-    scenes = [make_scene(generator(SAMPLE_SEED, index)).image for index in range(2 * SAMPLES)]
-    return sorted(scenes, key=lambda image: image.shape[0] / image.shape[1])[:SAMPLES]
+def sample_images(known: Sequence[str] = ()) -> list[npt.NDArray[np.uint8]]:
+    """Return generated scenes, the same ones every time.
+
+    Of four times as many they are those with most pixels of classes that are `known`, so that a model of streets is not
+    shown rooms; among equals the widest, which fill a screen best.
+    """
+    names = {name.lower() for name in known}
+    values = [index + 1 for index, name in enumerate(SCENE_CLASSES.names) if name in names]  # 0 is unlabelled
+    scenes = [make_scene(generator(SAMPLE_SEED, index)) for index in range(4 * SAMPLES)]
+
+    def rank(scene: Scene) -> tuple[int, float]:
+        share = np.isin(scene.annotation, values).sum() / np.count_nonzero(scene.annotation)
+        return -round(4 * share), scene.image.shape[0] / scene.image.shape[1]
+
+    return [scene.image for scene in sorted(scenes, key=rank)[:SAMPLES]]
 
 
 def _theme() -> gr.themes.Base:

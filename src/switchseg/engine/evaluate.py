@@ -20,6 +20,7 @@ from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine.ahead import read_ahead
 from switchseg.engine.inference import Compute, Rule, evaluating, fuse, logit_maps
+from switchseg.engine.network import Network
 from switchseg.engine.pictures import write_pictures
 from switchseg.engine.progress import progress
 from switchseg.engine.tally import Tally, tally_key
@@ -104,13 +105,14 @@ def evaluate(
     if partial is not None and world.size > 1:
         partial = partial.with_name(f"{partial.name}.{world.rank}")
     tally = Tally(len(dataset.classes), boundary, partial, key)
+    network = compute.network(model)
     own = range(world.rank, len(dataset), world.size)
     kept = _spread(len(dataset), len(dataset) if pictures is None else pictures) if save is not None else frozenset()
     show = world.is_main and not quiet
     with evaluating(model), tally.kept(), progress("evaluate", len(own), shown=show) as count:
         count(tally.images)
         for indices, samples in _batches(dataset, own[tally.images :], compute.images_per_batch):
-            labelled = _labelled(model, samples, rule, compute)
+            labelled = _labelled(network, samples, rule, compute)
             for index, sample, (labels, confidence) in zip(indices, samples, labelled, strict=True):
                 tally.add(sample.name, labels, _truth(sample))
                 if save is not None and index in kept:
@@ -126,7 +128,7 @@ def evaluate(
         for index in sorted(missing):
             sample = dataset.read(index)
             with evaluating(model):
-                labels, confidence = next(_labelled(model, [sample], rule, compute))
+                labels, confidence = next(_labelled(network, [sample], rule, compute))
             write_pictures(save, sample, labels, confidence, dataset.classes)
     tally.discard()
     return Evaluation(
@@ -162,10 +164,10 @@ def write_per_image(path: Path, per_image: Sequence[ImageScore]) -> None:
 
 
 def _labelled(
-    model: Segmenter, samples: Sequence[Sample], rule: Rule, compute: Compute
+    network: Network, samples: Sequence[Sample], rule: Rule, compute: Compute
 ) -> Iterator[tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]]:
     try:
-        maps = logit_maps(model, [sample.image for sample in samples], rule, compute)
+        maps = logit_maps(network.model, [sample.image for sample in samples], rule, compute, network)
     except ValueError as error:
         names = ", ".join(sample.name for sample in samples)
         raise UserError(f"{names}: {error}; the model is broken, or --precision fp32 is needed") from None

@@ -28,6 +28,7 @@ def multi_rule(config: EvaluateConfig) -> Rule:
 def evaluate_and_keep_best(training: Training, run: RunDirectory, monitor: Monitor) -> None:
     """Score the model at one scale; if it is the best so far, it becomes the run's model. Every rank must call it."""
     config = training.config
+    training.guard.settle()
     dataset = open_validation(config.data)
     result = evaluate(training.best_model, dataset, single_rule(config.evaluate), world=training.world, quiet=True)
     score = result.scores.mean_iou

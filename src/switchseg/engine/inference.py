@@ -21,7 +21,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from switchseg.data.geometry import fit_short_side, round_up
-from switchseg.engine.precision import Precision, computing
+from switchseg.engine.network import Network
+from switchseg.engine.precision import Precision
 from switchseg.models.segmenter import Segmenter
 
 Pixels = npt.NDArray[np.uint8]
@@ -96,6 +97,8 @@ class Compute:
     """Keep the channels of a pixel side by side, which bf16 and fp16 like."""
     compile: bool = False
     """Compile the network first, which pays off on a long evaluation."""
+    capture: Literal["auto", "off"] = "auto"
+    """auto records the pass of each input shape that comes again as a CUDA graph, on a GPU; off runs it eagerly."""
     images_per_batch: int = 1
     """Images of equal size that the network sees at once."""
 
@@ -113,6 +116,10 @@ class Compute:
         if self.compile:
             model.compile(dynamic=True)
         return model
+
+    def network(self, model: Segmenter) -> Network:
+        """Return the forward pass of a model that was prepared, to be kept for as long as it is used."""
+        return Network(model, self.precision, capture=self.capture == "auto")
 
 
 @contextlib.contextmanager
@@ -133,6 +140,7 @@ def logit_maps(
     images: Sequence[Pixels],
     rule: Rule,
     compute: Compute = Compute(),  # noqa: B008 - frozen
+    network: Network | None = None,
 ) -> list[list[Tensor]]:
     """Run the network on images of one size at every scale of the rule.
 
@@ -141,6 +149,7 @@ def logit_maps(
         images: RGB uint8, each [H, W, 3].
         rule: The scales, windows and flips.
         compute: The precision and the memory layout of the network's input.
+        network: `compute.network(model)`, kept from call to call; None computes eagerly.
 
     Returns:
         For each image its logits at the decoder's stride, one float32 [h, w, C] for each scale (and mirror image).
@@ -148,20 +157,23 @@ def logit_maps(
     Raises:
         ValueError: the logits are not finite.
     """
+    network = network or Network(model, compute.precision)
     device, dtype = next(model.parameters()).device, next(model.parameters()).dtype
     maps: list[list[Tensor]] = [[] for _ in images]
+    finite: list[Tensor] = []
     for short_side in rule.short_sides:
-        pixels = torch.from_numpy(scaled_pixels(images, rule, short_side)).to(device).permute(0, 3, 1, 2)
+        pixels = _moved(torch.from_numpy(scaled_pixels(images, rule, short_side)), device).permute(0, 3, 1, 2)
         layout = torch.channels_last if compute.channels_last else torch.contiguous_format
         inputs = model.spec.preprocessing.normalize(pixels, dtype).contiguous(memory_format=layout)
         for mirrored in (False, True)[: 1 + rule.flip]:
-            with computing(compute.precision, device):
-                logits = _forward(model, inputs.flip(-1) if mirrored else inputs, rule)
+            logits = _forward(network, inputs.flip(-1) if mirrored else inputs, rule)
             logits = logits.float().flip(-1) if mirrored else logits.float()
-            if not torch.isfinite(logits).all():
-                raise ValueError(f"the logits at short side {short_side} are not finite")
+            finite.append(torch.isfinite(logits).all())
             for own, image_logits in zip(maps, logits.permute(0, 2, 3, 1).contiguous(), strict=True):
                 own.append(image_logits)
+    for index, good in enumerate(torch.stack(finite).tolist()):
+        if not good:
+            raise ValueError(f"the logits at short side {rule.short_sides[index // (1 + rule.flip)]} are not finite")
     return maps
 
 
@@ -182,12 +194,13 @@ def fuse(maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[npt.NDArray[np.
     Returns:
         labels [H, W], uint8 (int32 beyond 255 classes), and confidence float32 [H, W].
     """
-    labels = np.empty(size, np.uint8 if maps[0].shape[-1] <= 255 else np.int32)
-    confidence = np.empty(size, np.float32)
+    device = maps[0].device
+    labels = torch.empty(size, dtype=torch.uint8 if maps[0].shape[-1] <= 255 else torch.int32, device=device)
+    confidence = torch.empty(size, device=device)
     for tile, probabilities in probability_tiles(maps, size):
         best, index = probabilities.max(-1)
-        labels[tile], confidence[tile] = index.cpu().numpy(), best.cpu().numpy()
-    return labels, confidence
+        labels[tile], confidence[tile] = index.to(labels.dtype), best
+    return labels.cpu().numpy(), confidence.cpu().numpy()
 
 
 def probability_tiles(maps: Sequence[Tensor], size: tuple[int, int]) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
@@ -222,20 +235,25 @@ def _taps(length: int, source: int, device: torch.device) -> tuple[Tensor, Tenso
     return first, (first + 1).clamp(max=source - 1), position - first
 
 
-def _forward(model: Segmenter, inputs: Tensor, rule: Rule) -> Tensor:
+def _moved(pixels: Tensor, device: torch.device) -> Tensor:
+    # From pinned memory: the host would wait for a copy from any other, and for what was queued before it.
+    return pixels.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else pixels.to(device)
+
+
+def _forward(network: Network, inputs: Tensor, rule: Rule) -> Tensor:
     """Return the logits [N, C, h, w] of normalized images, computed whole or in windows."""
     height, width = inputs.shape[-2:]
     if rule.window is None or rule.window >= max(height, width):
-        return _logits(model, inputs)
+        return network(inputs)
     # Windows start and end on the grid of the logits, so that overlapping logits meet without resampling.
-    grid = model.stride
+    grid = network.model.stride
     window = round_up(rule.window, grid)
     stride = round_up(rule.stride or max(1, 2 * rule.window // 3), grid)
     shape = (-(-height // grid), -(-width // grid))
-    total = inputs.new_zeros(len(inputs), model.spec.num_classes, *shape)
+    total = inputs.new_zeros(len(inputs), network.model.spec.num_classes, *shape)
     count = inputs.new_zeros(shape)
     for top, left in itertools.product(_starts(height, window, stride, grid), _starts(width, window, stride, grid)):
-        part = _logits(model, inputs[:, :, top : top + window, left : left + window])
+        part = network(inputs[:, :, top : top + window, left : left + window])
         rows = slice(top // grid, top // grid + part.shape[2])
         columns = slice(left // grid, left // grid + part.shape[3])
         total[:, :, rows, columns] += part
@@ -249,12 +267,6 @@ def _starts(length: int, window: int, stride: int, grid: int) -> list[int]:
         return [0]
     last = round_up(length - window, grid)
     return [*range(0, last, stride), last]
-
-
-def _logits(model: Segmenter, inputs: Tensor) -> Tensor:
-    logits = model(inputs)
-    assert isinstance(logits, Tensor), "the model must be in evaluation mode"
-    return logits
 
 
 def _resized(image: Pixels, size: tuple[int, int], method: str) -> Pixels:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from switchseg.distributed import World
-from switchseg.metrics import confusion_matrix
+from switchseg.metrics import confusion_of_classes
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Meter:
         self._loss = torch.zeros(2, dtype=torch.float64, device=device)  # sum, steps
         self._confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64, device=device)
 
+    @property
+    def sums(self) -> list[Tensor]:
+        """The tensors that are added to."""
+        return [self._loss, self._confusion]
+
     def add_loss(self, loss: Tensor) -> None:
         """Count the loss of one step (already the same on every rank)."""
         self._loss[0] += loss
@@ -36,11 +41,11 @@ class Meter:
 
     def add_prediction(self, logits: Tensor, labels: Tensor) -> None:
         """Count the predictions of this rank: logits [N, C, H, W], labels [N, H, W]."""
-        self._confusion += confusion_matrix(logits.argmax(1), labels, len(self._confusion))
+        self._confusion += confusion_of_classes(logits.argmax(1), labels, len(self._confusion))
 
     def read(self, world: World) -> Reading:
         """Return the means over all ranks and start again. Every rank must call it."""
-        confusion = world.sum(self._confusion).double()
+        confusion = world.sum(self._confusion).cpu().double()
         hits, truth, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
         union = truth + predicted - hits
         loss, steps = self._loss.tolist()

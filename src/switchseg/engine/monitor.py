@@ -77,14 +77,22 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
         self._steps += 1
 
     def step_done(self) -> None:
-        """Move the bar, and log where it is time to. Every rank must call it after each step."""
+        """Move the bar, and log where it is time to. Every rank must call it after each step.
+
+        Raises:
+            UserError: it is time to log, and the loss of the last step is not finite.
+        """
         training, config = self._training, self._training.config.train
         if self._speaks:
             self._bar.update(self._task, completed=training.step)
         last = training.step == config.steps
-        if last or training.step % config.log_every == 0:
+        numbers = last or training.step % config.log_every == 0
+        shares = bool(config.log_shares_every) and (last or training.step % config.log_shares_every == 0)
+        if numbers or shares:
+            training.guard.settle()
+        if numbers:
             self._log()
-        if self._speaks and config.log_shares_every and (last or training.step % config.log_shares_every == 0):
+        if shares and self._speaks:
             self._log_shares()
 
     def event(self, event: str, **values: Any) -> None:

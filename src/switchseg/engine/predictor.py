@@ -62,7 +62,7 @@ class Prediction:
 
 
 class Predictor:
-    """A model ready to label images. It holds no state of its own, so threads may share it.
+    """A model ready to label images. Threads may share it.
 
     Args:
         path: A model directory or a run directory.
@@ -86,6 +86,7 @@ class Predictor:
         self.compute = compute
         self.path = find_model(Path(path))
         self.model = compute.prepare(load_model(self.path), choose_device(device))
+        self._network = compute.network(self.model)
 
     @property
     def classes(self) -> Classes:
@@ -125,7 +126,7 @@ class Predictor:
 
     def _label(self, images: Sequence[Pixels]) -> list[Prediction]:
         try:
-            maps = logit_maps(self.model, images, self.rule, self.compute)
+            maps = logit_maps(self.model, images, self.rule, self.compute, self._network)
         except ValueError as error:
             raise UserError(f"{error}; the model is broken, or precision fp32 is needed") from None
         return [

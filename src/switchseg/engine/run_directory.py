@@ -18,6 +18,7 @@ from switchseg.errors import UserError
 # (How the images of a step are spread over devices may differ too; their number is checked with the checkpoint.)
 _FREE = (
     *("data.root", "data.val_", "data.workers", "evaluate.", "train.device", "train.threads", "train.timeout"),
+    "train.capture",
     *("train.steps", "train.images_per_device", "train.accumulate", "train.keep_checkpoints", "train.patience"),
 )
 _FREE_SUFFIXES = ("_every",)

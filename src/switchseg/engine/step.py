@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 import torch
 import torch.distributed as dist
@@ -13,40 +15,93 @@ from torch.nn.parallel import DistributedDataParallel
 
 from switchseg.config.schema import RunConfig
 from switchseg.data.sample import Batch
+from switchseg.engine.capture import CudaGraphs, Graph, Recordings
 from switchseg.engine.diagnosis import first_non_finite
 from switchseg.engine.precision import computing, parameter_dtype
+from switchseg.engine.streams import Staging
 from switchseg.engine.training import Training
-from switchseg.errors import UserError
 from switchseg.losses.functions import LOSSES, count_labelled, resize_to
 from switchseg.norms import set_sparse_radius
 
+_FREEZE_EVERY = 100
+"""Steps between two looks for sparse layers that use a single statistic: looking waits for the device."""
 
-def train_step(training: Training, batches: Sequence[Batch]) -> None:
-    """Run forward and backward over `batches` (one, or as many as are accumulated) and update the weights.
+_log = logging.getLogger(__name__)
 
-    Raises:
-        UserError: the loss is not finite on some rank; no rank has then changed its parameters.
+
+class Stepper:
+    """Runs the optimizer steps of a training, as recorded graphs where that is possible.
+
+    On a GPU a step is queued and not waited for: its loss is read when the next one has been queued, or by
+    `training.guard.settle()`.
+
+    Args:
+        training: What is trained; no other stepper may be at it.
+        graphs: Makes the graphs; by default CUDA graphs, or none where `obstacle` names a reason.
     """
-    config, world = training.config, training.world
-    seed_step(config.train.seed, training.step, world.rank)
-    set_sparse_radius(training.model, _sparse_radius(config, training.step))
-    batches = [batch.to(world.device) for batch in batches]
-    counts = torch.stack([count_labelled(batch.labels) for batch in batches])
-    factors = _loss_factors(counts, config, training)
-    training.optimizer.zero_grad(set_to_none=True)
-    loss = torch.zeros((), dtype=torch.float64, device=world.device)
-    for index, (batch, factor) in enumerate(zip(batches, factors, strict=True)):
-        with _gradients_stay_local(training, index + 1 < len(batches)):
-            weighted = _summed_loss(training, batch) * factor
-            with _statistics_kept(training):
-                training.scaler.scale(weighted).backward()
-        loss += weighted.detach()
-    loss = world.sum(loss) / world.size
-    if not torch.isfinite(loss):
-        raise UserError(_explain_non_finite(training, batches, float(loss)))
-    _update(training)
-    training.meter.add_loss(loss)
-    training.step += 1
+
+    def __init__(self, training: Training, graphs: Callable[[], Graph] | None = None) -> None:
+        self._training = training
+        self._stage = Staging(training.world.device)
+        if graphs is None and training.world.device.type == "cuda" and training.config.train.capture == "auto":
+            reason = obstacle(training.config, training.world.size)
+            graphs = None if reason else CudaGraphs()
+            if reason and training.world.is_main:
+                _log.warning("capture off: %s", reason)
+        self.recordings: Recordings = Recordings(
+            self._compute, graphs, state=training.changing, stopped=training.renew_scaler
+        )
+        self._current: Sequence[Batch] = ()
+
+    def __call__(self, batches: Sequence[Batch]) -> None:
+        """Run forward and backward over `batches` (one, or as many as are accumulated) and update the weights.
+
+        Raises:
+            UserError: the loss of this step, or of the one before, is not finite on some rank; no rank has then
+                changed its parameters by it, or since.
+        """
+        training, step = self._training, self._training.step
+        seed_step(training.config.train.seed, step, training.world.rank)
+        radius = _sparse_radius(training.config, step)
+        frozen = set_sparse_radius(training.model, radius, freeze=step % _FREEZE_EVERY == 0)
+        self._current = [self._stage(batch) for batch in batches]
+        tensors = [tensor for batch in self._current for tensor in (batch.images, batch.labels, batch.sizes)]
+        self.recordings(*tensors, setting=frozen)
+        training.step += 1
+        training.scheduler.step()
+        training.guard.queue(partial(_explain_non_finite, training, self._current, step))
+
+    def _compute(self, *tensors: Tensor) -> None:
+        """Queue all that a step does on the device. What changes from step to step is read there."""
+        training = self._training
+        world = training.world
+        triples = zip(tensors[::3], tensors[1::3], tensors[2::3], strict=True)
+        batches = [Batch(images, labels, sizes, names=()) for images, labels, sizes in triples]
+        counts = torch.stack([count_labelled(batch.labels) for batch in batches])
+        factors = _loss_factors(counts, training.config, training)
+        training.optimizer.zero_grad(set_to_none=True)
+        loss = torch.zeros((), dtype=torch.float64, device=world.device)
+        for index, (batch, factor) in enumerate(zip(batches, factors, strict=True)):
+            with _gradients_stay_local(training, index + 1 < len(batches)):
+                weighted = _summed_loss(training, batch) * factor
+                with _statistics_kept(training):
+                    training.scaler.scale(weighted).backward()
+            loss += weighted.detach()
+        loss = world.sum(loss) / world.size
+        training.guard.see(loss, partial(_explain_non_finite, training, self._current, training.step))
+        _update(training)
+        training.meter.add_loss(loss)
+
+
+def obstacle(config: RunConfig, ranks: int) -> str:
+    """Say what keeps the steps of a training on a GPU from being recorded, "" if nothing does."""
+    if ranks > 1:
+        return "with several ranks one could wait in a recorded step for another that does not record its own"
+    if config.train.precision == "fp64":
+        return "torch's kernels that read the learning rate on the device take no float64"
+    if config.train.activation_checkpointing:
+        return "recomputed activations restore random states, which cannot be recorded"
+    return ""
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
@@ -106,17 +161,20 @@ def _statistics_kept(training: Training) -> Iterator[None]:
 
 
 def _update(training: Training) -> None:
+    if training.guard.loss.is_cuda:
+        for group in training.optimizer.param_groups:
+            if "capturable" in group:  # torch's AdamW warns of it in an eager step, and refuses a recording without
+                group["capturable"] = torch.cuda.is_current_stream_capturing()
     if training.config.train.clip_norm is not None:
         training.scaler.unscale_(training.optimizer)
         torch.nn.utils.clip_grad_norm_(training.model.parameters(), training.config.train.clip_norm)
     training.scaler.step(training.optimizer)
     training.scaler.update()
-    training.scheduler.step()
     if training.average is not None:
-        training.average.update_parameters(training.model)
+        training.average.update(training.model)
 
 
-def _explain_non_finite(training: Training, batches: Sequence[Batch], loss: float) -> str:
+def _explain_non_finite(training: Training, batches: Sequence[Batch], step: int, loss: float) -> str:
     # Every rank looks at its own batches together with the others: synchronised norms wait for each other.
     findings: list[str] = []
     for batch in batches:
@@ -130,6 +188,6 @@ def _explain_non_finite(training: Training, batches: Sequence[Batch], loss: floa
     names = ", ".join(name for batch in batches for name in batch.names)
     where = "; ".join(findings) or f"images {names}: all layers are finite, so the labels or the loss are at fault"
     return (
-        f"step {training.step}: the loss is {loss} ({where}); nothing was updated; "
+        f"step {step}: the loss is {loss} ({where}); nothing was updated; "
         "try a lower optim.lr_encoder and optim.lr_decoder, train.clip_norm, or train.precision fp32"
     )

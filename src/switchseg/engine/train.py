@@ -23,7 +23,8 @@ from switchseg.engine.interrupt import StopRequest, stop_on_signals
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.setup import batches_from, open_training, open_validation, restore
-from switchseg.engine.step import train_step
+from switchseg.engine.step import Stepper
+from switchseg.engine.streams import own_stream
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
 
@@ -54,6 +55,7 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
             if world.is_main:
                 print(f"{out}: complete after {config.train.steps} steps; pass another --out to train again")
             return 0
+        stack.enter_context(own_stream(world.device))
         if config.train.threads:
             torch.set_num_threads(config.train.threads)
         dataset = open_training(config.data)
@@ -83,12 +85,13 @@ def run_steps(
     """Run the steps that are left; return whether a signal ended them early, with a checkpoint of where it was."""
     config = training.config.train
     training.set_training_mode()
+    train_step = Stepper(training)
     while not training.is_over:
         began = time.perf_counter()
         accumulated = list(itertools.islice(batches, config.accumulate))
         monitor.waited(time.perf_counter() - began)
 
-        train_step(training, accumulated)
+        train_step(accumulated)
         monitor.step_done()
 
         if config.evaluate_every and training.step % config.evaluate_every == 0:
@@ -110,14 +113,17 @@ def save(training: Training, run: RunDirectory, monitor: Monitor) -> None:
     """Write a checkpoint of the current step. Every rank must call it.
 
     Raises:
-        UserError: a parameter is not finite, so that this state is not worth keeping, or the disk is full.
+        UserError: the last loss or a parameter is not finite, so that this state is not worth keeping, or the disk is
+            full.
     """
-    for name, parameter in training.model.named_parameters():
-        if not torch.isfinite(parameter).all():
-            raise UserError(
-                f"step {training.step}: the parameter {name} is not finite, so no checkpoint was written and the last "
-                f"one stays; try a lower optim.lr_encoder and optim.lr_decoder, or train.clip_norm"
-            )
+    training.guard.settle()
+    names, parameters = zip(*training.model.named_parameters(), strict=True)
+    finite = torch.stack([torch.isfinite(parameter).all() for parameter in parameters]).tolist()
+    if not all(finite):
+        raise UserError(
+            f"step {training.step}: the parameter {names[finite.index(False)]} is not finite, so no checkpoint was "
+            f"written and the last one stays; try a lower optim.lr_encoder and optim.lr_decoder, or train.clip_norm"
+        )
     state = training.state_dict()
     if training.world.is_main:
         # The record first: after a crash it may be longer than the checkpoint, never shorter.

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from switchseg.config.schema import RunConfig
 from switchseg.distributed import World
+from switchseg.engine.average import MovingAverage
+from switchseg.engine.guard import Guard
 from switchseg.engine.meter import Meter
 from switchseg.engine.precision import parameter_dtype
 from switchseg.models.segmenter import Segmenter
-from switchseg.optim.groups import build_optimizer
+from switchseg.optim.groups import build_optimizer, load_optimizer_state, optimizer_state
 from switchseg.optim.schedule import build_scheduler
 
 
@@ -32,8 +34,9 @@ class Training:
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LambdaLR
     scaler: torch.amp.GradScaler
-    average: AveragedModel | None
+    average: MovingAverage | None
     meter: Meter
+    guard: Guard
     step: int = 0
     """Optimizer steps done."""
     best_score: float = -1.0
@@ -55,7 +58,8 @@ class Training:
             forward = DistributedDataParallel(
                 forward, device_ids=[world.device] if world.device.type == "cuda" else None
             )
-        optimizer = build_optimizer(model, config.optim)
+        on_device = world.device.type == "cuda" and train.precision != "fp64"  # fused kernels take float32 rates
+        optimizer = build_optimizer(model, config.optim, on_device)
         return cls(
             config=config,
             world=world,
@@ -63,9 +67,10 @@ class Training:
             forward=forward,
             optimizer=optimizer,
             scheduler=build_scheduler(optimizer, config.optim, train.steps),
-            scaler=torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16"),
-            average=_average(model, train.ema_decay),
+            scaler=_scaler(config, world),
+            average=None if train.ema_decay is None else MovingAverage(model, train.ema_decay),
             meter=Meter(model.spec.num_classes, world.device),
+            guard=Guard(optimizer, world.device, on_device),
         )
 
     @property
@@ -84,6 +89,26 @@ class Training:
         """The model to evaluate and keep: the moving average where there is one."""
         return cast(Segmenter, self.average.module) if self.average is not None else self.model
 
+    def changing(self) -> dict[str, Sequence[Tensor]]:
+        """Return every tensor that a step changes, by kind."""
+        return {
+            "parameters": list(self.model.parameters()),
+            "statistics": list(self.model.buffers()),
+            "optimizer": [
+                value for state in self.optimizer.state.values() for value in state.values() if value is not None
+            ],
+            "scaler": [value for value in vars(self.scaler).values() if isinstance(value, Tensor)],
+            "average": [] if self.average is None else [*self.average.parameters(), *self.average.buffers()],
+            "loss": [self.guard.loss, self.guard.stopped],
+            "meter": self.meter.sums,
+        }
+
+    def renew_scaler(self) -> None:
+        """Forget what a broken step has told the scaler; its scale stays."""
+        scaler = _scaler(self.config, self.world)
+        scaler.load_state_dict(self.scaler.state_dict())
+        self.scaler = scaler
+
     def set_training_mode(self) -> None:
         """Put the model into training mode, frozen norms excepted."""
         self.model.train()
@@ -101,8 +126,8 @@ class Training:
             "images_per_step": self.images_per_step,
             "seed": self.config.train.seed,
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
+            "optimizer": optimizer_state(self.optimizer),
+            "scheduler": self._scheduler_state(),
             "scaler": self.scaler.state_dict(),
             "average": self.average.state_dict() if self.average is not None else None,
             "meter": self.meter.state_dict(self.world),
@@ -123,11 +148,9 @@ class Training:
                 f"accumulate is now {self.images_per_step}"
             )
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
         # The length of the training may have changed: the rate of the coming step follows the schedule of today.
-        for group, rate in zip(self.optimizer.param_groups, self._rates(state["step"]), strict=True):
-            group["lr"] = rate
+        load_optimizer_state(self.optimizer, state["optimizer"], self._rates(state["step"]))
         self.scaler.load_state_dict(state["scaler"])
         if self.average is not None and state["average"] is not None:
             self.average.load_state_dict(state["average"])
@@ -140,6 +163,10 @@ class Training:
         """Return the learning rates of encoder and decoder in `step`, counted from 0."""
         groups = zip(self.optimizer.param_groups, self._rates(step), strict=True)
         return {cast(str, g["name"]).split("/")[0]: rate for g, rate in groups if not g["name"].endswith("/mixing")}
+
+    def _scheduler_state(self) -> dict[str, Any]:
+        state = self.scheduler.state_dict()
+        return {**state, "_last_lr": [float(rate) for rate in state["_last_lr"]]}
 
     def _rates(self, step: int) -> list[float]:
         factors = (factor(step) for factor in self.scheduler.lr_lambdas)
@@ -157,7 +184,5 @@ def freeze_norms(model: nn.Module) -> None:
             module.requires_grad_(False)
 
 
-def _average(model: Segmenter, decay: float | None) -> AveragedModel | None:
-    if decay is None:
-        return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
+def _scaler(config: RunConfig, world: World) -> torch.amp.GradScaler:
+    return torch.amp.GradScaler(world.device.type, enabled=config.train.precision == "fp16")

@@ -12,7 +12,8 @@ from switchseg.labels import IGNORED
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the summed cross entropy over labelled pixels; 0 where there is none. Computed in float32 or better."""
     logits = resize_to(logits, labels).to(torch.promote_types(logits.dtype, torch.float32))
-    return F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
+    # Not reduction="sum": on a GPU it adds in any order, so that a resumed run would log other digits.
+    return F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="none").sum()
 
 
 def resize_to(logits: Tensor, labels: Tensor) -> Tensor:

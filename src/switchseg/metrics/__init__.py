@@ -1,7 +1,7 @@
 """From label maps to scores: one confusion matrix over the whole data set, and every number read off it."""
 
 from switchseg.metrics.boundary import boundary_counts, boundary_iou
-from switchseg.metrics.confusion import confusion_matrix
+from switchseg.metrics.confusion import confusion_matrix, confusion_of_classes
 from switchseg.metrics.scores import ClassScore, ImageScore, Scores, image_score, scores
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "boundary_counts",
     "boundary_iou",
     "confusion_matrix",
+    "confusion_of_classes",
     "image_score",
     "scores",
 ]

@@ -25,8 +25,24 @@ def confusion_matrix(
         int64 [C, C] on the label's device; rows are the truth, columns the prediction.
 
     Raises:
-        ValueError: the shapes differ, or a counted pixel's prediction is outside 0 .. num_classes - 1.
+        ValueError: the shapes differ, or a counted pixel's prediction is outside 0 .. num_classes - 1. Seeing that
+            waits for the device; `confusion_of_classes` does not look.
     """
+    matrix, outside = _count(prediction, label, num_classes)
+    if outside.any():
+        raise ValueError(f"a prediction is outside 0 .. {num_classes - 1}")
+    return matrix
+
+
+def confusion_of_classes(prediction: torch.Tensor, label: torch.Tensor, num_classes: int) -> torch.Tensor:
+    """Return what `confusion_matrix` does, for predictions that are known to be classes, as an argmax over them is."""
+    return _count(prediction, label, num_classes)[0]
+
+
+def _count(
+    prediction: torch.Tensor | npt.NDArray[Any], label: torch.Tensor | npt.NDArray[Any], num_classes: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the matrix [C, C], and for each class how often something that is no class was predicted [C, K]."""
     prediction, label = (
         values if isinstance(values, torch.Tensor) else torch.as_tensor(values, device="cpu")
         for values in (prediction, label)
@@ -35,9 +51,8 @@ def confusion_matrix(
         raise ValueError(f"the prediction is {tuple(prediction.shape)} but the label {tuple(label.shape)}")
     values = max(BYTES, num_classes + 1)
     counts = count_pairs(_within(label, num_classes, values), _within(prediction, num_classes, values), values)
-    if counts[:num_classes, num_classes:].sum():
-        raise ValueError(f"a prediction is outside 0 .. {num_classes - 1}")
-    return counts[:num_classes, :num_classes].to(torch.int64, memory_format=torch.contiguous_format)
+    matrix = counts[:num_classes, :num_classes].to(torch.int64, memory_format=torch.contiguous_format)
+    return matrix, counts[:num_classes, num_classes:]
 
 
 def _within(labels: torch.Tensor, num_classes: int, values: int) -> torch.Tensor:

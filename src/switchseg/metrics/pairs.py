@@ -35,9 +35,9 @@ def count_pairs(rows: Tensor, columns: Tensor, values: int) -> Tensor:
         counts = torch.zeros(BYTES, BYTES, dtype=torch.int32, device="cpu")
         functions["count_pairs"](rows.data_ptr(), columns.data_ptr(), rows.numel(), counts.data_ptr())
         return counts
-    wide = torch.int32 if values == BYTES else torch.int64
-    pairs = rows.to(wide).mul(values).add_(columns).flatten()
-    return torch.bincount(pairs, minlength=values**2).view(values, values)
+    pairs = rows.long().mul_(values).add_(columns).flatten()
+    counts = pairs.new_zeros(values**2)  # not bincount, which waits for the device to know the largest value
+    return counts.scatter_add_(0, pairs, torch.ones_like(pairs)).view(values, values)
 
 
 def _are_bytes(values: Tensor) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from switchseg.errors import UserError
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
@@ -20,14 +22,21 @@ class ModelConfig:
     """bn, syncbn, gn, in, ln, sn, sn_in_ln, syncsn, ssn or syncssn, in the decoder and in place of the
     encoder's BatchNorms."""
     pretrained: str | None = None
-    """Where the training starts: None is random weights; `imagenet` timm's weights for the encoder; otherwise the path
-    of an ImageNet checkpoint of the encoder, or of a model or run directory (all weights)."""
-    preprocessing: Literal["rgb", "bgr"] = "rgb"
-    """What the network sees: `rgb` is ImageNet's statistics as everybody uses them today, `bgr` is that of 2018."""
+    """Where the training starts: None is random weights; `imagenet` the encoder's from an installed package (the extra
+    `weights`) or timm's from the hub; otherwise the path of an ImageNet checkpoint of the encoder, or of a model or run
+    directory (all weights)."""
+    preprocessing: Literal["rgb", "bgr"] | None = None
+    """What the network sees: `rgb` is ImageNet's statistics as everybody uses them today, `bgr` is that of 2018. None
+    is what the weights of `pretrained` were trained on, and `rgb` where they do not say."""
     auxiliary: bool | None = None
     """An auxiliary head on the encoder's second last map, in training only; None does as the decoder's name says."""
-    norm_init: Literal["uniform", "bn"] | None = None
-    """What a norm converted from BatchNorm starts as: `uniform` mixes all statistics equally, `bn` reproduces the
-    BatchNorm's output. None is `bn` for pretrained BatchNorm encoders and `uniform` otherwise."""
+    norm_init: Literal["uniform", "bn"] | float | None = None
+    """What a norm that takes the place of a pretrained BatchNorm starts as: `uniform` mixes all statistics equally,
+    `bn` reproduces the BatchNorm's output, a number between 0 and 1 is BN's share. None is `bn`. A norm that does not
+    mix BN starts evenly whatever this says, and so do all norms where there is no pretrained BatchNorm."""
     reset_head: bool = False
     """Start from a model directory with other classes: its last layers begin at random, all the rest is loaded."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.norm_init, float) and not 0 < self.norm_init < 1:
+            raise UserError(f"model.norm_init: {self.norm_init:g}; uniform, bn or a share between 0 and 1 was expected")

@@ -6,11 +6,11 @@ from torch import nn
 
 from switchseg import norms
 from switchseg.data.classes import Classes
-from switchseg.data.preprocessing import RGB, Preprocessing
+from switchseg.data.preprocessing import Preprocessing
 from switchseg.errors import UserError
 from switchseg.models.blocks import AuxiliaryHead, Decoder, MapSizes
 from switchseg.models.decoders import DECODERS
-from switchseg.models.pretrained import create_pretrained
+from switchseg.models.pretrained import create_pretrained, pretrained_preprocessing
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.spec import ModelSpec
 
@@ -23,9 +23,9 @@ def create_model(
     pretrained: str | None = None,
     *,
     classes: Classes | None = None,
-    preprocessing: Preprocessing = RGB,
+    preprocessing: Preprocessing | None = None,
     auxiliary: bool | None = None,
-    norm_init: str | None = None,
+    norm_init: str | float | None = None,
 ) -> Segmenter:
     """Build a segmentation network in training mode, initialised as in 2018.
 
@@ -36,12 +36,15 @@ def create_model(
         norm: a name of `norms.NORMS`, the class of a layer, or a callable (`norms.find_kind`), for the decoder and in
             place of the encoder's BatchNorms. To save the model, its norm must have a name (`norms.register_norm`).
         num_classes: channels of the logits, where `classes` does not say.
-        pretrained: None for random weights, `imagenet` for timm's weights of the encoder, or the file of an ImageNet
-            classifier with that encoder (timm, torchvision, MIT or the Switchable Normalization networks of 2018).
+        pretrained: None for random weights, `imagenet` for the encoder's weights from an installed package or from
+            timm's hub, or the file of an ImageNet classifier with that encoder (timm, torchvision, MIT,
+            EfficientNet-PyTorch or the Switchable Normalization networks of 2018).
         classes: names and colours; unnamed classes without.
-        preprocessing: what the images went through before they reach the model.
+        preprocessing: what the images go through before they reach the model; None is what `imagenet` weights were
+            trained on, and `RGB` otherwise.
         auxiliary: whether there is an auxiliary head, whatever the decoder's name says.
-        norm_init: `uniform` or `bn`, see `norms.convert_norms`; None is `bn` for pretrained encoders.
+        norm_init: how a norm starts that takes the place of a pretrained BatchNorm: `uniform`, `bn` or a share, see
+            `norms.convert_norms`; None is `bn`.
 
     Raises:
         UserError: a name is unknown, or the encoder has too few maps for the decoder.
@@ -52,6 +55,7 @@ def create_model(
         classes = Classes.unnamed(num_classes)
     base, deepsup = parse_decoder(decoder)
     kind = parse_norm(norm)
+    preprocessing = preprocessing or pretrained_preprocessing(encoder, pretrained)
     spec = ModelSpec(encoder, decoder, kind.name, classes, preprocessing, deepsup if auxiliary is None else auxiliary)
     body = create_pretrained(encoder, kind, pretrained, norm_init)
     _check_maps(spec, DECODERS[base], body.maps)

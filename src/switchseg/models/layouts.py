@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from switchseg.errors import UserError
 
-ENCODER_LAYOUTS = ("timm", "2018", "mit")
+ENCODER_LAYOUTS = ("timm", "2018", "mit", "efficientnet_pytorch")
 
 CLASSIFIERS: tuple[str, ...] = (
     "fc.",
@@ -17,12 +17,22 @@ CLASSIFIERS: tuple[str, ...] = (
     "incre_modules.",
     "downsamp_modules.",
     "final_layer.",
+    *("_conv_head.", "_bn1.", "_fc."),
 )
 """What ImageNet files hold beyond the encoder."""
 
 # The parts of an inverted residual in timm -> their place in MIT's nn.Sequential, without and with expansion.
 _PLAIN_BLOCK = {"conv_dw": 0, "bn1": 1, "conv_pw": 3, "bn2": 4}
 _EXPANDED_BLOCK = {"conv_pw": 0, "bn1": 1, "conv_dw": 3, "bn2": 4, "conv_pwl": 6, "bn3": 7}
+
+# The same in EfficientNet-PyTorch, whose norms count from the expansion that a block may lack.
+_EFFICIENTNET_PLAIN = {"conv_dw": "_depthwise_conv", "bn1": "_bn1", "conv_pw": "_project_conv", "bn2": "_bn2"}
+_EFFICIENTNET_EXPANDED = {
+    **{"conv_pw": "_expand_conv", "bn1": "_bn0", "conv_dw": "_depthwise_conv", "bn2": "_bn1"},
+    **{"conv_pwl": "_project_conv", "bn3": "_bn2"},
+}
+_EFFICIENTNET_STEM = {"conv_stem": "_conv_stem", "bn1": "_bn0"}
+_BLOCK = re.compile(r"blocks\.(\d+)\.(\d+)\.(\w+)")
 
 # How many blocks the stages of MobileNetV2 have: timm counts them stage by stage.
 _MOBILENET_STAGES = (1, 2, 3, 4, 3, 3, 1)
@@ -65,7 +75,9 @@ def encoder_keys(keys: Iterable[str], layout: str) -> dict[str, str]:
     """Return {key of our encoder: key in an encoder file} for one of `ENCODER_LAYOUTS`."""
     keys = list(keys)
     rename: Callable[[str], str] = _body
-    if any(key.startswith("stem.") for key in keys):
+    if layout == "efficientnet_pytorch":
+        rename = _efficientnet(keys)
+    elif any(key.startswith("stem.") for key in keys):
         rename = _timm_mobilenet if layout == "timm" else _mit_mobilenet
     elif layout == "mit" and any(key.startswith("body.conv1.6.") for key in keys):
         rename = _deep_stem
@@ -110,6 +122,26 @@ def _timm_mobilenet(key: str) -> str:
     stages = [(stage, block) for stage, count in enumerate(_MOBILENET_STAGES) for block in range(count)]
     stage, block = stages[int(index)]
     return f"blocks.{stage}.{block}.{rest}"
+
+
+def _efficientnet(keys: list[str]) -> Callable[[str], str]:
+    """Return what renames the keys of a timm EfficientNet, whose blocks are counted on through its stages there."""
+    found = [match.groups() for key in keys if (match := _BLOCK.match(_body(key)))]
+    blocks = sorted({(int(stage), int(block)) for stage, block, _ in found})
+    expanded = {(int(stage), int(block)) for stage, block, part in found if part == "conv_pwl"}
+
+    def rename(key: str) -> str:
+        name = _body(key)
+        match = _BLOCK.match(name)
+        if match is None:
+            module, _, leaf = name.partition(".")
+            return f"{_EFFICIENTNET_STEM.get(module, module)}.{leaf}"
+        stage, block, part = match.groups()
+        place = int(stage), int(block)
+        parts = _EFFICIENTNET_EXPANDED if place in expanded else _EFFICIENTNET_PLAIN
+        return f"_blocks.{blocks.index(place)}.{parts.get(part, part)}{name[match.end() :]}"
+
+    return rename
 
 
 def _decoder_key(key: str, decoder: str) -> str:

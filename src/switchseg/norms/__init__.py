@@ -24,9 +24,9 @@ from switchseg.norms.modules import (
     SwitchNorm2d,
     SwitchNorm3d,
 )
+from switchseg.norms.operator.call import STATISTICS
 from switchseg.norms.plain import BatchNorm, GroupNorm
 from switchseg.norms.recognise import takes_inputs
-from switchseg.norms.reference import STATISTICS
 from switchseg.norms.rewrite import fuse_activations
 from switchseg.norms.shares import norm_shares
 from switchseg.norms.sparse import (

@@ -1,78 +1,32 @@
-"""Switchable Normalization as a function, by the reference formula or by the fused operator, chosen aloud."""
+"""Switchable Normalization as a function: by the reference formula, or by a backend of the operator."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
-from switchseg.norms import fused, native, reference
+from switchseg.norms import reference
 from switchseg.norms.collective import combine_moments
-from switchseg.norms.reference import STATISTICS, statistics_dtype
+from switchseg.norms.operator import boundary, eager
+from switchseg.norms.operator.backends import Choice, choose, find_backend
+from switchseg.norms.operator.call import STATISTICS, Inputs, Options
+from switchseg.norms.operator.layout import dense
+from switchseg.norms.operator.mixing import shares_of
+from switchseg.norms.operator.tracking import move
+from switchseg.norms.reference import statistics_dtype
 
-BACKENDS = ("auto", "reference", "fused")
 ACTIVATIONS = (None, "relu")
 
-_FUSED_DTYPES = {
-    "cpu": (torch.float32, torch.float64, torch.bfloat16, torch.float16),
-    "cuda": (torch.float32, torch.bfloat16, torch.float16),
-}
 
-
-def resolve_backend(x: Tensor, statistics: Sequence[str] = STATISTICS, backend: str = "auto") -> tuple[str, str]:
-    """Return which of "reference" and "fused" a call with `x` runs, and why.
+def resolve_backend(x: Tensor, statistics: Sequence[str] = STATISTICS, backend: str = "auto") -> Choice:
+    """Return what a call with `x` runs, "reference" or the name of a backend of the operator, and why.
 
     Raises:
-        ValueError: `backend` is unknown, or is "fused" and the operator cannot take `x`.
+        ValueError: `backend` is unknown, or cannot take `x`.
     """
-    if backend not in BACKENDS:
-        raise ValueError(f"unknown backend {backend!r}; the backends are {', '.join(BACKENDS)}")
-    if backend == "reference":
-        return "reference", "asked for"
-    obstacle = _obstacle(x)
-    if backend == "fused":
-        if obstacle:
-            raise ValueError(f"backend 'fused' does not work here: {obstacle}")
-        return "fused", "asked for"
-    if obstacle:
-        return "reference", obstacle
-    if torch.compiler.is_exporting() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
-        return "reference", "an exported program holds only ATen operators, to run without this library"
-    if x.dim() == 2 and len(statistics) < 3:
-        return "reference", "(N, C) inputs have no maps to read"
-    if torch.compiler.is_compiling() and x.device.type == "cpu" and x.is_contiguous() and not native.takes(x):
-        return "reference", "Inductor fuses the formula into as few passes, without leaving its graph"
-    kernels = "Triton" if x.is_cuda else "compiled" if native.takes(x) else "torch's own"
-    return "fused", f"few passes over the input instead of many, by {kernels} kernels"
-
-
-def _obstacle(x: Tensor) -> str:
-    """Say what keeps the operator from taking `x`, "" if nothing does."""
-    kind = x.device.type
-    if kind not in _FUSED_DTYPES:
-        return f"there is no operator for {kind}"
-    if x.dtype not in _FUSED_DTYPES[kind]:
-        return f"there is no operator for {x.dtype} on {kind}"
-    if x.dim() < 3:
-        return f"(N, C) inputs have no maps to read, got shape {tuple(x.shape)}"
-    if kind == "cuda" and find_spec("triton") is None:
-        return "the operator for cuda needs triton"
-    if not torch.compiler.is_compiling() and is_followed():
-        return "a tracer, a transform or forward-mode AD follows ATen's calls, and kernels of our own are none"
-    return ""
-
-
-def is_followed() -> bool:
-    """Tell whether something records or transforms what happens to the input or to the parameters."""
-    return bool(
-        torch._C._len_torch_dispatch_stack()
-        or torch._C._is_tracing()
-        or torch._C._are_functorch_transforms_active()
-        or forward_ad._current_level >= 0
-    )
+    return choose(x, tuple(statistics), backend)
 
 
 def switch_norm(
@@ -103,29 +57,77 @@ def switch_norm(
         activation: None or "relu".
         eps: added to the mixed variance, inside the root.
         group: processes that share batch moments, a name from `collective.name_group`.
-        backend: "auto", "reference" or "fused"; see `resolve_backend`. The fused operator can be differentiated once.
+        backend: "auto", "reference", "native", "aten" or "cuda"; see `resolve_backend`. All but the reference can be
+            differentiated once.
 
     Returns:
         The output with the shape, type and memory format of `x`, and the BN moments (2, C) that were used, without
         gradient; those are empty if "bn" is not mixed.
     """
+    check_activation(activation)
+    mean_mix, var_mix = (shares, None) if isinstance(shares, Tensor) else shares
+    moments = (None, None) if running is None else (running[0], running[1])
+    inputs = Inputs(x, residual, mean_mix, var_mix, weight, bias, *moments)
+    group = "" if running is not None else group
+    options = Options(
+        tuple(statistics), eps, None, activation == "relu", running is None, not isinstance(shares, Tensor), group
+    )
+    y, batch = with_batch(inputs, options, choose(x, options.statistics, backend))
+    return y, batch if "bn" in statistics else batch.new_empty(2, 0)
+
+
+def check_activation(activation: str | None) -> None:
+    """Raise ValueError if `activation` is none of `ACTIVATIONS`."""
     if activation not in ACTIVATIONS:
         raise ValueError(f"unknown activation {activation!r}; it may be one of {ACTIVATIONS}")
-    if isinstance(shares, Tensor):
-        shares = shares.to(statistics_dtype(x.dtype))
-    if resolve_backend(x, statistics, backend)[0] == "fused":
-        names = " ".join(statistics)
-        relu = activation == "relu"
-        y, batch = fused.switch_norm(
-            _dense(x), shares, weight, bias, running, residual, names, eps, relu, "" if running is not None else group
-        )
-        return y, batch.view(2, -1)
 
-    if not isinstance(shares, Tensor):
-        shares = fused.softmax_shares(*shares, x.dtype)
+
+def layer(inputs: Inputs, options: Options, backend: str) -> Tensor:
+    """Return the output of a layer; with a count among `inputs` its running statistics follow the batch.
+
+    A backend does all of it in one call each way if the tensors are as it takes them.
+    """
+    statistics = options.statistics
+    choice = choose(inputs.x, statistics, backend)
+    alone = not options.group and not torch.compiler.is_compiling()
+    if choice.backend != "reference" and alone and inputs.are_plain(len(statistics)):
+        return eager.run(find_backend(choice.backend), inputs, options)
+    y, batch = with_batch(inputs._replace(batches=None), options, choice)
+    move(inputs, options, batch)
+    return y
+
+
+def with_batch(inputs: Inputs, options: Options, choice: Choice) -> tuple[Tensor, Tensor]:
+    """Return the output of a layer and the BN moments (2, C) that were mixed; running statistics stay as they are."""
+    if choice.backend == "reference":
+        return _by_formula(inputs, options)
+    inputs.check_shapes(options.statistics)
+    inputs = _as_backends_take(inputs)
+    # Subclasses (fake tensors among them) are for the dispatcher, and so is what a compiler traces.
+    if torch.compiler.is_compiling() or type(inputs.x) is not Tensor:
+        y, batch = boundary.run(choice.backend, inputs, options)
+    else:
+        y, batch = eager.run_with_batch(find_backend(choice.backend), inputs, options)
+    return y, batch.view(2, -1)
+
+
+def _as_backends_take(inputs: Inputs) -> Inputs:
+    """Return `inputs` with dense maps, and all else in the type of the statistics; autograd follows."""
+    dtype = statistics_dtype(inputs.x.dtype)
+    few = [None if each is None else each.to(dtype).contiguous() for each in inputs[2:8]]
+    return Inputs(dense(inputs.x), inputs.residual, *few)  # type: ignore[arg-type]
+
+
+def _by_formula(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
+    x, residual, mean_mix, var_mix, weight, bias, running_mean, running_var, _ = inputs
+    dtype = statistics_dtype(x.dtype)
+    shares = shares_of(mean_mix.to(dtype), None if var_mix is None else var_mix.to(dtype))
+    running = None
+    if not options.training and running_mean is not None and running_var is not None:
+        running = running_mean, running_var
 
     def combine(mean: Tensor, var: Tensor, elements: int) -> tuple[Tensor, Tensor]:
-        return combine_moments(mean, var, elements, group)[:2]
+        return combine_moments(mean, var, elements, options.group)[:2]
 
     y, mean, var = reference.switch_norm(
         x,
@@ -133,25 +135,13 @@ def switch_norm(
         shares[:, 1],
         weight,
         bias,
-        statistics=statistics,
-        running=None if running is None else (running[0], running[1]),
-        eps=eps,
-        combine=combine if group and running is None else None,
+        statistics=options.statistics,
+        running=running,
+        eps=options.eps,
+        combine=combine if options.group else None,
     )
     if residual is not None:
         y = y + residual
-    if activation == "relu":
+    if options.relu:
         y = torch.relu(y)
-    if "bn" not in statistics:
-        return y, shares.new_empty(2, 0)
-    return y, torch.stack([mean, var]).detach() if running is None else running
-
-
-def _dense(x: Tensor) -> Tensor:
-    """Return `x`, copied if it is neither contiguous nor channels_last."""
-    formats = [torch.contiguous_format]
-    if x.dim() > 3:
-        formats.append(torch.channels_last if x.dim() == 4 else torch.channels_last_3d)
-    if any(x.is_contiguous(memory_format=order) for order in formats):
-        return x
-    return x.contiguous(memory_format=formats[-1] if x.stride(1) == 1 else formats[0])
+    return y, torch.stack([mean, var]).detach() if running is None else torch.stack(running)

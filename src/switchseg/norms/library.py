@@ -6,10 +6,13 @@ import ctypes
 from collections.abc import Mapping, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 
-def load_functions(path: Path, interface: int, arguments: Mapping[str, Sequence[Any]]) -> dict[str, Any] | None:
+def load_functions(
+    path: Path, interface: int, arguments: Mapping[str, Sequence[Any]], sizes: Mapping[str, int] = MappingProxyType({})
+) -> dict[str, Any] | None:
     """Return a library's functions by name, or None if it was not built, or not for this machine or these sources.
 
     torch is loaded by now, and with it the OpenMP runtime: a library finds the same one, and shares its threads.
@@ -18,6 +21,7 @@ def load_functions(path: Path, interface: int, arguments: Mapping[str, Sequence[
         path: The library without its suffix.
         interface: What its `switchseg_interface()` returns, unless it is older or newer than the caller.
         arguments: For every function's name, without `switchseg_`, the types of its arguments. All return an int.
+        sizes: For every struct's name, the bytes that the caller gives it, which `switchseg_sizeof_NAME()` must return.
     """
     for suffix in EXTENSION_SUFFIXES:
         file = path.with_name(path.name + suffix)
@@ -29,9 +33,10 @@ def load_functions(path: Path, interface: int, arguments: Mapping[str, Sequence[
         library = ctypes.CDLL(str(file))
         found = library.switchseg_interface()
         functions = {name: getattr(library, f"switchseg_{name}") for name in arguments}
+        found_sizes = {name: getattr(library, f"switchseg_sizeof_{name}")() for name in sizes}
     except (OSError, AttributeError):  # built for another machine
         return None
-    if found != interface:  # built from other sources
+    if found != interface or found_sizes != dict(sizes):  # built from other sources
         return None
     for name, function in functions.items():
         function.argtypes, function.restype = arguments[name], ctypes.c_int

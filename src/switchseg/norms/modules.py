@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from switchseg.norms import direct
-from switchseg.norms.functional import ACTIVATIONS, BACKENDS, switch_norm
-from switchseg.norms.fused import softmax_shares
+from switchseg.norms import torch_private
+from switchseg.norms.functional import check_activation, layer
 from switchseg.norms.layout import from_2018
-from switchseg.norms.reference import STATISTICS, statistics_dtype
+from switchseg.norms.operator.backends import check_backend
+from switchseg.norms.operator.call import STATISTICS, Inputs, Options
+from switchseg.norms.operator.mixing import shares_of
+from switchseg.norms.statistics import check_statistics
 
 
 class SwitchNorm(nn.Module):
@@ -28,7 +30,7 @@ class SwitchNorm(nn.Module):
         device: where the parameters live.
         dtype: type of parameters and running statistics.
         activation: None, or "relu" to rectify the output (after the residual, if there is one).
-        backend: "auto", "reference" or "fused"; `functional.resolve_backend` says what "auto" comes to.
+        backend: "auto", "reference", "native", "aten" or "cuda"; `resolve_backend` says what "auto" comes to.
 
     Raises:
         ValueError: `statistics` is empty, unknown or out of order, or `activation` or `backend` is unknown.
@@ -56,17 +58,13 @@ class SwitchNorm(nn.Module):
         backend: str = "auto",
     ) -> None:
         super().__init__()
-        if not statistics or tuple(name for name in STATISTICS if name in statistics) != tuple(statistics):
-            raise ValueError(f"statistics must be some of {STATISTICS}, in that order, got {tuple(statistics)}")
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"unknown activation {activation!r}; it may be one of {ACTIVATIONS}")
-        if backend not in BACKENDS:
-            raise ValueError(f"unknown backend {backend!r}; the backends are {', '.join(BACKENDS)}")
+        self.statistics = check_statistics(statistics)
+        check_activation(activation)
+        check_backend(backend)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
         self.affine = affine
-        self.statistics = tuple(statistics)
         self.activation = activation
         self.backend = backend
 
@@ -102,7 +100,7 @@ class SwitchNorm(nn.Module):
 
     def mixture(self) -> tuple[tuple[str, ...], Tensor]:
         """Return K statistics and how much of each goes into mean and variance, (K, 2) with columns that sum to 1."""
-        return self.statistics, softmax_shares(self.mean_weight, self.var_weight, self.mean_weight.dtype)
+        return self.statistics, shares_of(self.mean_weight, self.var_weight)
 
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         """Normalize `x` (N, C, ...), add `residual` and apply the activation.
@@ -111,67 +109,45 @@ class SwitchNorm(nn.Module):
             A tensor with the shape, type and memory format of `x`.
 
         Raises:
-            ValueError: `x` has the wrong number of dimensions or channels, no elements, or is not floating point.
+            ValueError: `x` has the wrong number of dimensions or channels, no elements, or is not floating point; or
+                the layer's backend cannot take it.
         """
-        layer = None if torch.compiler.is_compiling() else self._layer()
-        if layer is not None and x.dim() in self.input_dims and direct.takes(x, layer):
-            return direct.switch_norm(x, residual, layer)
         self._check(x)
-        statistics, shares = self._mixture()
-        running = None
-        if self.running_mean is not None and self.running_var is not None and not self.training:
-            running = torch.stack([self.running_mean, self.running_var]).to(statistics_dtype(x.dtype))
-        y, batch = switch_norm(
-            x,
-            shares,
-            self.weight,
-            self.bias,
-            statistics=statistics,
-            running=running,
-            residual=residual,
-            activation=self.activation,
-            eps=self.eps,
-            group=self._group(),
-            backend=self.backend,
-        )
-        if self.training and "bn" in statistics:
-            self._track(batch)
-        return y
-
-    def _mixture(self) -> tuple[tuple[str, ...], Tensor | tuple[Tensor, Tensor]]:
-        """Return what `mixture` does, or the logits of the shares, which are cheaper to differentiate."""
-        return self.statistics, (self.mean_weight, self.var_weight)
-
-    def _layer(self) -> direct.Layer | None:
-        """Return what the direct way needs, or None if this kind of layer does not fit it."""
-        if self.backend == "reference":
-            return None
+        mean_mix, var_mix, statistics = self._mixture()
         # Read from the dictionaries: as attributes these tensors cost as much as a small map.
-        learned, tracked = self._parameters, self._buffers
-        mean_logits, var_logits = learned.get("mean_weight"), learned.get("var_weight")
-        if mean_logits is None or var_logits is None or "weight" not in learned or "bias" not in learned:
-            return None  # parametrized
-        return direct.Layer(
-            mean_logits,
-            var_logits,
-            learned["weight"],
-            learned["bias"],
-            tracked["running_mean"],
-            tracked["running_var"],
-            tracked["num_batches_tracked"],
-            self.num_features,
-            self.statistics,
-            self.momentum,
-            self.eps,
-            self.activation == "relu",
-            self.training,
+        learned, buffers = torch_private.learned(self), torch_private.tracked(self)
+        running_mean = buffers["running_mean"]
+        training = self.training or running_mean is None
+        inputs = Inputs(
+            x,
+            residual,
+            mean_mix,
+            var_mix,
+            learned["weight"] if "weight" in learned else self.weight,  # noqa: SIM401 - else it is parametrized
+            learned["bias"] if "bias" in learned else self.bias,  # noqa: SIM401 - `get` would look it up always
+            running_mean,
+            buffers["running_var"],
+            buffers["num_batches_tracked"] if training and "bn" in statistics else None,
         )
+        relu = self.activation == "relu"
+        group = self._group()
+        options = Options(statistics, self.eps, self.momentum, relu, training, var_mix is not None, group)
+        return layer(inputs, options, self.backend)
+
+    def _mixture(self) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
+        """Return the mixes of `Inputs`, and the statistics that they mix."""
+        learned = torch_private.learned(self)
+        if "mean_weight" in learned and "var_weight" in learned:
+            return learned["mean_weight"], learned["var_weight"], self.statistics  # type: ignore[return-value]
+        return self.mean_weight, self.var_weight, self.statistics
 
     def _group(self) -> str:
         """Name the processes that share batch moments."""
         return ""
 
     def _check(self, x: Tensor) -> None:
+        if x.dim() in self.input_dims and x.shape[1] == self.num_features and x.numel() and x.is_floating_point():
+            return
         name = type(self).__name__
         if x.dim() not in self.input_dims:
             wanted = " or ".join(map(str, self.input_dims))
@@ -180,20 +156,7 @@ class SwitchNorm(nn.Module):
             raise ValueError(f"{name} takes {self.num_features} channels, got shape {tuple(x.shape)}")
         if x.numel() == 0:
             raise ValueError(f"{name} needs at least one element per channel, got shape {tuple(x.shape)}")
-        if not x.is_floating_point():
-            raise ValueError(f"{name} takes floating point inputs, got {x.dtype}")
-
-    def _track(self, batch: Tensor) -> None:
-        """Move the running statistics towards batch moments (2, C), without waiting for the device."""
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
-            return
-        dtype = self.running_mean.dtype
-        share = self.num_batches_tracked.add_(1).to(dtype).reciprocal_()
-        if self.momentum is not None:
-            share.clamp_(min=self.momentum)
-        mean, var = batch.to(dtype).unbind()
-        self.running_mean.lerp_(mean, share)
-        self.running_var.lerp_(var, share)
+        raise ValueError(f"{name} takes floating point inputs, got {x.dtype}")
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         own = {**dict(self.named_parameters(recurse=False)), **dict(self.named_buffers(recurse=False))}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-STATISTICS = ("in", "ln", "bn")
+from switchseg.norms.statistics import MERGES
 
 # (mean [C], var [C], elements per channel) of this process -> mean [C], var [C] of all of them
 Combine = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
@@ -34,7 +34,7 @@ def switch_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     *,
-    statistics: Sequence[str] = STATISTICS,
+    statistics: Sequence[str] = ("in", "ln", "bn"),
     running: tuple[Tensor, Tensor] | None = None,
     eps: float = 1e-5,
     combine: Combine | None = None,
@@ -53,24 +53,25 @@ def switch_norm(
         combine: replaces the batch moments of this process with those of several.
 
     Returns:
-        The output with the shape and type of `x`, and the batch moments (C,) that running statistics follow.
+        The output with the shape and type of `x`, and the batch moments (C,) that running statistics follow; they are
+        empty where "bn" is not mixed.
     """
     dtype = statistics_dtype(x.dtype)
     values = x.to(dtype).flatten(2) if x.dim() > 2 else x.to(dtype).unsqueeze(2)
     mean_in, var_in = instance_moments(values)
     # 2018's layer for (N, C) has no maps to start from: its variances are unbiased over their own axis.
     correction = int(x.dim() == 2 and "in" not in statistics)
-    mean_ln, var_ln = _over(mean_in, var_in, 1, correction)
-    mean_bn, var_bn = _over(mean_in, var_in, 0, correction)
-    if combine is not None:
-        mean_bn, var_bn = combine(mean_bn, var_bn, x.numel() // x.shape[1])
-    used_mean, used_var = (mean_bn, var_bn) if running is None else (moment.to(dtype) for moment in running)
-    means = {"in": mean_in, "ln": mean_ln[:, None], "bn": used_mean}
-    variances = {"in": var_in, "ln": var_ln[:, None], "bn": used_var}
-    mean = sum((share * means[name] for share, name in zip(mean_share, statistics, strict=True)), mean_in.new_zeros(()))
-    var = sum(
-        (share * variances[name] for share, name in zip(var_share, statistics, strict=True)), var_in.new_zeros(())
-    )
+    moments = {name: MERGES[name](mean_in, var_in, correction) for name in statistics}
+    mean_bn, var_bn = mean_in.new_empty(0), mean_in.new_empty(0)
+    if "bn" in statistics:
+        mean_bn, var_bn = (moment.view(-1) for moment in moments["bn"])
+        if combine is not None:
+            mean_bn, var_bn = combine(mean_bn, var_bn, x.numel() // x.shape[1])
+        moments["bn"] = (mean_bn, var_bn) if running is None else (running[0].to(dtype), running[1].to(dtype))
+    mean, var = mean_in.new_zeros(()), var_in.new_zeros(())
+    for name, of_mean, of_var in zip(statistics, mean_share, var_share, strict=True):
+        mean, var = mean + of_mean * moments[name][0], var + of_var * moments[name][1]
+    mean, var = mean.expand_as(mean_in), var.expand_as(var_in)
     scale = torch.rsqrt(var + eps)
     if weight is not None:
         scale = scale * weight.to(dtype)
@@ -78,9 +79,3 @@ def switch_norm(
     if bias is not None:
         output = output + bias.to(dtype)[:, None]
     return output.reshape(x.shape).to(x.dtype), mean_bn, var_bn
-
-
-def _over(mean: Tensor, var: Tensor, dim: int, correction: int) -> tuple[Tensor, Tensor]:
-    """Merge the moments (N, C) of equally large maps along `dim`: within-map variance plus that of the means."""
-    between, merged = torch.var_mean(mean, dim=dim, correction=min(correction, mean.shape[dim] - 1))
-    return merged, var.mean(dim) + between

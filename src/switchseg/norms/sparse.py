@@ -80,11 +80,9 @@ class SparseMixin(SwitchNorm):
         rows = dict(zip(self.statistics, (hot + 0.0 * logits).unbind(), strict=True))
         return self._kept, torch.stack([rows[name] for name in self._kept])
 
-    def _mixture(self) -> tuple[tuple[str, ...], Tensor]:
-        return self.mixture()
-
-    def _layer(self) -> None:
-        return None
+    def _mixture(self) -> tuple[Tensor, None, tuple[str, ...]]:
+        statistics, shares = self.mixture()
+        return shares, None, statistics
 
     @torch.no_grad()
     def freeze(self) -> bool:

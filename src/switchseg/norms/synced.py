@@ -9,7 +9,6 @@ import torch.distributed as dist
 from torch import Tensor
 
 from switchseg.norms.collective import combine_moments, name_group
-from switchseg.norms.direct import Layer
 from switchseg.norms.modules import SwitchNorm, SwitchNorm1d, SwitchNorm2d, SwitchNorm3d
 from switchseg.norms.plain import BatchNorm
 from switchseg.norms.reference import statistics_dtype
@@ -33,9 +32,6 @@ class SyncMixin(SwitchNorm):
 
     def _group(self) -> str:
         return name_group(self.process_group) if self.training else ""
-
-    def _layer(self) -> Layer | None:
-        return None if self._group() else super()._layer()
 
 
 class SyncSwitchNorm1d(SyncMixin, SwitchNorm1d):

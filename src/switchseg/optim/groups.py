@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from switchseg.norms import MIXING
 from switchseg.optim.config import OptimConfig
+
+_OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")
+"""What a group holds as suits the device that it is on."""
 
 
 def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, Any]]:
@@ -41,9 +45,52 @@ def _kind(name: str, parameter: nn.Parameter) -> str:
     return "decayed" if parameter.ndim > 1 else "plain"
 
 
-def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
-    """Return the optimizer that `config` names over the groups of `model`."""
+def build_optimizer(model: nn.Module, config: OptimConfig, on_device: bool = False) -> torch.optim.Optimizer:
+    """Return the optimizer that `config` names over the groups of `model`.
+
+    Args:
+        model: On the device that it is trained on.
+        config: The optimizer, its rates and decays.
+        on_device: Keep the rates on the device, as float32 tensors, and update in kernels that read them there and
+            heed `found_inf`, so that a step can be recorded.
+    """
     groups = parameter_groups(model, config)
+    if on_device:
+        for group in groups:
+            group["initial_lr"] = group["lr"]  # what the scheduler multiplies, on the host
+            group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=group["params"][0].device)
+    fused = True if on_device else None
     if config.name == "adamw":
-        return torch.optim.AdamW(groups, betas=(config.momentum, 0.999))
-    return torch.optim.SGD(groups, momentum=config.momentum)
+        return torch.optim.AdamW(groups, betas=(config.momentum, 0.999), fused=fused)
+    optimizer = torch.optim.SGD(groups, momentum=config.momentum, fused=fused)
+    if on_device and config.momentum:
+        # torch allocates it in the first step, and leaves it as it is, unset, if `found_inf` skips that.
+        for parameter in (parameter for group in groups for parameter in group["params"]):
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, requires_grad=False)
+    return optimizer
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Return the optimizer's state with rates that are numbers, as every device can take it."""
+    state: dict[str, Any] = optimizer.state_dict()
+    return {**state, "param_groups": [{**group, "lr": float(group["lr"])} for group in state["param_groups"]]}
+
+
+def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, Any], rates: list[float]) -> None:
+    """Restore what `optimizer_state` returned, on whatever device, and set the rate of each group.
+
+    Raises:
+        KeyError, ValueError, RuntimeError: the state belongs to another optimizer.
+    """
+    groups = zip(state["param_groups"], optimizer.param_groups, strict=True)
+    kept = [{**saved, **{key: own[key] for key in _OF_THE_DEVICE if key in own}} for saved, own in groups]
+    optimizer.load_state_dict({**state, "param_groups": kept})
+    for parameter, values in optimizer.state.items():
+        for key, value in values.items():
+            if value.shape == parameter.shape and value.stride() != parameter.stride():
+                values[key] = torch.empty_like(parameter).copy_(value)  # saved in another memory format
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate

@@ -1,4 +1,4 @@
-"""Figures for papers: shares per layer, training curves, IoU per class; as SVG, PDF or PNG."""
+"""Figures for papers: shares per layer, training curves, IoU per class, studies; as SVG, PDF or PNG."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from switchseg.errors import UserError
 from switchseg.reports.runs import Run
 from switchseg.reports.series import Shares, curve, last_shares
 from switchseg.reports.share_charts import stagger
-from switchseg.reports.theme import STATISTICS, run_ink
+from switchseg.reports.study_figure import study_figure
+from switchseg.reports.theme import STATISTICS, line_style, run_ink
 
 WIDTH = 7.0
 """Inches: the text width of a two-column paper."""
@@ -158,6 +159,7 @@ FIGURES: dict[str, Callable[[Sequence[Run]], Figure]] = {
     "shares": shares_figure,
     "curves": curves_figure,
     "classes": classes_figure,
+    "study": study_figure,
 }
 
 
@@ -187,7 +189,7 @@ def _draw_curve(axes: Axes, run: Run, index: int, key: tuple[str, str], noisy: b
     series, ink = curve(run, *key), run_ink(index)
     if not len(series):
         return
-    style: Any = (0, tuple(float(length) / 1.6 for length in ink.dash.split())) if ink.dash else "-"
+    style: Any = line_style(ink)
     if noisy:
         axes.plot(series.steps, series.values, color=ink.light, linewidth=0.5, alpha=0.35)
         series = series.smoothed(max(1, len(series) // 20))

@@ -8,7 +8,8 @@ from importlib.resources import files
 from switchseg import __version__
 from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import Run
-from switchseg.reports.sections import classes, confusion, curves, pictures, results, setup, shares
+from switchseg.reports.sections import classes, confusion, curves, pictures, results, setup, shares, study
+from switchseg.reports.study import collect_study
 from switchseg.reports.theme import RUNS, STATISTICS
 
 # anchor -> (heading, what draws it)
@@ -26,10 +27,20 @@ SECTIONS: dict[str, tuple[str, Callable[[Sequence[Run]], Markup | None]]] = {
 def report_page(runs: Sequence[Run]) -> str:
     """Return the page; a run that has not come to its end shows what it has so far.
 
+    Where runs repeat each other with other seeds or batch sizes, a section sums them up, and all others show one run of
+    each norm.
+
     Raises:
-        UserError: a picture of a run is damaged.
+        UserError: a picture of a run is damaged, or two runs are the same.
     """
-    drawn = {name: (title, body) for name, (title, draw) in SECTIONS.items() if (body := draw(runs)) is not None}
+    whole = collect_study(runs)
+    repeated = whole is not None and whole.is_repeated
+    finding = study.finding(whole) if whole is not None and repeated else results.finding(runs)
+    sections = {"study": ("Study", study.section(runs))}
+    if whole is not None and repeated:
+        runs = whole.representatives()
+    sections |= {name: (title, draw(runs)) for name, (title, draw) in SECTIONS.items()}
+    drawn = {name: (title, body) for name, (title, body) in sections.items() if body is not None}
     title = _title(runs)
     head = tag(
         "head",
@@ -41,15 +52,15 @@ def report_page(runs: Sequence[Run]) -> str:
         # An empty icon keeps browsers from asking a server for one.
         tag("link", rel="icon", href="data:,"),
     )
-    sections = [
+    markup = [
         tag("section", tag("h2", heading, id=f"{name}-heading"), body, id=name, aria_labelledby=f"{name}-heading")
         for name, (heading, body) in drawn.items()
     ]
     body = tag(
         "body",
         tag("a", "Skip to the results", href="#main", class_="skip"),
-        _header(runs, title, {name: heading for name, (heading, _) in drawn.items()}),
-        tag("main", sections, id="main"),
+        _header(runs, title, finding, {name: heading for name, (heading, _) in drawn.items()}),
+        tag("main", markup, id="main"),
         tag("footer", tag("p", f"Made by switchseg {__version__} from {_sources(runs)}.")),
         tag("script", Markup(_asset("page.js"))),
     )
@@ -63,13 +74,13 @@ def _title(runs: Sequence[Run]) -> str:
     return f"{names} on {' and '.join(data_sets)}" if data_sets else names
 
 
-def _header(runs: Sequence[Run], title: str, headings: dict[str, str]) -> Markup:
+def _header(runs: Sequence[Run], title: str, finding: str, headings: dict[str, str]) -> Markup:
     links = [tag("li", tag("a", heading, href=f"#{name}")) for name, heading in headings.items()]
     return tag(
         "header",
         tag("p", "SwitchSeg report", class_="mark"),
         tag("h1", title),
-        tag("p", results.finding(runs), class_="finding"),
+        tag("p", finding, class_="finding"),
         tag("p", _facts(runs), class_="note"),
         [tag("p", notice, class_="notice") for notice in _notices(runs)],
         tag("nav", tag("ul", links), aria_label="Sections"),

@@ -104,6 +104,16 @@ def percent_text(value: float) -> str:
 
 def grid(x: Scale, y: Scale, ticks: Sequence[float], text: Callable[[float], str]) -> Markup:
     """Draw a line with its value at every tick of `y`, and whole steps along `x`."""
+    columns = [
+        tag("text", f"{tick:,.0f}".replace(",", "\u2009"), x=x(tick), y=HEIGHT - 10, text_anchor="middle")
+        for tick in nice_ticks(x.low, x.high, 4)
+        if x.low <= tick <= x.high and tick == round(tick)
+    ]
+    return join(value_grid(x, y, ticks, text), columns)
+
+
+def value_grid(x: Scale, y: Scale, ticks: Sequence[float], text: Callable[[float], str]) -> Markup:
+    """Draw a line with its value at every tick of `y`."""
     rows = [
         (
             tag("line", x1=x.start, x2=x.end, y1=y(tick), y2=y(tick), class_="grid"),
@@ -111,12 +121,7 @@ def grid(x: Scale, y: Scale, ticks: Sequence[float], text: Callable[[float], str
         )
         for tick in ticks
     ]
-    columns = [
-        tag("text", f"{tick:,.0f}".replace(",", "\u2009"), x=x(tick), y=HEIGHT - 10, text_anchor="middle")
-        for tick in nice_ticks(x.low, x.high, 4)
-        if x.low <= tick <= x.high and tick == round(tick)
-    ]
-    return join(rows, columns)
+    return join(rows)
 
 
 def _path(line: Line, x: Scale, y: Scale, class_: str) -> Markup:

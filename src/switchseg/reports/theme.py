@@ -36,3 +36,8 @@ def run_class(index: int) -> str:
 def run_ink(index: int) -> Ink:
     """Return the ink of the run at `index`; beyond six runs the colours begin again."""
     return RUNS[index % len(RUNS)]
+
+
+def line_style(ink: Ink) -> str | tuple[int, tuple[float, ...]]:
+    """Return an ink's dash pattern as matplotlib has it."""
+    return (0, tuple(float(length) / 1.6 for length in ink.dash.split())) if ink.dash else "-"

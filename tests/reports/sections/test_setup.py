@@ -1,17 +1,9 @@
 import re
-from dataclasses import replace
 
 import pytest
 
 from switchseg.reports.runs import read_runs
 from switchseg.reports.sections import setup
-
-
-def test_settings_are_compared_under_dotted_keys(run_folders):
-    first, second, _ = read_runs(run_folders)
-    assert setup.differing([first, second]) == {"model.norm": ["syncbn", "gn"]}
-    more = replace(second, config={**first.config, "extra": {"a": [1, 2], "b": {}}})
-    assert setup.differing([first, more]) == {"extra.a": [None, [1, 2]], "extra.b": [None, {}]}
 
 
 def test_the_differences_are_shown_and_equal_configs_are_said_to_be(run_folders):

@@ -9,7 +9,7 @@
 
 namespace {
 
-// What the forward call leaves for the backward one, in one piece of memory: 4 N C + 2 N + 2 C + 2 K numbers.
+// What the forward call leaves for the backward one, in one piece of memory: 4 N C + 2 N + 2 C + 6 numbers.
 template <typename S>
 struct Kept {
     S *moments, *mean, *rstd, *layer, *batch, *shares;
@@ -38,6 +38,27 @@ void softmax_gradient(const S* grad, const S* shares, int count, S* grad_logits)
     S along = 0;
     for (int k = 0; k < count; ++k) along += grad[2 * k] * shares[2 * k];
     for (int k = 0; k < count; ++k) grad_logits[k] = shares[2 * k] * (grad[2 * k] - along);
+}
+
+// From the logits of the mean's and of the variance's shares, or a copy of the shares (K, 2) where there is but one.
+template <typename S>
+void shares(const S* mean_mix, const S* var_mix, int count, S* shares) {
+    if (!var_mix) {
+        std::copy_n(mean_mix, 2 * count, shares);
+        return;
+    }
+    softmax(mean_mix, count, shares);
+    softmax(var_mix, count, shares + 1);
+}
+
+template <typename S>
+void shares_gradient(const S* grad, const S* shares, int count, S* grad_mean_mix, S* grad_var_mix) {
+    if (!grad_var_mix) {
+        std::copy_n(grad, 2 * count, grad_mean_mix);
+        return;
+    }
+    softmax_gradient(grad, shares, count, grad_mean_mix);
+    softmax_gradient(grad + 1, shares + 1, count, grad_var_mix);
 }
 
 // Exact where the batch replaces what was there.

@@ -48,38 +48,22 @@ struct Gradient {
     void *grad_x, *grad_residual;
 };
 
+// var_mix is null where mean_mix holds shares instead of logits, and batches where running statistics stay as they are.
 struct Forward {
     Input input;
     MixtureOf of;
-    int64_t relu;
-    double eps;
-    const void *x, *shares, *weight, *bias, *running, *residual;
-    void *y, *moments, *mean, *rstd, *layer, *batch;
+    int64_t training, relu;
+    double momentum, eps;
+    const void *x, *residual, *mean_mix, *var_mix, *weight, *bias;
+    void *running_mean, *running_var, *batches, *y, *kept;
 };
 
 struct Backward {
     Input input;
     MixtureOf of;
     int64_t training;
-    const void *grad, *x, *rectified, *shares, *weight, *moments, *mean, *rstd, *layer, *batch;
-    void *grad_x, *grad_shares, *grad_weight, *grad_bias, *grad_residual;
-};
-
-struct Layer {
-    Input input;
-    MixtureOf of;
-    int64_t training, relu;
-    double momentum, eps;
-    const void *x, *mean_logits, *var_logits, *weight, *bias, *residual;
-    void *running_mean, *running_var, *seen, *y, *kept;
-};
-
-struct LayerBackward {
-    Input input;
-    MixtureOf of;
-    int64_t training;
     const void *grad, *x, *rectified, *weight;
-    void *kept, *grad_x, *grad_mean_logits, *grad_var_logits, *grad_weight, *grad_bias, *grad_residual;
+    void *kept, *grad_x, *grad_residual, *grad_mean_mix, *grad_var_mix, *grad_weight, *grad_bias;
 };
 
 static_assert(sizeof(void*) == sizeof(int64_t) && sizeof(double) == sizeof(int64_t), "packed as 64 bits each");
@@ -114,7 +98,16 @@ T* out(void* pointer) { return static_cast<T*>(pointer); }
 extern "C" {
 
 // To be raised, in `native.py` too, when arguments change: a library may be older than the package that finds it.
-int switchseg_interface() { return 5; }
+int switchseg_interface() { return 6; }
+
+#define SIZE_OF(name, type) \
+    int switchseg_sizeof_##name() { return sizeof(type); }
+SIZE_OF(moments, Moments)
+SIZE_OF(apply, Apply)
+SIZE_OF(gradient_sums, GradientSums)
+SIZE_OF(gradient, Gradient)
+SIZE_OF(forward, Forward)
+SIZE_OF(backward, Backward)
 
 int switchseg_moments(const Moments* a) {
     return with_type(a->input, [=](auto like) {
@@ -152,42 +145,11 @@ int switchseg_gradient(const Gradient* a) {
 int switchseg_forward(const Forward* a) {
     return with_type(a->input, [=](auto like) {
         TYPES
-        S* found = out<S>(a->moments);
-        const Room<S> coefficients(2 * maps.rows());
-        S *scale = coefficients.get(), *shift = scale + maps.rows();
-        moments(maps, in<T>(a->x), found, found + maps.rows());
-        mix_moments(maps, a->of.mixture(), found, in<S>(a->shares), in<S>(a->running), in<S>(a->weight),
-                    in<S>(a->bias), a->eps, out<S>(a->mean), out<S>(a->rstd), out<S>(a->layer), out<S>(a->batch), scale,
-                    shift);
-        apply(maps, in<T>(a->x), in<T>(a->residual), a->relu != 0, found, scale, shift, out<T>(a->y));
-    });
-}
-
-int switchseg_backward(const Backward* a) {
-    return with_type(a->input, [=](auto like) {
-        TYPES
-        const Room<S> room(5 * maps.rows());
-        S *sums = room.get(), *products = sums + maps.rows(), *scale = products + maps.rows();
-        S *slope = scale + maps.rows(), *shift = slope + maps.rows();
-        gradient_sums(maps, in<T>(a->grad), in<T>(a->rectified), in<T>(a->x), in<S>(a->mean), sums, products);
-        mix_gradients(maps, a->of.mixture(), a->training != 0, sums, products, in<S>(a->moments), in<S>(a->rstd),
-                      in<S>(a->layer), in<S>(a->batch), in<S>(a->shares), in<S>(a->weight), out<S>(a->grad_shares),
-                      out<S>(a->grad_weight), out<S>(a->grad_bias), scale, slope, shift);
-        gradient(maps, in<T>(a->grad), in<T>(a->rectified), in<T>(a->x), in<S>(a->moments), scale, slope, shift,
-                 out<T>(a->grad_x), out<T>(a->grad_residual));
-    });
-}
-
-// The layer with its softmax and, in training, its running statistics; in evaluation those are what "bn" stands for.
-int switchseg_layer(const Layer* a) {
-    return with_type(a->input, [=](auto like) {
-        TYPES
         const Mixture of = a->of.mixture();
         const Kept<S> kept(out<S>(a->kept), maps);
         const Room<S> coefficients(2 * maps.rows());
         S *scale = coefficients.get(), *shift = scale + maps.rows();
-        softmax(in<S>(a->mean_logits), statistics_of(of), kept.shares);
-        softmax(in<S>(a->var_logits), statistics_of(of), kept.shares + 1);
+        shares(in<S>(a->mean_mix), in<S>(a->var_mix), statistics_of(of), kept.shares);
         const bool given = of.bn >= 0 && !a->training;
         if (given) {
             std::copy_n(in<S>(a->running_mean), maps.channels, kept.batch);
@@ -197,18 +159,17 @@ int switchseg_layer(const Layer* a) {
         mix_moments(maps, of, kept.moments, kept.shares, given ? kept.batch : nullptr, in<S>(a->weight), in<S>(a->bias),
                     a->eps, kept.mean, kept.rstd, kept.layer, kept.batch, scale, shift);
         apply(maps, in<T>(a->x), in<T>(a->residual), a->relu != 0, kept.moments, scale, shift, out<T>(a->y));
-        if (of.bn >= 0 && a->training)
-            track(kept.batch, maps.channels, a->momentum, out<int64_t>(a->seen), out<S>(a->running_mean),
+        if (a->batches)
+            track(kept.batch, maps.channels, a->momentum, out<int64_t>(a->batches), out<S>(a->running_mean),
                   out<S>(a->running_var));
     });
 }
 
-int switchseg_layer_backward(const LayerBackward* a) {
+int switchseg_backward(const Backward* a) {
     return with_type(a->input, [=](auto like) {
         TYPES
         const Mixture of = a->of.mixture();
         const Kept<S> kept(out<S>(a->kept), maps);
-        const int count = statistics_of(of);
         const Room<S> room(5 * maps.rows() + maps.channels);
         S *sums = room.get(), *products = sums + maps.rows(), *scale = products + maps.rows();
         S *slope = scale + maps.rows(), *shift = slope + maps.rows(), *nowhere = shift + maps.rows(), grad_shares[6];
@@ -216,8 +177,8 @@ int switchseg_layer_backward(const LayerBackward* a) {
         mix_gradients(maps, of, a->training != 0, sums, products, kept.moments, kept.rstd, kept.layer, kept.batch,
                       kept.shares, in<S>(a->weight), grad_shares, a->grad_weight ? out<S>(a->grad_weight) : nowhere,
                       a->grad_bias ? out<S>(a->grad_bias) : nowhere, scale, slope, shift);
-        softmax_gradient(grad_shares, kept.shares, count, out<S>(a->grad_mean_logits));
-        softmax_gradient(grad_shares + 1, kept.shares + 1, count, out<S>(a->grad_var_logits));
+        shares_gradient(grad_shares, kept.shares, statistics_of(of), out<S>(a->grad_mean_mix),
+                        out<S>(a->grad_var_mix));
         gradient(maps, in<T>(a->grad), in<T>(a->rectified), in<T>(a->x), kept.moments, scale, slope, shift,
                  out<T>(a->grad_x), out<T>(a->grad_residual));
     });

@@ -12,28 +12,13 @@ from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import Run
 from switchseg.reports.sections.parts import line_key, scrolling, titled_table
 from switchseg.reports.series import curve
+from switchseg.reports.settings import differing
 from switchseg.reports.table import DASH
 
 
 def section(runs: Sequence[Run]) -> Markup:
     """Return the differences of the configs, a table of environment and time, and the whole configs folded away."""
     return join(_differences(runs), _environment(runs), [_whole_config(run) for run in runs if run.config])
-
-
-def flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings under dotted keys."""
-    found: dict[str, Any] = {}
-    for key, value in mapping.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {f"{prefix}{key}": value}
-    return found
-
-
-def differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
-    """Return the settings that are not the same in all runs, with the value of each run; None where it has none."""
-    configs = [flat(run.config) for run in runs]
-    keys = dict.fromkeys(key for config in configs for key in config)
-    values = {key: [config.get(key) for config in configs] for key in keys}
-    return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
 
 
 def duration(seconds: float) -> str:

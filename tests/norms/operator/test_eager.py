@@ -1,4 +1,4 @@
-"""The layer in one call against the layer by the operator and torch's own softmax and running statistics."""
+"""A layer in one call of a backend each way, running statistics included, against the layer by the formula."""
 
 import copy
 
@@ -6,12 +6,28 @@ import pytest
 import torch
 from torch.nn.utils import parametrize
 
-from switchseg.norms import SparseSwitchNorm2d, SwitchNorm2d, SwitchNorm3d, direct, native
-
-pytestmark = pytest.mark.skipif(native.functions is None, reason="no compiler when the package was installed")
+from switchseg.norms import SwitchNorm2d, SwitchNorm3d
+from switchseg.norms.operator import eager, native
 
 MIXTURES = [("in", "ln", "bn"), ("in", "ln"), ("ln", "bn"), ("bn",)]
 TOLERANCES = {torch.float64: 1e-11, torch.float32: 2e-5, torch.bfloat16: 2e-2}
+
+
+@pytest.fixture(params=["native", "aten"], autouse=True)
+def backend(request):
+    """Run every test with both."""
+    if request.param == "native" and native.functions is None:
+        pytest.skip("no compiler when the package was installed")
+    return request.param
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Count the layers that are one call."""
+    found = []
+    run = eager.run
+    monkeypatch.setattr(eager, "run", lambda *arguments: found.append(arguments) or run(*arguments))
+    return found
 
 
 def layer_of(channels: int = 5, dtype: torch.dtype = torch.float32, **options) -> SwitchNorm2d:
@@ -30,9 +46,9 @@ def maps(dtype: torch.dtype, order: torch.memory_format, seed: int = 1) -> torch
 
 def steps(norm: SwitchNorm2d, x: torch.Tensor, residual: torch.Tensor | None) -> dict[str, torch.Tensor]:
     """Run `norm` forward and backward and return all that it computes."""
-    inputs = {"x": x.clone().requires_grad_()}
+    inputs = {"x": x.detach().requires_grad_()}
     if residual is not None:
-        inputs["residual"] = residual.clone().requires_grad_()
+        inputs["residual"] = residual.detach().requires_grad_()
     for _ in range(3):
         y = norm(*inputs.values())
         y.backward(torch.linspace(-1, 1, y.numel()).view_as(y).to(y.dtype))
@@ -45,40 +61,41 @@ def steps(norm: SwitchNorm2d, x: torch.Tensor, residual: torch.Tensor | None) ->
 @pytest.mark.parametrize("statistics", MIXTURES, ids="+".join)
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("ending", ["", "residual", "relu", "residual relu"])
-def test_equals_the_operator(monkeypatch, dtype, order, statistics, training, ending):
-    norm = layer_of(dtype=dtype, statistics=statistics, activation="relu" if "relu" in ending else None).train(training)
+def test_equals_the_formula(backend, calls, dtype, order, statistics, training, ending):
+    norm = layer_of(
+        dtype=dtype, statistics=statistics, activation="relu" if "relu" in ending else None, backend=backend
+    ).train(training)
+    other = copy.deepcopy(norm)
+    other.backend = "reference"
     x = maps(dtype, order)
     residual = maps(dtype, order, seed=2) if "residual" in ending else None
-    assert direct.takes(x, norm._layer())
-    other = copy.deepcopy(norm)
     found = steps(norm, x, residual)
-    monkeypatch.setattr(direct, "takes", lambda *_: False)
+    assert len(calls) == 3
     expected = steps(other, x, residual)
+    assert len(calls) == 3
     assert found.keys() == expected.keys()
     for name, value in found.items():
         assert value.dtype == expected[name].dtype
-        tolerance = TOLERANCES[dtype]
-        torch.testing.assert_close(value, expected[name], atol=20 * tolerance, rtol=tolerance)
+        error = (value.double() - expected[name].double()).norm() / expected[name].double().norm().clamp(min=1)
+        # The formula rounds before it adds and rectifies: in half precision another value may be the one above 0.
+        assert error < 5 * TOLERANCES[dtype], (name, error)
 
 
 @pytest.mark.parametrize("momentum", [None, 0.003, 0.5])
-def test_running_statistics_are_those_of_torch(monkeypatch, momentum):
-    norm = layer_of(momentum=momentum)
-    other = copy.deepcopy(norm)
-    batches = [maps(torch.float32, torch.contiguous_format, seed) for seed in range(4)]
-    for x in batches:
-        norm(x)
-    monkeypatch.setattr(direct, "takes", lambda *_: False)
-    for x in batches:
-        other(x)
+def test_running_statistics_are_those_of_the_formula(backend, momentum):
+    norm = layer_of(momentum=momentum, backend=backend)
+    other = layer_of(momentum=momentum, backend="reference")
+    for seed in range(4):
+        for each in (norm, other):
+            each(maps(torch.float32, torch.contiguous_format, seed))
     assert norm.num_batches_tracked == other.num_batches_tracked == 4
     torch.testing.assert_close(norm.state_dict(), other.state_dict())
 
 
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("training", [True, False])
-def test_gradcheck(affine, training):
-    norm = layer_of(dtype=torch.float64, affine=affine, activation="relu").train(training)
+def test_gradcheck(backend, affine, training):
+    norm = layer_of(dtype=torch.float64, affine=affine, activation="relu", backend=backend).train(training)
     generator = torch.Generator().manual_seed(3)
     x, residual = (torch.randn(2, 5, 3, 2, generator=generator, dtype=torch.float64).requires_grad_() for _ in range(2))
     names = [name for name, _ in norm.named_parameters()]
@@ -89,23 +106,23 @@ def test_gradcheck(affine, training):
     assert torch.autograd.gradcheck(function, (x, residual, *norm.parameters()))
 
 
-def test_moving_the_running_statistics_counts_as_a_change_in_place():
-    norm = layer_of()
+def test_moving_the_running_statistics_counts_as_a_change_in_place(backend):
+    norm = layer_of(backend=backend)
     before = norm.running_mean._version
     norm(maps(torch.float32, torch.contiguous_format))
     assert norm.running_mean._version > before
 
 
-def test_evaluation_keeps_the_running_statistics():
-    norm = layer_of().eval()
+def test_evaluation_keeps_the_running_statistics(backend):
+    norm = layer_of(backend=backend).eval()
     before = copy.deepcopy(norm.state_dict())
     with torch.no_grad():
         norm(maps(torch.float32, torch.channels_last))
     torch.testing.assert_close(norm.state_dict(), before, atol=0, rtol=0)
 
 
-def test_frozen_parameters_get_no_gradient():
-    norm = layer_of().requires_grad_(False)
+def test_frozen_parameters_get_no_gradient(backend):
+    norm = layer_of(backend=backend).requires_grad_(False)
     x = maps(torch.float32, torch.contiguous_format).requires_grad_()
     norm(x).sum().backward()
     assert x.grad is not None
@@ -116,25 +133,59 @@ class _Other(torch.Tensor):
     """Any subclass: what it keeps and where is its own affair."""
 
 
-def test_leaves_to_the_operator_what_does_not_fit():
-    x = maps(torch.float32, torch.contiguous_format)
-    assert direct.takes(x, layer_of()._layer())
-    assert not direct.takes(x, layer_of().double()._layer())
-    assert not direct.takes(x, layer_of(channels=4)._layer())
-    assert not direct.takes(x[..., ::2], layer_of()._layer())
-    assert not direct.takes(x[:, :, 0, 0], layer_of()._layer())
-    assert SparseSwitchNorm2d(5)._layer() is None
-    assert layer_of(backend="reference")._layer() is None
-    norm = layer_of()
-    norm.running_var = norm.running_var.as_subclass(_Other)
-    assert not direct.takes(x, norm._layer())
-    whole = SwitchNorm3d(5)
-    assert direct.takes(x.unsqueeze(2), whole._layer())
+@pytest.mark.parametrize("case", ["float64 parameters", "cropped", "subclass", "3d"])
+def test_what_memory_does_not_show_is_made_to_fit(backend, calls, case):
+    """The same result, by way of more calls."""
+    norm, x = layer_of(backend=backend), maps(torch.float32, torch.contiguous_format)
+    other = copy.deepcopy(norm)
+    other.backend = "reference"
+    if case == "float64 parameters":
+        norm.double()
+        other.double()
+    elif case == "cropped":
+        x = torch.nn.functional.pad(x, (1, 2))[..., 1:-2]
+    elif case == "subclass":
+        norm.running_var = norm.running_var.as_subclass(_Other)
+    else:
+        norm, x = SwitchNorm3d(5, backend=backend), x.unsqueeze(2)
+        other = SwitchNorm3d(5, backend="reference")
+    found, expected = steps(norm, x, None), steps(other, x, None)
+    assert len(calls) == (3 if case == "3d" else 0)
+    for name, value in found.items():
+        torch.testing.assert_close(value.as_subclass(torch.Tensor), expected[name], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda norm, x: norm.double(),
+        lambda norm, x: setattr(norm.weight, "data", torch.zeros(1)),
+        lambda norm, x: setattr(x, "data", x.data.bfloat16()),
+        lambda norm, x: setattr(x, "data", x.data[..., :2]),
+    ],
+)
+def test_data_that_changed_since_forward_is_refused(backend, change):
+    """The compiled passes would read and write past its end; BatchNorm raises too."""
+    norm, x = layer_of(backend=backend), maps(torch.float32, torch.contiguous_format).requires_grad_()
+    y = norm(x)
+    change(norm, x)
+    with pytest.raises(RuntimeError):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize("name", ["x", "weight"])
+def test_freed_memory_is_refused(backend, name):
+    if backend == "aten":
+        pytest.skip("torch's own kernels look for themselves")
+    norm, x = layer_of(backend=backend), maps(torch.float32, torch.contiguous_format)
+    {"x": x, "weight": norm.weight}[name].untyped_storage().resize_(0)
+    with pytest.raises(RuntimeError, match="no memory"):
+        norm(x)
 
 
 @pytest.mark.parametrize("affine", [True, False])
-def test_a_second_derivative_is_refused(affine):
-    norm, x = layer_of(affine=affine), maps(torch.float32, torch.contiguous_format).requires_grad_()
+def test_a_second_derivative_is_refused(backend, affine):
+    norm, x = layer_of(affine=affine, backend=backend), maps(torch.float32, torch.contiguous_format).requires_grad_()
     y = norm(x)
     (first,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="differentiate twice"):
@@ -152,7 +203,6 @@ def test_a_layer_that_lost_its_running_statistics_uses_those_of_the_batch():
     norm, x = layer_of(), maps(torch.float32, torch.contiguous_format)
     expected = norm(x)
     norm.running_mean = norm.running_var = norm.num_batches_tracked = None
-    assert not direct.takes(x, norm._layer())
     torch.testing.assert_close(norm(x), expected)
     torch.testing.assert_close(norm.eval()(x), expected)
 

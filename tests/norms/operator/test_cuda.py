@@ -1,13 +1,15 @@
 """The Triton kernels: interpreted and compiled without a device, and on a device where there is one."""
 
+import itertools
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from switchseg.norms import SwitchNorm2d, SyncSwitchNorm2d
+from switchseg.norms.operator.call import STATISTICS, Options
+from switchseg.norms.operator.cut import Cut
 from tests.norms.cases import SUBSETS, arguments, assert_same, run
 
 on_device = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -16,53 +18,61 @@ on_device = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CU
 @pytest.mark.parametrize("flags", [(), pytest.param(("--all",), marks=pytest.mark.slow)])
 def test_interpreted_kernels_equal_the_cpu(flags):
     pytest.importorskip("triton")
-    script = Path(__file__).with_name("interpreted_kernels.py")
-    subprocess.run([sys.executable, "-W", "ignore", script, *flags], check=True)
+    command = [sys.executable, "-W", "ignore", "-m", "tests.norms.operator.interpreted_kernels", *flags]
+    subprocess.run(command, check=True)
 
 
-FLOAT_INPUTS = {"x", "y", "grad", "grad_x", "residual", "rectified", "masked"}
-INTEGERS = {"rows", "images", "channels", "length", "span", "splits"}
+CASES = {
+    "everything": (Options(STATISTICS, 1e-5, 0.003, relu=True, training=True), set(), set()),
+    "no parameters": (
+        Options(("in", "ln"), 1e-5, None, relu=False, training=True),
+        {"residual", "weight", "bias", "running_mean", "running_var", "batches"},
+        {"y", "weight", "bias", "grad_bias"},
+    ),
+    "shares": (
+        Options(("bn",), 1e-5, None, relu=True, training=False, softmax=False),
+        {"residual", "var_mix", "batches"},
+        {"y"},
+    ),
+    "other processes": (
+        Options(STATISTICS, 1e-5, None, relu=True, training=True, group="0"),
+        {"running_mean", "running_var", "batches"},
+        set(),
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    ("dtype", "channels_last", "block_r", "block_l", "ones"),
-    [
-        ("fp32", False, 2, 1024, ()),
-        ("bf16", True, 64, 32, ()),
-        ("fp16", False, 32, 64, ("splits",)),
-        ("fp32", False, 1024, 1, ("length", "splits", "images")),  # Triton compiles integers that are 1 as constants
-    ],
-)
-def test_kernels_compile_for_hopper(dtype, channels_last, block_r, block_l, ones, tmp_path, monkeypatch):
-    triton = pytest.importorskip("triton")
+@pytest.mark.parametrize("shape", [(2, 256, 32, 32), (1, 2, 1, 1), (3, 70, 5, 7), (20, 2048, 7, 7)], ids=str)
+@pytest.mark.parametrize("case", CASES)
+def test_kernels_compile_for_hopper(case, shape, tmp_path, monkeypatch):
+    """Without a register that is spilled."""
+    pytest.importorskip("triton")
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
+    from benchmarks.kernels import compile_step, usage
+    from switchseg.norms.operator.plans import backward_recipes, forward_recipes
 
-    from switchseg.norms import kernels
+    options, no_inputs, nothing_kept = CASES[case]
+    for channels_last, dtype in ((False, torch.float32), (True, torch.bfloat16)):
+        cut = Cut.of_shape(torch.Size(shape), channels_last)
+        recipes = forward_recipes(cut, dtype, no_inputs, options) + backward_recipes(cut, dtype, nothing_kept, options)
+        for recipe in recipes:
+            for step in recipe.steps:
+                assert usage(compile_step(step, recipe.types, 90)).spilled == 0, step.kernel
 
-    def compiled(name, absent=(), **constants):
-        kernel = getattr(kernels, name)
-        constants |= dict.fromkeys(absent) | {one: 1 for one in ones if one in kernel.arg_names}
-        kinds = dict.fromkeys(INTEGERS, "i32") | dict.fromkeys(FLOAT_INPUTS, f"*{dtype}") | {"eps": "fp32"}
-        signature = {
-            argument: "constexpr" if argument in constants else kinds.get(argument, "*fp32")
-            for argument in kernel.arg_names
-        }
-        return triton.compile(ASTSource(kernel, signature, constants), target=GPUTarget("cuda", 90, 32)).asm["ptx"]
 
-    tile = {"CHANNELS_LAST": channels_last, "BLOCK_R": block_r, "BLOCK_L": block_l}
-    everything, bn_only = {"IN": 0, "LN": 1, "BN": 2}, {"IN": -1, "LN": -1, "BN": 0}
-    assert compiled("moments", **tile)
-    assert compiled("merge", BLOCK=256)
-    assert compiled("apply", **tile, **everything, RELU=True)
-    assert compiled("apply", ("residual", "weight", "bias"), **tile, **bn_only, RELU=False)
-    assert compiled("sums", **tile)
-    assert compiled("sums", ("rectified", "masked"), **tile)
-    assert compiled("merge_gradients", LN=1, BN=2, BLOCK=256)
-    assert compiled("merge_gradients", ("weight",), LN=-1, BN=-1, BLOCK=256)
-    assert compiled("gradient", **tile, **everything)
-    assert compiled("gradient", ("weight",), **tile, **bn_only)
+def test_a_direction_is_at_most_three_launches():
+    pytest.importorskip("triton")
+    from switchseg.norms.operator.plans import backward_recipes, forward_recipes
+
+    for shape in itertools.product((1, 2, 20), (1, 64, 2048), (1, 7, 200), (1, 200)):
+        cut = Cut.of_shape(torch.Size(shape), False)
+        for options, no_inputs, nothing_kept in CASES.values():
+            for recipes in (
+                forward_recipes(cut, torch.float32, no_inputs, options),
+                backward_recipes(cut, torch.float32, nothing_kept, options),
+            ):
+                assert sum(len(recipe.steps) for recipe in recipes) <= 3
+                assert len(recipes) == (2 if options.group else 1)
 
 
 def _to(device, values):
@@ -85,7 +95,7 @@ def test_device_equals_reference(dtype, tolerance, shape, order):
             expected = run(wide, grad.cuda().double(), backend="reference", **options)
             values = _to("cuda", values)
             values["x"] = values["x"].to(memory_format=order)
-            found = run(values, grad.cuda(), backend="fused", **options)
+            found = run(values, grad.cuda(), backend="cuda", **options)
             for name, value in expected.items():
                 scale = max(1.0, value.abs().max().item()) if value.numel() else 1.0
                 found[name], expected[name] = found[name].double() / scale, value / scale

@@ -1,4 +1,4 @@
-"""The fused operator on the CPU by the fastest ATen kernels that there are: where `native` does not take the input.
+"""The operator on the CPU by the fastest ATen kernels that there are: where `native` does not take the input.
 
 Tensors are (N, C, ...), dense in the order of their shape or channels_last. Statistics are float32, or float64 for a
 float64 input.
@@ -12,27 +12,34 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from switchseg.norms.mixing import mix, mix_backward
+from switchseg.norms.operator.call import Gradients, Inputs, Kept, Options, Saved
+from switchseg.norms.operator.layout import laid_out_like
+from switchseg.norms.operator.mixing import mix, mix_backward
+from switchseg.norms.operator.tracking import move
 from switchseg.norms.reference import statistics_dtype
 
+name = "aten"
+keeps_output = True
 
-def forward(
-    x: Tensor,
-    shares: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    running: Tensor | None,
-    residual: Tensor | None,
-    statistics: str,
-    eps: float,
-    relu: bool,
-    group: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Compute `fused.forward`."""
-    moments, normalized, rstd_in = _normalize_maps(x, eps)
-    mixed, layer, batch = mix(moments, shares, statistics.split(), running, x.numel() // x.shape[1], group)
-    mean, var = mixed.unbind()
-    rstd = (var + eps).rsqrt_()
+_TYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+
+
+def obstacle(dtype: torch.dtype) -> str:
+    """Say what keeps these kernels from taking inputs of `dtype`, "" if nothing does."""
+    return "" if dtype in _TYPES else f"there are no kernels for {dtype}"
+
+
+def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
+    """Compute the output and what is kept; see `call.Backend`."""
+    x, weight, bias = inputs.x, inputs.weight, inputs.bias
+    images, channels = x.shape[:2]
+    moments, normalized, rstd_in = _normalize_maps(x, options.eps)
+    numbers = moments.new_empty(Kept.size(images, channels))
+    kept = Kept(numbers, images, channels)
+    kept.moments.copy_(moments)
+    mean, var = mix(inputs, options, kept).unbind()
+    kept.mean.copy_(mean)
+    rstd = torch.rsqrt(var + options.eps, out=kept.rstd)
     scale = rstd if weight is None else rstd * weight
     offset = (-mean if rstd_in is None else moments[0] - mean) * scale
     shift = offset if bias is None else offset + bias
@@ -40,47 +47,37 @@ def forward(
         y = _affine(x, scale, shift)
     else:
         y = _affine(normalized, scale / rstd_in, shift, out=normalized)
-    if residual is not None:
-        y.add_(residual)
-    if relu:
+    if inputs.residual is not None:
+        y.add_(inputs.residual)
+    if options.relu:
         y.relu_()
-    return y, moments, mean, rstd, layer, batch
+    move(inputs, options, kept.batch.view(2, -1))
+    return y, numbers
 
 
-def backward(
-    grad: Tensor,
-    x: Tensor,
-    rectified: Tensor | None,
-    shares: Tensor,
-    weight: Tensor | None,
-    moments: Tensor,
-    mean: Tensor,
-    rstd: Tensor,
-    layer: Tensor,
-    batch: Tensor,
-    statistics: str,
-    training: bool,
-    with_residual: bool,
-    group: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Compute `fused.backward`."""
-    grad = torch.empty_like(x).copy_(grad) if grad.stride() != x.stride() else grad
-    grad_residual = grad.new_empty(0)
-    if rectified is not None:
-        grad = torch.ops.aten.threshold_backward(grad, rectified, 0)
-        grad_residual = grad if with_residual else grad_residual
-    elements = x.numel() // x.shape[1]
-    length = elements // x.shape[0]
-    sums, products = _gradient_sums(grad, x, mean, rstd)
-    scale = rstd if weight is None else rstd * weight
-    grad_mixed = torch.stack([sums, rstd * products]).mul_(scale).mul_(_SIGNS)
-    grad_moments, grad_shares = mix_backward(
-        grad_mixed, moments, layer, batch, shares, statistics.split(), training, elements, group
+def backward(grad: Tensor, saved: Saved, options: Options) -> Gradients:
+    """Compute the gradients; see `call.Backend`."""
+    x, weight = saved.x, saved.weight
+    images, channels = x.shape[:2]
+    kept = Kept(saved.kept, images, channels)
+    grad = laid_out_like(x, grad)
+    if saved.y is not None:
+        grad = torch.ops.aten.threshold_backward(grad, saved.y, 0)
+    elements = x.numel() // channels
+    length = elements // images
+    sums, products = _gradient_sums(grad, x, kept.mean, kept.rstd)
+    scale = kept.rstd if weight is None else kept.rstd * weight
+    grad_mixed = torch.stack([sums * -1.0, kept.rstd * products * -0.5]).mul_(scale)
+    grad_moments, mixes = mix_backward(grad_mixed, kept, options, elements)
+    shift, slope = grad_moments.mul_(_per_element(length, kept.mean.dtype)).unbind()
+    shift.addcmul_(slope, kept.moments[0], value=-1)
+    return Gradients(
+        _gradient_affine(grad, x, scale, slope, shift),
+        grad if saved.with_residual else None,
+        *mixes,
+        None if weight is None else products.sum(0),
+        sums.sum(0) if saved.with_bias else None,
     )
-    shift, slope = grad_moments.mul_(_per_element(length, shares.dtype)).unbind()
-    shift.addcmul_(slope, moments[0], value=-1)
-    grad_x = _gradient_affine(grad, x, scale, slope, shift)
-    return grad_x, grad_shares, products.sum(0), sums.sum(0), grad_residual
 
 
 def _normalize_maps(x: Tensor, eps: float) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -108,7 +105,8 @@ def _normalize_maps(x: Tensor, eps: float) -> tuple[Tensor, Tensor | None, Tenso
         return moments, *((None, None) if x.dtype != dtype else (centered, torch.ones_like(origin)))
     half = x.dtype != dtype
     # One group per map: two-pass statistics for the price of two plain sums, which would cancel at a large mean.
-    ones = torch.ones(channels, dtype=dtype) if half else None  # makes the statistics of half precision float32
+    # Weights make the statistics of half precision float32.
+    ones = torch.ones(channels, dtype=dtype, device=x.device) if half else None
     y, mean, rstd = torch.native_group_norm(x, ones, None, images, channels, length, channels, eps)
     var = rstd.pow(-2).sub_(eps).mul_(unbiased) if length > 1 else torch.zeros_like(rstd)
     moments = torch.stack([mean, var])
@@ -155,10 +153,6 @@ def _channel_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple[
         grad, x, rstd, None, None, mean, rstd, True, 0.0, [False, True, True]
     )
     return products, sums
-
-
-# d y / d mixed mean and variance, but for the scale
-_SIGNS = torch.tensor([-1.0, -0.5]).view(2, 1, 1)
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,98 @@
+"""Keeps a loss that is not finite out of the weights, without making the device wait for the host."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from switchseg.errors import UserError
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A loss on its way to the host."""
+
+    loss: Tensor
+    arrived: torch.cuda.Event | None
+    explain: Callable[[float], str]
+
+
+class Guard:
+    """Watches the losses of a training.
+
+    With an optimizer that the device can stop by itself (`found_inf`, as the fused ones have it), the first loss that
+    is not finite stops all further updates there, and the host finds it one step later, when the next one is queued.
+    Other optimizers wait until the host has seen the loss.
+
+    Args:
+        optimizer: What is to be stopped.
+        device: Where losses are.
+        on_device: Whether `optimizer` can be stopped by the device.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device, on_device: bool) -> None:
+        self.loss = torch.zeros((), dtype=torch.float64, device=device)
+        self.stopped = torch.zeros((), device=device)
+        """1 once a loss was not finite."""
+        self.on_device = on_device
+        self._read: _Read | None = None
+        if on_device:
+            optimizer.register_step_pre_hook(self._stop)
+
+    def see(self, loss: Tensor, explain: Callable[[float], str]) -> None:
+        """Take the loss of a step, before its update.
+
+        Raises:
+            UserError: it is not finite, and the optimizer waits for the host; with what `explain` says of its value.
+        """
+        self.loss.copy_(loss)
+        if self.on_device:
+            torch.maximum(self.stopped, (~torch.isfinite(loss)).to(self.stopped.dtype), out=self.stopped)
+        else:
+            self._read = _Read(loss, None, explain)
+            self.settle()
+
+    def queue(self, explain: Callable[[float], str]) -> None:
+        """Send the loss that was seen last to the host, after its step was queued, and look at the one before.
+
+        Raises:
+            UserError: as `settle` does.
+        """
+        if not self.on_device:
+            return
+        before = self._read
+        cuda = self.loss.is_cuda
+        loss = torch.empty((), dtype=self.loss.dtype, device="cpu", pin_memory=cuda).copy_(self.loss, non_blocking=True)
+        self._read = _Read(loss, torch.cuda.current_stream().record_event() if cuda else None, explain)
+        _look(before)
+
+    def settle(self) -> None:
+        """Wait for the last step.
+
+        Raises:
+            UserError: its loss was not finite; it and those queued after it updated nothing.
+        """
+        read, self._read = self._read, None
+        _look(read)
+
+    def _stop(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        # GradScaler has set it to what it found, and removes it afterwards.
+        found = getattr(optimizer, "found_inf", self.stopped)
+        optimizer.found_inf = (  # type: ignore[attr-defined]
+            found if found is self.stopped else torch.maximum(found, self.stopped)
+        )
+
+
+def _look(read: _Read | None) -> None:
+    if read is None:
+        return
+    if read.arrived is not None:
+        read.arrived.synchronize()
+    loss = float(read.loss)  # the one read of a step
+    if not math.isfinite(loss):
+        raise UserError(read.explain(loss))

@@ -1,0 +1,36 @@
+"""The forward pass of a model that labels images."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from switchseg.engine.capture import CudaGraphs, Recordings
+from switchseg.engine.precision import Precision, computing
+from switchseg.models.segmenter import Segmenter
+
+
+class Network:
+    """A model in evaluation mode, on the device to compute on. Threads may share it.
+
+    Args:
+        model: The model. Its weights may change in place.
+        precision: fp32, or the type that autocast computes in.
+        capture: On a GPU, record the pass of each input shape that comes again as a CUDA graph.
+    """
+
+    def __init__(self, model: Segmenter, precision: Precision = "fp32", capture: bool = False) -> None:
+        self.model, self._precision = model, precision
+        capture = capture and next(model.parameters()).is_cuda
+        self.recordings = Recordings(self._logits, CudaGraphs() if capture else None)
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Return the logits [N, C, h, w] of normalized images [N, 3, H, W]."""
+        logits = self.recordings(inputs)
+        assert logits is not None
+        return logits
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        with computing(self._precision, inputs.device):
+            logits = self.model(inputs)
+        assert isinstance(logits, Tensor), "the model must be in evaluation mode"
+        return logits

@@ -1,0 +1,109 @@
+"""A study: one config trained with several norms, batch sizes and seeds, each combination for as many images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from switchseg.config.schema import RunConfig
+from switchseg.errors import UserError
+from switchseg.models.create import create_model, parse_norm
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One run of a study."""
+
+    name: str
+    """What its folder is called: the norm, and batch size and seed where the study varies them."""
+    config: RunConfig
+
+
+def combinations(
+    config: RunConfig, norms: Sequence[str], images: Sequence[int] = (), seeds: Sequence[int] = ()
+) -> list[Combination]:
+    """Return the runs of a study: every norm with every number of images per device and every seed.
+
+    All runs of a seed come before those of the next, so that a study that is stopped is whole for some seeds.
+
+    Args:
+        config: what the runs have in common; its own batch size and seed hold where none are given.
+        norms: names of `norms.NORMS`.
+        images: per device in a step; see `with_images`.
+        seeds: of initialisation and data order.
+
+    Raises:
+        UserError: there is no such norm, or a number of images is below 1.
+    """
+    for norm in norms:
+        try:
+            parse_norm(norm)
+        except UserError as error:
+            raise UserError(f"--norms: {error}") from error
+    found = []
+    for seed in dict.fromkeys(seeds) or (config.train.seed,):
+        for count in dict.fromkeys(images) or (config.train.images_per_device,):
+            sized = with_images(config, count)
+            seeded = replace(sized, train=replace(sized.train, seed=seed))
+            suffix = (f"-images{count}" if images else "") + (f"-seed{seed}" if seeds else "")
+            found += [
+                Combination(f"{norm}{suffix}", replace(seeded, model=replace(config.model, norm=norm)))
+                for norm in dict.fromkeys(norms)
+            ]
+    return found
+
+
+def with_images(config: RunConfig, images: int) -> RunConfig:
+    """Return `config` with another number of images per device, for as many images in all.
+
+    Everything that is counted in steps keeps its place in the training: its length, the warm-up, and what is logged,
+    evaluated and saved on the way. Learning rates stay as they are.
+
+    Raises:
+        UserError: `images` is below 1.
+    """
+    if images < 1:
+        raise UserError(f"--images: {images}; 1 or more images per device were expected")
+
+    def steps(count: int) -> int:
+        return -(-count * config.train.images_per_device // images)
+
+    train = config.train
+    return replace(
+        config,
+        optim=replace(config.optim, warmup_steps=steps(config.optim.warmup_steps)),
+        train=replace(
+            train,
+            images_per_device=images,
+            steps=steps(train.steps),
+            log_every=steps(train.log_every),
+            log_shares_every=steps(train.log_shares_every),
+            checkpoint_every=steps(train.checkpoint_every),
+            evaluate_every=steps(train.evaluate_every),
+        ),
+    )
+
+
+def obstacle(config: RunConfig) -> str | None:
+    """Return why `config` cannot be trained whatever the data, None where it can be: BatchNorm of a single value.
+
+    The model is run without any memory for its tensors (PyTorch's `meta` device), so this takes a fraction of a second.
+
+    Raises:
+        UserError: the config names an unknown encoder or decoder, or a pair that does not fit.
+    """
+    model, data = config.model, config.data
+    images = config.train.images_per_device
+    if model.norm.startswith("sync"):
+        images *= int(os.environ.get("WORLD_SIZE", 1))
+    height, width = data.crop_size if data.pipeline == "crop" else (min(data.short_sides),) * 2
+    with torch.device("meta"):
+        network = create_model(model.encoder, model.decoder, model.norm, 2, auxiliary=model.auxiliary).train()
+        try:
+            network(torch.empty(images, 3, height, width))
+        except ValueError as error:
+            return str(error).splitlines()[0]
+    return None

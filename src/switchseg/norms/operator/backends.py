@@ -1,0 +1,100 @@
+"""The backends by name, and which of them a call runs."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from switchseg.norms import torch_private
+from switchseg.norms.operator import aten, native
+from switchseg.norms.operator.call import STATISTICS, Backend
+
+# In the order in which they are preferred, by type of device.
+_OF_DEVICE = {"cpu": ("native", "aten"), "cuda": ("cuda",)}
+BACKENDS = ("auto", "reference", *(name for names in _OF_DEVICE.values() for name in names))
+
+
+class Choice(NamedTuple):
+    """What a call runs."""
+
+    backend: str
+    """"reference" for the formula by autograd, or the name of a backend of the operator."""
+    reason: str
+
+
+def find_backend(name: str) -> Backend:
+    """Return the backend of the operator called `name`."""
+    if name == "native":
+        return cast(Backend, native)
+    if name == "aten":
+        return cast(Backend, aten)
+    return cast(Backend, import_module("switchseg.norms.operator.cuda"))
+
+
+def check_backend(name: str) -> None:
+    """Raise ValueError if `name` is none of `BACKENDS`."""
+    if name not in BACKENDS:
+        raise ValueError(f"unknown backend {name!r}; the backends are {', '.join(BACKENDS)}")
+
+
+def choose(x: Tensor, statistics: tuple[str, ...], backend: str = "auto") -> Choice:
+    """Return what a call with inputs like `x` runs, and why.
+
+    Raises:
+        ValueError: `backend` is unknown, or cannot take `x`.
+    """
+    compiling = torch.compiler.is_compiling()
+    # A compiler looks into what it traces, and a cache would hide it.
+    choice = (_choose if compiling else _choose_once)(x.device.type, x.dtype, x.dim(), statistics, backend)
+    if choice.backend == "reference":
+        return choice
+    if not compiling and torch_private.is_followed():
+        return _refused(choice, backend, "a tracer, a transform or forward-mode AD follows ATen's calls alone")
+    if backend != "auto":
+        return choice
+    if torch.compiler.is_exporting() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        return Choice("reference", "an exported program holds only ATen operators, to run without this library")
+    if compiling and choice.backend == "aten" and x.is_contiguous():
+        return Choice("reference", "Inductor fuses the formula into as few passes, without leaving its graph")
+    return choice
+
+
+def _refused(choice: Choice, backend: str, obstacle: str) -> Choice:
+    if backend != "auto":
+        raise ValueError(f"backend {backend!r} does not work here: {obstacle}")
+    return Choice("reference", obstacle)
+
+
+def _choose(device: str, dtype: torch.dtype, dims: int, statistics: tuple[str, ...], backend: str) -> Choice:
+    """Choose by what inputs are, whatever surrounds the call."""
+    check_backend(backend)
+    if backend == "reference":
+        return Choice("reference", "asked for")
+    obstacles: list[str] = []
+    for name in _OF_DEVICE.get(device, ()) if backend == "auto" else (backend,):
+        obstacle = _obstacle(name, device, dtype, dims, statistics)
+        if not obstacle:
+            reason = "few passes over the input instead of many" if backend == "auto" else "asked for"
+            return Choice(name, "; ".join([reason, *obstacles]))
+        obstacles.append(f"not {name}: {obstacle}")
+    if backend != "auto":
+        raise ValueError(f"backend {backend!r} does not work here: {obstacles[0].partition(': ')[2]}")
+    return Choice("reference", "; ".join(obstacles) or f"there is no operator for {device}")
+
+
+_choose_once = lru_cache(maxsize=256)(_choose)
+
+
+def _obstacle(name: str, device: str, dtype: torch.dtype, dims: int, statistics: tuple[str, ...]) -> str:
+    if name not in _OF_DEVICE.get(device, ()):
+        return f"it takes no inputs on {device}"
+    unknown = [statistic for statistic in statistics if statistic not in STATISTICS]
+    if unknown:
+        return f"it has no {' or '.join(unknown)}"
+    if dims < 3:
+        return "(N, C) inputs have no maps to read"
+    return find_backend(name).obstacle(dtype)

@@ -1,0 +1,297 @@
+"""The kernels of backward: `sums` reads the maps, `merge_sums` joins their spans, `gradient` reads the maps again."""
+
+# ruff: noqa: N803, N806 - compile-time arguments are written in capitals, as in all Triton code
+# mypy: disable-error-code="no-untyped-def, untyped-decorator"
+
+import triton
+import triton.language as tl
+
+from switchseg.norms.operator.kernels.tiles import load_entries, load_tile, offsets_of, scale_and_shift, tile_of
+
+
+@triton.jit
+def _rectified_gradient(g, values, mean, scale, shift, like):
+    """Return g where the output, computed and rounded as `apply` does, is positive or NaN, else 0."""
+    output = ((values - mean[:, None]) * scale[:, None] + shift[:, None]).to(like.dtype.element_ty)
+    return tl.where(output <= 0.0, 0.0, g)
+
+
+@triton.jit
+def sums(
+    grad, x, y, masked, kept, partial, weight, bias, images, channels, length, span,
+    RELU: tl.constexpr, WHOLE: tl.constexpr, CHANNELS_LAST: tl.constexpr,
+    IN: tl.constexpr, BN: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_L: tl.constexpr,
+):  # fmt: skip
+    """Write the sums of g and of g (x - mean) rstd over one span of every map to partial (spans, 2, N C).
+
+    With RELU g is the gradient where the output was positive. That is known from `y` where something was added before
+    the ReLU; then g, which is also what was added's gradient, goes to `masked`. Without `y` it is worked out again.
+    WHOLE: the span is the map, there is nothing to merge.
+    """
+    program = tl.program_id(0)
+    split = tl.program_id(1)
+    n, row, c, exists, start = tile_of(program, channels, length, CHANNELS_LAST, BLOCK_R)
+    lane = tl.arange(0, BLOCK_L)
+    begin = split * span
+    end = tl.minimum(begin + span, length)
+    loaded = load_tile(x, start, begin + lane, end, exists, channels, CHANNELS_LAST)
+    loaded_g = load_tile(grad, start, begin + lane, end, exists, channels, CHANNELS_LAST)
+    rows = images * channels
+    mean = tl.load(kept + 2 * rows + row, mask=exists, other=0.0)
+    rstd = tl.load(kept + 3 * rows + row, mask=exists, other=0.0)
+    scale, shift = scale_and_shift(rstd, weight, bias, c, exists)
+    total = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
+    products = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
+    for first in range(begin, end, BLOCK_L):
+        values, g = loaded.to(tl.float32), loaded_g.to(tl.float32)
+        loaded = load_tile(x, start, first + BLOCK_L + lane, end, exists, channels, CHANNELS_LAST)
+        loaded_g = load_tile(grad, start, first + BLOCK_L + lane, end, exists, channels, CHANNELS_LAST)
+        mask = exists[:, None] & (first + lane < end)[None, :]
+        offsets = offsets_of(start, first + lane, channels, CHANNELS_LAST)
+        if y is not None:
+            g = tl.where(tl.load(y + offsets, mask=mask, other=0.0) <= 0.0, 0.0, g)
+            tl.store(masked + offsets, g.to(masked.dtype.element_ty), mask=mask)
+        elif RELU:
+            g = _rectified_gradient(g, values, mean, scale, shift, x)
+        total += g
+        products += tl.where(mask, g * (values - mean[:, None]), 0.0)
+    span_total, span_products = tl.sum(total, 1), tl.sum(products, 1) * rstd
+    if WHOLE:
+        own = _of_maps(kept, weight, n, row, c, exists, images, channels, IN, BN)
+        _write_sums(partial, span_total, span_products, own, row, exists, rows, program, IN, BN)
+    else:
+        tl.store(partial + split * 2 * rows + row, span_total, mask=exists)
+        tl.store(partial + (split * 2 + 1) * rows + row, span_products, mask=exists)
+
+
+@triton.jit
+def _of_maps(kept, weight, n, row, c, exists, images, channels, IN: tl.constexpr, BN: tl.constexpr):
+    """Load what `_write_sums` needs of some maps: rstd, weight, IN moments and BN moments, zeros where not mixed."""
+    rows = images * channels
+    rstd = tl.load(kept + 3 * rows + row, mask=exists, other=0.0)
+    scale = rstd
+    if weight is not None:
+        scale *= tl.load(weight + c, mask=exists, other=0.0).to(tl.float32)
+    in_mean, in_var, bn_mean, bn_var = rstd, rstd, rstd, rstd
+    if IN >= 0:
+        in_mean = tl.load(kept + row, mask=exists, other=0.0)
+        in_var = tl.load(kept + rows + row, mask=exists, other=0.0)
+    if BN >= 0:
+        batch = kept + 4 * rows + 2 * images + c
+        bn_mean = tl.load(batch, mask=exists, other=0.0)
+        bn_var = tl.load(batch + channels, mask=exists, other=0.0)
+    return rstd, scale, in_mean, in_var, bn_mean, bn_var
+
+
+@triton.jit
+def _write_sums(summed, total, products, own, row, exists, rows, program, IN: tl.constexpr, BN: tl.constexpr):
+    """Write the sums of some maps to summed (2, N C), and after it what LN and the shares need: parts (programs, 6).
+
+    The six are the sums over the block's channels of the gradients of the mixed mean and variance, by themselves and
+    times the IN and the BN moments.
+    """
+    rstd, scale, in_mean, in_var, bn_mean, bn_var = own
+    tl.store(summed + row, total, mask=exists)
+    tl.store(summed + rows + row, products, mask=exists)
+    d_mean, d_var = -scale * total, -0.5 * scale * rstd * products
+    part = summed + 2 * rows + program * 6
+    tl.store(part, tl.sum(d_mean, 0))
+    tl.store(part + 1, tl.sum(d_var, 0))
+    if IN >= 0:
+        tl.store(part + 2, tl.sum(d_mean * in_mean, 0))
+        tl.store(part + 3, tl.sum(d_var * in_var, 0))
+    if BN >= 0:
+        tl.store(part + 4, tl.sum(d_mean * bn_mean, 0))
+        tl.store(part + 5, tl.sum(d_var * bn_var, 0))
+
+
+@triton.jit
+def merge_sums(
+    partial, kept, weight, images, channels, length, spans,
+    IN: tl.constexpr, BN: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_S: tl.constexpr,
+):  # fmt: skip
+    """Add the spans of some maps; what `_write_sums` writes follows the spans in `partial`."""
+    rows = images * channels
+    program = tl.program_id(0)
+    n, row, c, exists, _ = tile_of(program, channels, length, False, BLOCK_C)
+    own = _of_maps(kept, weight, n, row, c, exists, images, channels, IN, BN)
+    s = tl.arange(0, BLOCK_S)
+    mask = exists[:, None] & (s < spans)[None, :]
+    source = partial + row[:, None] + (s * 2 * rows)[None, :]
+    total = tl.load(source, mask=mask, other=0.0)
+    products = tl.load(source + rows, mask=mask, other=0.0)
+    summed = partial + spans * 2 * rows
+    _write_sums(summed, tl.sum(total, 1), tl.sum(products, 1), own, row, exists, rows, program, IN, BN)
+
+
+@triton.jit
+def _mixed_gradients(total, products, rstd, weight, c, exists):
+    """Return the gradients of a map's mixed mean and variance from the two sums of `sums`."""
+    scale = rstd
+    if weight is not None:
+        scale *= tl.load(weight + c, mask=exists, other=0.0).to(tl.float32)
+    return -scale * total, -0.5 * scale * rstd * products
+
+
+@triton.jit
+def _column_sums(summed, kept, c, exists, images, channels, BLOCK_N: tl.constexpr):
+    """Return the sums over images of total rstd, of products rstd², and of total and products themselves."""
+    rows = images * channels
+    lane = tl.arange(0, BLOCK_N)
+    by_mean = tl.zeros([c.shape[0], BLOCK_N], tl.float32)
+    by_var = tl.zeros([c.shape[0], BLOCK_N], tl.float32)
+    totals = tl.zeros([c.shape[0], BLOCK_N], tl.float32)
+    all_products = tl.zeros([c.shape[0], BLOCK_N], tl.float32)
+    for first in range(0, images, BLOCK_N):
+        mask = exists[:, None] & (first + lane < images)[None, :]
+        row = c[:, None] + ((first + lane) * channels)[None, :]
+        total = tl.load(summed + row, mask=mask, other=0.0)
+        products = tl.load(summed + rows + row, mask=mask, other=0.0)
+        rstd = tl.load(kept + 3 * rows + row, mask=mask, other=0.0)
+        by_mean += rstd * total
+        by_var += rstd * rstd * products
+        totals += total
+        all_products += products
+    return tl.sum(by_mean, 1), tl.sum(by_var, 1), tl.sum(totals, 1), tl.sum(all_products, 1)
+
+
+@triton.jit
+def _write_parameter_gradients(totals, products, grad_weight, grad_bias, c, exists):
+    if grad_weight is not None:
+        tl.store(grad_weight + c, products.to(grad_weight.dtype.element_ty), mask=exists)
+    if grad_bias is not None:
+        tl.store(grad_bias + c, totals.to(grad_bias.dtype.element_ty), mask=exists)
+
+
+@triton.jit
+def _through_layer(parts, common, shares, mean, n, channels, BLOCK_C: tl.constexpr, BLOCK_B: tl.constexpr, images):
+    """Return what reaches the IN moments of image n by way of its LN moments."""
+    blocks = tl.cdiv(channels, BLOCK_C)
+    b = tl.arange(0, BLOCK_B)
+    source = parts + (n * blocks + b) * 6
+    by_mean = tl.load(shares) * tl.sum(tl.load(source, mask=b < blocks, other=0.0), 0) / channels
+    by_var = tl.load(shares + 1) * tl.sum(tl.load(source + 1, mask=b < blocks, other=0.0), 0) / channels
+    # A merged variance also holds the spread of the means.
+    return by_mean + 2.0 * by_var * (mean - tl.load(common + n)), by_var
+
+
+@triton.jit
+def gradient(
+    grad, x, grad_x, kept, partial, weight, bias, batch_gradient,
+    grad_mean_mix, grad_var_mix, grad_weight, grad_bias, images, channels, length, span, spans,
+    IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr, SOFTMAX: tl.constexpr,
+    GIVEN: tl.constexpr, RELU: tl.constexpr, CHANNELS_LAST: tl.constexpr,
+    BLOCK_R: tl.constexpr, BLOCK_L: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr,
+):  # fmt: skip
+    """Write the input's gradient in a span of a tile, and the first programs those of the parameters.
+
+    RELU: g is worked out again as in `sums`; not if `grad` has been masked. batch_gradient: (2, C), that of the BN
+    moments where other processes share them; None to sum it up here.
+    """
+    program = tl.num_programs(0) - 1 - tl.program_id(0)
+    split = tl.num_programs(1) - 1 - tl.program_id(1)
+    n, row, c, exists, start = tile_of(program, channels, length, CHANNELS_LAST, BLOCK_R)
+    lane = tl.arange(0, BLOCK_L)
+    begin = split * span
+    end = tl.minimum(begin + span, length)
+    loaded = load_tile(x, start, begin + lane, end, exists, channels, CHANNELS_LAST)
+    loaded_g = load_tile(grad, start, begin + lane, end, exists, channels, CHANNELS_LAST)
+    rows = images * channels
+    summed = partial + spans * 2 * rows
+    parts = summed + 2 * rows
+    common = kept + 4 * rows
+    shares = common + 2 * images + 2 * channels
+    mixed_mean = tl.load(kept + 2 * rows + row, mask=exists, other=0.0)
+    rstd = tl.load(kept + 3 * rows + row, mask=exists, other=0.0)
+    if IN < 0 and LN < 0 and GIVEN:
+        mean = mixed_mean  # nothing depends on the maps' own moments, which nobody has taken
+    else:
+        mean = tl.load(kept + row, mask=exists, other=0.0)
+    total = tl.load(summed + row, mask=exists, other=0.0)
+    products = tl.load(summed + rows + row, mask=exists, other=0.0)
+    own_mean, own_var = _mixed_gradients(total, products, rstd, weight, c, exists)
+    d_mean = tl.zeros([BLOCK_R], tl.float32)
+    d_var = tl.zeros([BLOCK_R], tl.float32)
+    if IN >= 0:
+        d_mean += tl.load(shares + 2 * IN) * own_mean
+        d_var += tl.load(shares + 2 * IN + 1) * own_var
+    if LN >= 0:
+        by_mean, by_var = _through_layer(parts, common, shares + 2 * LN, mean, n, channels, BLOCK_C, BLOCK_B, images)
+        d_mean += by_mean
+        d_var += by_var
+    scale, shift = scale_and_shift(rstd, weight, bias, c, exists)
+    is_first = (split == 0) & (n == 0)
+    if BN >= 0 and not GIVEN:
+        sum_mean, sum_var, totals, all_products = _column_sums(summed, kept, c, exists, images, channels, BLOCK_N)
+        if is_first:
+            _write_parameter_gradients(totals, all_products, grad_weight, grad_bias, c, exists)
+        if batch_gradient is not None:
+            by_mean = tl.load(batch_gradient + c, mask=exists, other=0.0) / images
+            by_var = tl.load(batch_gradient + channels + c, mask=exists, other=0.0) / images
+        else:
+            by_mean, by_var = _mixed_gradients(sum_mean, sum_var, 1.0, weight, c, exists)
+            by_mean = tl.load(shares + 2 * BN) * by_mean / images
+            by_var = tl.load(shares + 2 * BN + 1) * by_var / images
+        batch_mean = tl.load(common + 2 * images + c, mask=exists, other=0.0)
+        d_mean += by_mean + 2.0 * by_var * (mean - batch_mean)
+        d_var += by_var
+    elif is_first:
+        _, _, totals, all_products = _column_sums(summed, kept, c, exists, images, channels, BLOCK_N)
+        _write_parameter_gradients(totals, all_products, grad_weight, grad_bias, c, exists)
+    if is_first & (program == 0):
+        grad_var = grad_var_mix if SOFTMAX else grad_mean_mix + 1
+        _shares_gradient(kept, parts, grad_mean_mix, 0, images, channels, IN, LN, BN, SOFTMAX, BLOCK_C)
+        _shares_gradient(kept, parts, grad_var, 1, images, channels, IN, LN, BN, SOFTMAX, BLOCK_C)
+    slope = 2.0 * d_var / tl.maximum(length - 1, 1)  # a single element is its own mean
+    offset = d_mean / length
+    for first in range(begin, end, BLOCK_L):
+        values, g = loaded.to(tl.float32), loaded_g.to(tl.float32)
+        loaded = load_tile(x, start, first + BLOCK_L + lane, end, exists, channels, CHANNELS_LAST)
+        loaded_g = load_tile(grad, start, first + BLOCK_L + lane, end, exists, channels, CHANNELS_LAST)
+        mask = exists[:, None] & (first + lane < end)[None, :]
+        offsets = offsets_of(start, first + lane, channels, CHANNELS_LAST)
+        if RELU:
+            g = _rectified_gradient(g, values, mixed_mean, scale, shift, x)
+        d_x = g * scale[:, None] + (values - mean[:, None]) * slope[:, None] + offset[:, None]
+        tl.store(grad_x + offsets, d_x.to(grad_x.dtype.element_ty), mask=mask)
+
+
+@triton.jit
+def _shares_gradient(
+    kept, parts, gradient, column: tl.constexpr, images, channels,
+    IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr, SOFTMAX: tl.constexpr, BLOCK_C: tl.constexpr,
+):  # fmt: skip
+    """Write the gradient of one column of the shares or of their logits: 0 of the mean's, 1 of the variance's."""
+    CHUNK: tl.constexpr = 256
+    STRIDE: tl.constexpr = 1 if SOFTMAX else 2
+    blocks = tl.cdiv(channels, BLOCK_C)
+    common = kept + 4 * images * channels
+    shares = common + 2 * images + 2 * channels + column
+    in_sum = tl.zeros([CHUNK], tl.float32)
+    ln_sum = tl.zeros([CHUNK], tl.float32)
+    bn_sum = tl.zeros([CHUNK], tl.float32)
+    for first in range(0, images * blocks, CHUNK):
+        part = first + tl.arange(0, CHUNK)
+        mask = part < images * blocks
+        own = parts + part * 6 + column
+        if IN >= 0:
+            in_sum += tl.load(own + 2, mask=mask, other=0.0)
+        if LN >= 0:
+            layer = tl.load(common + column * images + part // blocks, mask=mask, other=0.0)
+            ln_sum += tl.load(own, mask=mask, other=0.0) * layer
+        if BN >= 0:
+            bn_sum += tl.load(own + 4, mask=mask, other=0.0)
+    in_grad, ln_grad, bn_grad = tl.sum(in_sum, 0), tl.sum(ln_sum, 0), tl.sum(bn_sum, 0)
+    if SOFTMAX:
+        in_share, ln_share, bn_share = load_entries(shares, IN, LN, BN, 2, 0.0)
+        inner = in_share * in_grad + ln_share * ln_grad + bn_share * bn_grad
+        in_grad = in_share * (in_grad - inner)
+        ln_grad = ln_share * (ln_grad - inner)
+        bn_grad = bn_share * (bn_grad - inner)
+    kind = gradient.dtype.element_ty
+    if IN >= 0:
+        tl.store(gradient + IN * STRIDE, in_grad.to(kind))
+    if LN >= 0:
+        tl.store(gradient + LN * STRIDE, ln_grad.to(kind))
+    if BN >= 0:
+        tl.store(gradient + BN * STRIDE, bn_grad.to(kind))

@@ -1,0 +1,220 @@
+"""The kernels of forward: `moments` reads the maps, `merge` joins their spans, `apply` reads the maps again."""
+
+# ruff: noqa: N803, N806 - compile-time arguments are written in capitals, as in all Triton code
+# mypy: disable-error-code="no-untyped-def, untyped-decorator"
+
+import triton
+import triton.language as tl
+
+from switchseg.norms.operator.kernels.tiles import join, load_entries, load_tile, offsets_of, scale_and_shift, tile_of
+
+
+@triton.jit
+def _write_moments(kept, parts, batches, mean, squares, row, exists, rows, length, program, programs):
+    """Write the IN moments of some maps to `kept`, the moments of the block that they are to parts (2, programs).
+
+    The first program counts the batch, if there is a count.
+    """
+    var = squares / tl.maximum(length - 1, 1)  # unbiased, 0 for one element
+    tl.store(kept + row, mean, mask=exists)
+    tl.store(kept + rows + row, var, mask=exists)
+    center = tl.sum(tl.where(exists, mean, 0.0), 0) / tl.sum(exists.to(tl.float32), 0)
+    deviation = mean - center
+    tl.store(parts + program, center)
+    tl.store(parts + programs + program, tl.sum(tl.where(exists, var + deviation * deviation, 0.0), 0))
+    if batches is not None:
+        if program == 0:
+            tl.store(batches, tl.load(batches) + 1)
+
+
+@triton.jit
+def moments(
+    x, kept, partial, batches, images, channels, length, span,
+    WHOLE: tl.constexpr, CHANNELS_LAST: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_L: tl.constexpr,
+):  # fmt: skip
+    """Write mean and sum of squared deviations of one span of every map to partial (spans, 2, N C).
+
+    WHOLE: the span is the map, there is nothing to merge.
+    """
+    program = tl.program_id(0)
+    split = tl.program_id(1)
+    rows = images * channels
+    _, row, _, exists, start = tile_of(program, channels, length, CHANNELS_LAST, BLOCK_R)
+    begin = split * span
+    end = tl.minimum(begin + span, length)
+    lane = tl.arange(0, BLOCK_L)
+    stride = channels if CHANNELS_LAST else 1
+    origin = tl.load(x + start + ((begin + end) // 2).to(tl.int64) * stride, mask=exists, other=0.0).to(tl.float32)
+    mean = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
+    squares = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
+    seen = 0.0
+    loaded = load_tile(x, start, begin + lane, end, exists, channels, CHANNELS_LAST)
+    for first in range(begin, end, BLOCK_L):
+        mask = exists[:, None] & (first + lane < end)[None, :]
+        values = loaded.to(tl.float32)
+        loaded = load_tile(x, start, first + BLOCK_L + lane, end, exists, channels, CHANNELS_LAST)
+        seen += 1.0
+        delta = tl.where(mask, values - mean, 0.0)
+        mean += delta * (1.0 / seen)
+        squares += delta * (values - mean)
+    counts = tl.maximum(tl.cdiv(end - begin - lane, BLOCK_L), 0).to(tl.float32)[None, :]
+    whole, deviations = join(mean, squares, counts, (end - begin).to(tl.float32), origin)
+    if WHOLE:
+        programs = tl.num_programs(0)
+        _write_moments(kept, partial, batches, whole, deviations, row, exists, rows, length, program, programs)
+    else:
+        tl.store(partial + split * 2 * rows + row, whole, mask=exists)
+        tl.store(partial + (split * 2 + 1) * rows + row, deviations, mask=exists)
+
+
+@triton.jit
+def merge(partial, kept, batches, images, channels, length, span, spans, BLOCK_C: tl.constexpr, BLOCK_S: tl.constexpr):
+    """Join the spans of some maps; the moments of blocks (2, N blocks) follow the spans in `partial`."""
+    rows = images * channels
+    program = tl.program_id(0)
+    _, row, _, exists, _ = tile_of(program, channels, length, False, BLOCK_C)
+    s = tl.arange(0, BLOCK_S)
+    mask = exists[:, None] & (s < spans)[None, :]
+    source = partial + row[:, None] + (s * 2 * rows)[None, :]
+    counts = tl.maximum(tl.minimum(length - s * span, span), 0).to(tl.float32)[None, :]
+    origin = tl.load(partial + row, mask=exists, other=0.0)
+    mean = tl.load(source, mask=mask, other=0.0)
+    squares = tl.load(source + rows, mask=mask, other=0.0)
+    mean, squares = join(mean, squares, counts, length * 1.0, origin)
+    parts = partial + spans * 2 * rows
+    _write_moments(kept, parts, batches, mean, squares, row, exists, rows, length, program, tl.num_programs(0))
+
+
+@triton.jit
+def _softmax(logits, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr):
+    """Return the shares of the three statistics, 0 for one that is not mixed."""
+    of_in, of_ln, of_bn = load_entries(logits, IN, LN, BN, 1, float("-inf"))
+    top = tl.maximum(tl.maximum(of_in, of_ln), of_bn)
+    of_in, of_ln, of_bn = tl.exp(of_in - top), tl.exp(of_ln - top), tl.exp(of_bn - top)
+    total = of_in + of_ln + of_bn
+    return of_in / total, of_ln / total, of_bn / total
+
+
+@triton.jit
+def _image_moments(parts, n, images, channels, BLOCK_C: tl.constexpr, BLOCK_B: tl.constexpr):
+    """Return the LN moments of image n, from those of its blocks of channels."""
+    blocks = tl.cdiv(channels, BLOCK_C)
+    b = tl.arange(0, BLOCK_B)[None, :]
+    first = parts + n * blocks
+    counts = tl.maximum(tl.minimum(channels - b * BLOCK_C, BLOCK_C), 0).to(tl.float32)
+    origin = tl.load(first + tl.arange(0, 1))
+    mean = tl.load(first + b, mask=b < blocks, other=0.0)
+    squares = tl.load(first + images * blocks + b, mask=b < blocks, other=0.0)
+    mean, squares = join(mean, squares, counts, channels * 1.0, origin)
+    return tl.sum(mean, 0), tl.sum(squares, 0) / channels
+
+
+@triton.jit
+def _batch_moments(kept, c, exists, images, channels, BLOCK_N: tl.constexpr):
+    """Return the BN moments of channels c, from the IN moments of all images."""
+    rows = images * channels
+    lane = tl.arange(0, BLOCK_N)
+    origin = tl.load(kept + c, mask=exists, other=0.0)
+    mean = tl.zeros([c.shape[0], BLOCK_N], tl.float32)
+    squares = tl.zeros([c.shape[0], BLOCK_N], tl.float32)
+    seen = 0.0
+    for first in range(0, images, BLOCK_N):
+        mask = exists[:, None] & (first + lane < images)[None, :]
+        source = kept + c[:, None] + ((first + lane) * channels)[None, :]
+        seen += 1.0
+        delta = tl.where(mask, tl.load(source, mask=mask, other=0.0) - mean, 0.0)
+        mean += delta * (1.0 / seen)
+        squares += tl.load(source + rows, mask=mask, other=0.0) + delta * delta * ((seen - 1.0) / seen)
+    counts = tl.maximum(tl.cdiv(images - lane, BLOCK_N), 0).to(tl.float32)[None, :]
+    center, squares = join(mean, squares, counts, images * 1.0, origin)
+    return center, squares / images
+
+
+@triton.jit
+def apply(
+    x, y, residual, kept, partial, mean_mix, var_mix, weight, bias, running_mean, running_var, batches,
+    images, channels, length, span, spans, eps, momentum,
+    IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr, SOFTMAX: tl.constexpr,
+    GIVEN: tl.constexpr, RELU: tl.constexpr, CHANNELS_LAST: tl.constexpr,
+    BLOCK_R: tl.constexpr, BLOCK_L: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_B: tl.constexpr, BLOCK_N: tl.constexpr,
+):  # fmt: skip
+    """Mix the moments, keep them for backward, and write the normalized (added, rectified) span of a tile.
+
+    GIVEN: the BN moments are the running ones, and stay as they are; else those of the batch move the running ones,
+    where there are any. kept: IN moments (2, N, C), mixed mean and 1 / sqrt(mixed variance + eps) (2, N, C), LN moments
+    (2, N), BN moments (2, C), shares (K, 2).
+    """
+    program = tl.num_programs(0) - 1 - tl.program_id(0)
+    split = tl.num_programs(1) - 1 - tl.program_id(1)
+    n, row, c, exists, start = tile_of(program, channels, length, CHANNELS_LAST, BLOCK_R)
+    lane = tl.arange(0, BLOCK_L)
+    begin = split * span
+    end = tl.minimum(begin + span, length)
+    loaded = load_tile(x, start, begin + lane, end, exists, channels, CHANNELS_LAST)
+    rows = images * channels
+    parts = partial + spans * 2 * rows
+    if SOFTMAX:
+        in_mean, ln_mean, bn_mean = _softmax(mean_mix, IN, LN, BN)
+        in_var, ln_var, bn_var = _softmax(var_mix, IN, LN, BN)
+    else:
+        in_mean, ln_mean, bn_mean = load_entries(mean_mix, IN, LN, BN, 2, 0.0)
+        in_var, ln_var, bn_var = load_entries(mean_mix + 1, IN, LN, BN, 2, 0.0)
+    common = kept + 4 * rows
+    mean = tl.zeros([BLOCK_R], tl.float32)
+    var = tl.zeros([BLOCK_R], tl.float32)
+    if IN >= 0:
+        mean += in_mean * tl.load(kept + row, mask=exists, other=0.0)
+        var += in_var * tl.load(kept + rows + row, mask=exists, other=0.0)
+    if LN >= 0:
+        image_mean, image_var = _image_moments(parts, n, images, channels, BLOCK_C, BLOCK_B)
+        mean += ln_mean * image_mean
+        var += ln_var * image_var
+        if split == 0:
+            tl.store(common + n, image_mean)
+            tl.store(common + images + n, image_var)
+    if BN >= 0:
+        if GIVEN:
+            batch_mean = tl.load(running_mean + c, mask=exists, other=0.0).to(tl.float32)
+            batch_var = tl.load(running_var + c, mask=exists, other=0.0).to(tl.float32)
+        else:
+            batch_mean, batch_var = _batch_moments(kept, c, exists, images, channels, BLOCK_N)
+        mean += bn_mean * batch_mean
+        var += bn_var * batch_var
+        if (split == 0) & (n == 0):
+            tl.store(common + 2 * images + c, batch_mean, mask=exists)
+            tl.store(common + 2 * images + channels + c, batch_var, mask=exists)
+            if batches is not None:
+                speed = tl.maximum(1.0 / tl.load(batches).to(tl.float32), momentum)
+                old_mean = tl.load(running_mean + c, mask=exists, other=0.0).to(tl.float32)
+                old_var = tl.load(running_var + c, mask=exists, other=0.0).to(tl.float32)
+                new_mean = old_mean + speed * (batch_mean - old_mean)
+                new_var = old_var + speed * (batch_var - old_var)
+                tl.store(running_mean + c, new_mean.to(running_mean.dtype.element_ty), mask=exists)
+                tl.store(running_var + c, new_var.to(running_var.dtype.element_ty), mask=exists)
+    rstd = 1.0 / tl.sqrt(var + eps)
+    if split == 0:
+        tl.store(kept + 2 * rows + row, mean, mask=exists)
+        tl.store(kept + 3 * rows + row, rstd, mask=exists)
+        if program == 0:
+            shares = common + 2 * images + 2 * channels
+            if IN >= 0:
+                tl.store(shares + 2 * IN, in_mean)
+                tl.store(shares + 2 * IN + 1, in_var)
+            if LN >= 0:
+                tl.store(shares + 2 * LN, ln_mean)
+                tl.store(shares + 2 * LN + 1, ln_var)
+            if BN >= 0:
+                tl.store(shares + 2 * BN, bn_mean)
+                tl.store(shares + 2 * BN + 1, bn_var)
+    scale, shift = scale_and_shift(rstd, weight, bias, c, exists)
+    for first in range(begin, end, BLOCK_L):
+        values = loaded.to(tl.float32)
+        loaded = load_tile(x, start, first + BLOCK_L + lane, end, exists, channels, CHANNELS_LAST)
+        mask = exists[:, None] & (first + lane < end)[None, :]
+        offsets = offsets_of(start, first + lane, channels, CHANNELS_LAST)
+        values = (values - mean[:, None]) * scale[:, None] + shift[:, None]
+        if residual is not None:
+            values += tl.load(residual + offsets, mask=mask, other=0.0).to(tl.float32)
+        if RELU:
+            values = tl.where(values < 0.0, 0.0, values)  # keeps NaN, unlike a maximum
+        tl.store(y + offsets, values.to(y.dtype.element_ty), mask=mask)

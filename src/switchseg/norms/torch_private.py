@@ -1,0 +1,65 @@
+"""The private names of torch that the norms use, and what stands in for one that is gone.
+
+A stand-in is slower, or keeps a layer off its fast way; its results are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+missing: list[str] = []
+"""The names that this version of torch lacks."""
+
+
+def _find(owner: Any, name: str) -> Any:
+    """Return a private attribute, or None."""
+    found = getattr(owner, name, None)
+    if found is None:
+        missing.append(name)
+    return found
+
+
+def _public_stream(index: int) -> int:
+    return torch.cuda.current_stream(index).cuda_stream
+
+
+def _softmax_backward(grad: Tensor, shares: Tensor, dim: int, dtype: torch.dtype) -> Tensor:
+    products = grad * shares
+    return (products - shares * products.sum(dim, keepdim=True)).to(dtype)
+
+
+current_stream: Callable[[int], int] = _find(torch._C, "_cuda_getCurrentRawStream") or _public_stream
+"""Return the handle of the current stream of a CUDA device, given its index."""
+
+softmax_backward: Callable[[Tensor, Tensor, int, torch.dtype], Tensor] = (
+    _find(torch, "_softmax_backward_data") or _softmax_backward
+)
+"""Return the gradient of the logits, given that of their softmax, the softmax, its dimension and the logits' type."""
+
+_dispatch_modes = _find(torch._C, "_len_torch_dispatch_stack")
+_is_tracing = _find(torch._C, "_is_tracing")
+_has_transforms = _find(torch._C, "_are_functorch_transforms_active")
+_forward_level = _find(forward_ad, "_current_level")
+_can_tell = None not in (_dispatch_modes, _is_tracing, _has_transforms, _forward_level)
+
+
+def is_followed() -> bool:
+    """Tell whether something records or transforms what happens to tensors; if torch cannot say, yes."""
+    return not _can_tell or bool(
+        _dispatch_modes() or _is_tracing() or _has_transforms() or forward_ad._current_level >= 0
+    )
+
+
+def learned(module: nn.Module) -> dict[str, nn.Parameter | None]:
+    """Return a module's own parameters by name, without the cost of reading attributes."""
+    return module._parameters
+
+
+def tracked(module: nn.Module) -> dict[str, Tensor | None]:
+    """Return a module's own buffers by name, without the cost of reading attributes."""
+    return module._buffers

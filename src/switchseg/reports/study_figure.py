@@ -1,0 +1,66 @@
+"""The figure of a study: mIoU over the number of images per device, with its spread over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from switchseg.errors import UserError
+from switchseg.reports.runs import Run
+from switchseg.reports.study import Study, collect_study
+from switchseg.reports.theme import line_style, run_ink
+
+_SIZE = (4.6, 3.1)
+"""Inches."""
+
+
+def study_figure(runs: Sequence[Run]) -> Figure:
+    """Draw a line of means per norm with bars of one standard deviation over seeds, and a dot for each run.
+
+    Raises:
+        UserError: no run was evaluated.
+    """
+    study = collect_study(runs)
+    if study is None:
+        raise UserError("none of the runs was evaluated: their metrics.json is missing")
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    axes = figure.subplots()
+    for index in range(len(study.variants)):
+        _draw_variant(axes, study, index)
+    axes.set_xticks(range(len(study.images)), [str(images) for images in study.images])
+    axes.set_xlim(-0.5, len(study.images) - 0.5)
+    axes.set_xlabel("images per device")
+    axes.set_title("mIoU, mean and standard deviation over seeds")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside lower center", ncols=min(4, len(study.variants)))
+    return figure
+
+
+def _draw_variant(axes: Axes, study: Study, index: int) -> None:
+    variant, ink = study.variants[index], run_ink(index)
+    # Side by side, so that no bar hides another.
+    offset = 0.1 * (index - (len(study.variants) - 1) / 2)
+    found = [
+        (place + offset, sample)
+        for place, images in enumerate(study.images)
+        if (sample := study.cells.get((variant, images))) is not None
+    ]
+    for across, sample in found:
+        scores = list(sample.values.values())
+        axes.plot([across] * len(scores), scores, ".", color=ink.light, markersize=3, alpha=0.5)
+    style: Any = {"color": ink.light, "linestyle": line_style(ink), "linewidth": 1.5, "marker": "o", "markersize": 4}
+    axes.errorbar(
+        [across for across, _ in found],
+        [sample.mean for _, sample in found],
+        yerr=[0.0 if math.isnan(sample.deviation) else sample.deviation for _, sample in found],
+        capsize=2.5,
+        label=variant,
+        **style,
+    )

@@ -1,0 +1,48 @@
+"""A loss that is not finite: what stops, when, and what is said."""
+
+import pytest
+import torch
+
+from switchseg.engine import step as step_module
+from switchseg.engine.step import Stepper
+from switchseg.errors import UserError
+from tests.engine.steps import (
+    advance,
+    batches_of,
+    small_training,
+)
+from tests.engine.tape import Tape
+
+
+@pytest.mark.usefixtures("seen_by_torch")
+@pytest.mark.parametrize("graphs", [None, Tape])
+def test_a_loss_that_is_not_finite_stops_all_updates_and_is_found_one_step_later(graphs):
+    training = small_training(precision="fp32")
+    stepper = Stepper(training, graphs)
+    advance(training, stepper, sides=(32,) * 3)
+    with torch.no_grad():
+        training.model.encoder.body.layer2[0].conv1.weight[0, 0, 0, 0] = float("inf")
+    before = {name: parameter.clone() for name, parameter in training.model.named_parameters()}
+    moments = [state["momentum_buffer"].clone() for state in training.optimizer.state.values()]
+    stepper(batches_of(training, 3))
+    with torch.no_grad():  # what the weights are later does not matter: the device has stopped
+        training.model.encoder.body.layer2[0].conv1.weight[0, 0, 0, 0] = 0.0
+        before["encoder.body.layer2.0.conv1.weight"][0, 0, 0, 0] = 0.0
+    with pytest.raises(UserError, match=r"step 3: the loss is nan .*image_0, image_1.*nothing was updated"):
+        stepper(batches_of(training, 4))
+    assert all(torch.equal(value, before[name]) for name, value in training.model.named_parameters())
+    assert all(map(torch.equal, moments, (state["momentum_buffer"] for state in training.optimizer.state.values())))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_an_infinite_loss_with_finite_gradients_updates_nothing_either(precision, monkeypatch):
+    training = small_training(norm="gn", precision=precision)
+    stepper = Stepper(training)
+    advance(training, stepper, sides=(32,))
+    function = step_module.LOSSES["cross_entropy"]
+    monkeypatch.setitem(step_module.LOSSES, "cross_entropy", lambda *both: function(*both) + float("inf"))
+    before = [parameter.clone() for parameter in training.model.parameters()]
+    stepper(batches_of(training, 1))
+    with pytest.raises(UserError, match=r"step 1: the loss is inf .*the labels or the loss are at fault"):
+        training.guard.settle()
+    assert all(map(torch.equal, before, training.model.parameters()))

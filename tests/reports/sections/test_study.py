@@ -1,0 +1,43 @@
+import re
+
+import pytest
+
+from switchseg.reports.page import report_page
+from switchseg.reports.runs import read_runs
+from switchseg.reports.sections import study as section
+from switchseg.reports.study import collect_study
+from tests.reports.test_page import Outline
+from tests.reports.test_study import SCORES, make_studied
+
+
+@pytest.fixture
+def runs(run_folders):
+    return make_studied(read_runs(run_folders)[0])
+
+
+def test_the_section_shows_scores_and_differences(runs):
+    markup = section.section(runs)
+    assert re.findall(r'class="score">([^<]+)<', markup) == ["–", "41.00 (1)", "39.00 ± 1.00 (3)", "41.33 ± 2.08 (3)"]
+    assert re.findall(r'class="delta up">([^<]+)<', markup) == ["+2.33 ± 3.06 (2 of 3)"]
+    assert section.section(runs[:1]) is None
+
+
+def test_the_chart_has_a_dot_for_every_run_and_for_every_mean(runs):
+    chart = section.study_chart(collect_study(runs))
+    assert chart.count('class="dot raw"') == len(SCORES)
+    assert chart.count('class="dot"') == 3
+    assert "BN, 2 images: 39.00 ± 1.00 (3)" in chart
+
+
+def test_the_finding_speaks_of_every_batch_size(runs):
+    assert section.finding(collect_study(runs)) == (
+        "At 1 image SN has the highest mean, 41.00 %; "
+        "at 2 images SN has the highest mean, 41.33 ± 2.08 %, 2.33 points above BN."
+    )
+
+
+def test_the_page_of_a_study_looks_closely_at_one_run_of_each_norm(runs):
+    page = report_page(runs)
+    assert Outline(page).all("section")[0]["id"] == "study"
+    assert page.count(": the whole config</summary>") == 2
+    assert section.finding(collect_study(runs)) in page
