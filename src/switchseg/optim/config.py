@@ -18,7 +18,8 @@ class OptimConfig:
     weight_decay: float = 1e-4
     """On convolution and linear weights only: biases and everything in a norm are exempt, as in 2018."""
     mixing_lr_scale: float = 1.0
-    """Factor on the rate of the mixing weights of Switchable Normalization (2018: 1; Sparse SN: 0.1)."""
+    """Factor on the rate of the mixing weights of Switchable Normalization (2018: 1; Sparse SN: 0.1). In a short
+    fine-tuning they hardly move at 1; 100 was better (docs/results.md)."""
     schedule: Literal["poly", "cosine", "step", "constant"] = "poly"
     poly_power: float = 0.9
     step_milestones: tuple[float, ...] = (0.67, 0.89)
