@@ -13,7 +13,7 @@ import numpy as np
 
 from switchseg.data.classes import IGNORED
 from switchseg.data.dataset import StoredDataset
-from switchseg.data.images import read_label
+from switchseg.data.label_files import read_label
 from switchseg.errors import UserError
 
 _CHUNK = 16  # samples that a process looks at before it reports

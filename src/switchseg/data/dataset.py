@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from switchseg.data.classes import Classes
-from switchseg.data.images import Source, image_size, read_image, read_label
+from switchseg.data.images import Source, image_size, read_image
+from switchseg.data.label_files import read_label
 from switchseg.data.labels import LabelMap
 from switchseg.data.records import Lines
 from switchseg.data.sample import Sample
@@ -86,7 +87,7 @@ class StoredDataset(ABC):
         # A label has no EXIF orientation of its own, so it says best how the pair is turned.
         if record.label is None:
             return image_size(record.image, record.image_name)
-        return image_size(record.label, record.label_name)
+        return image_size(record.label, record.label_name, upright=False)
 
     def read(self, index: int) -> Sample:
         """Return sample `index`.
