@@ -8,10 +8,12 @@ from pathlib import Path
 from switchseg.data.classes import Classes
 from switchseg.data.dataset import FileDataset, Record, canonical_split, existing_folder, file_record, sample_name
 from switchseg.data.description import CLASS_FILES, describe
+from switchseg.data.images import SUFFIXES
 from switchseg.data.labels import LabelMap
+from switchseg.data.paths import common_folder, has_suffix, inside, with_slashes
 from switchseg.data.readers.odgt import LIST_NAMES, read_odgt
 from switchseg.data.readers.pairs import open_pairs
-from switchseg.data.records import common_folder, inside, read_lines
+from switchseg.data.records import read_lines
 from switchseg.errors import UserError
 
 LABEL_FOLDERS = ("annotations", "masks", "labels")
@@ -79,10 +81,11 @@ def _read_pair_list(root: Path, list_file: Path, classes: Classes, label_map: La
 def _pair(line: str, list_file: str) -> tuple[str, str | None]:
     """Split `image label`, at a tab or comma if there is one, so that names with blanks are possible."""
     separator = next((s for s in ("\t", ",") if s in line), None)
-    parts = [part.strip() for part in line.split(separator)]
-    if len(parts) > 2:
+    parts = [with_slashes(part.strip()) for part in line.split(separator)]
+    if len(parts) > 2 or not has_suffix(parts[0], SUFFIXES):
         raise UserError(
-            f"{list_file}: {line!r} is no pair; each line is `image label`, parted by a tab, comma or blank"
+            f"{list_file}: {line!r} is no pair; each line is `image label`, two files with their suffixes, parted by a "
+            "tab, comma or blank"
         )
     return parts[0], parts[1] if len(parts) == 2 else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from switchseg.data.classes import Classes
 from switchseg.data.dataset import FileDataset, Record, sample_name
 from switchseg.data.images import SUFFIXES
 from switchseg.data.labels import LabelMap
-from switchseg.data.records import Lines, common_folder
+from switchseg.data.paths import common_folder, files_below
+from switchseg.data.records import Lines
 from switchseg.errors import UserError
 
 _SHOWN = 3
@@ -54,7 +54,7 @@ def files_by_stem(folder: Path, ending: str = "") -> dict[str, str]:
         UserError: two files differ only in their suffix.
     """
     found: dict[str, str] = {}
-    for path in _walk(folder):
+    for path in files_below(folder):
         stem, suffix = (path.removesuffix(ending), ending) if ending else os.path.splitext(path)
         if not path.endswith(ending) or not (ending or suffix.lower() in SUFFIXES):
             continue
@@ -64,22 +64,6 @@ def files_by_stem(folder: Path, ending: str = "") -> dict[str, str]:
             raise UserError(f"{folder / path}: {found[stem]} has the same stem; images and labels are matched by stem")
         found[stem] = path
     return found
-
-
-def _walk(folder: Path) -> Iterator[str]:
-    """Yield the files below `folder`, relative to it, through symbolic links but never twice into a folder."""
-    seen = set()
-    for current, folders, files in os.walk(folder, followlinks=True):
-        status = os.stat(current)
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders.sort()
-        prefix = os.path.relpath(current, folder)
-        for file in sorted(files):
-            if not file.startswith("."):
-                yield file if prefix == "." else f"{prefix}/{file}"
 
 
 def _locate(images: str, labels: str, folder: str, ending: str, line: str) -> Record:

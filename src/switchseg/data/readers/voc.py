@@ -7,7 +7,9 @@ from pathlib import Path
 
 from switchseg.data.classes import Classes
 from switchseg.data.dataset import FileDataset, Record, canonical_split, existing_folder, file_record, sample_name
+from switchseg.data.images import SUFFIXES
 from switchseg.data.labels import LabelMap
+from switchseg.data.paths import has_suffix, inside, with_slashes
 from switchseg.data.records import read_lines
 from switchseg.errors import UserError
 
@@ -53,13 +55,25 @@ def open_voc(root: str | Path, split: str, list_file: str | Path | None = None) 
         labels = "SegmentationClassAug"
         if not (root / labels).is_dir():
             raise UserError(f"{root / labels}: no such folder; the augmented labels are not part of VOC2012 itself")
-    lines = read_lines(list_file, lambda _: None)
-    return FileDataset("voc", VOC, lines, partial(_locate, root, labels), LabelMap.identity(VOC))
+    locate = partial(_locate, root, labels, str(list_file))
+
+    def visit(lines: list[str]) -> None:
+        for line in lines:
+            locate(line)
+
+    return FileDataset("voc", VOC, read_lines(list_file, visit), locate, LabelMap.identity(VOC))
 
 
-def _locate(root: Path, labels: str, line: str) -> Record:
-    image, _, label = line.partition(" ")
+def _locate(root: Path, labels: str, list_file: str, line: str) -> Record:
+    image, _, label = with_slashes(line).strip().partition(" ")
+    if label and not has_suffix(label, SUFFIXES):
+        raise UserError(f"{list_file}: {line!r}; an image's name, or the paths of an image and a label, were expected")
     if label:
+        # Lists of the augmented set begin paths with a slash.
         image, label = image.lstrip("/"), label.strip().lstrip("/")
-        return file_record(root, image, label, sample_name(image, "JPEGImages/"))
-    return file_record(root, f"JPEGImages/{image}.jpg", f"{labels}/{image}.png", image)
+        for path in (image, label):
+            inside(root, path, list_file)
+    else:
+        inside(root / labels, image, list_file)
+        image, label = f"JPEGImages/{image}.jpg", f"{labels}/{image}.png"
+    return file_record(root, image, label, sample_name(image, "JPEGImages/"))
