@@ -7,7 +7,6 @@ import errno
 import functools
 import io
 import os
-import stat
 from collections.abc import Iterator
 from importlib import import_module
 from typing import IO, cast
@@ -15,6 +14,7 @@ from typing import IO, cast
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from switchseg.data.paths import open_regular
 from switchseg.errors import UserError
 
 Source = str | os.PathLike[str] | bytes
@@ -152,14 +152,7 @@ def opened(source: Source, name: str = "") -> Iterator[ImageFile.ImageFile]:
 
 
 def _stream(source: Source) -> IO[bytes]:
-    if isinstance(source, bytes):
-        return io.BytesIO(source)
-    # Not blocking: opening a pipe would wait for somebody who writes into it.
-    file = open(source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK))  # noqa: SIM115
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise UserError("cannot be read (it is no regular file)")
-    return file
+    return io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
 
 
 @functools.cache
