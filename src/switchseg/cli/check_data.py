@@ -68,14 +68,14 @@ def _open(flags: CheckDataFlags) -> StoredDataset:
     from switchseg.data.dataset import StoredDataset, canonical_split, existing_folder
     from switchseg.data.datasets import open_dataset
     from switchseg.data.description import describe
-    from switchseg.data.labels import LabelMap
+    from switchseg.data.labels import LabelMap, Meaning
     from switchseg.data.readers.folder import open_undescribed
 
     if flags.dataset == "folder" and describe(existing_folder(flags.root)) is None:
         # Whoever has no class list yet finds out here which values there are.
         classes = Classes.unnamed(IGNORED)
         split = canonical_split(flags.split)
-        return open_undescribed(flags.root, split, flags.list_file, classes, LabelMap.identity(classes))
+        return open_undescribed(flags.root, split, flags.list_file, Meaning(classes, LabelMap.identity(classes)))
     dataset = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
     assert isinstance(dataset, StoredDataset)
     return dataset

@@ -14,7 +14,7 @@ import numpy as np
 from switchseg.data.classes import Classes
 from switchseg.data.images import Source, image_size, read_image
 from switchseg.data.label_files import read_label
-from switchseg.data.labels import LabelMap
+from switchseg.data.labels import Meaning
 from switchseg.data.records import Lines
 from switchseg.data.sample import Sample
 from switchseg.errors import UserError
@@ -41,6 +41,10 @@ class Dataset(Protocol):
         ...
 
 
+class MissingSplitError(UserError):
+    """A data set is there, but not the split that was asked for."""
+
+
 class Record(NamedTuple):
     """Where one sample lies: two paths or the bytes of two files, what they are called, and the sample's name."""
 
@@ -54,8 +58,9 @@ class Record(NamedTuple):
 class StoredDataset(ABC):
     """A data set of encoded images; a reader says where each `record` lies."""
 
-    def __init__(self, name: str, classes: Classes, label_map: LabelMap, sizes: np.ndarray | None = None) -> None:
-        self.name, self.classes, self.label_map = name, classes, label_map
+    def __init__(self, name: str, meaning: Meaning, sizes: np.ndarray | None = None) -> None:
+        self.name = name
+        self.classes, self.label_map, self.exif_orientation = meaning
         self.decoder = "pillow"
         self.listed_sizes = sizes
         self._sizes = sizes
@@ -97,11 +102,12 @@ class StoredDataset(ABC):
                 the file, or a label value stands for no class.
         """
         record = self.record(index)
-        image = read_image(record.image, record.image_name, self.decoder)
+        upright = self.exif_orientation != "ignore"
+        image = read_image(record.image, record.image_name, self.decoder, upright)
         if record.label is None:
             return Sample(image, None, record.name)
         label = self.label_map(read_label(record.label, record.label_name, self.label_map.colours), record.label_name)
-        if image.shape[:2] != label.shape:
+        if image.shape[:2] != label.shape and self.exif_orientation == "auto":
             # Labels drawn on the stored pixels by a tool that does not know the EXIF orientation.
             image = read_image(record.image, record.image_name, self.decoder, upright=False)
         if image.shape[:2] != label.shape:
@@ -123,13 +129,12 @@ class FileDataset(StoredDataset):
     def __init__(
         self,
         name: str,
-        classes: Classes,
+        meaning: Meaning,
         lines: Lines,
         locate: Callable[[str], Record],
-        label_map: LabelMap,
         sizes: np.ndarray | None = None,
     ) -> None:
-        super().__init__(name, classes, label_map, sizes)
+        super().__init__(name, meaning, sizes)
         self._lines, self._locate = lines, locate
 
     def __len__(self) -> int:
@@ -152,9 +157,9 @@ def canonical_split(split: str) -> str:
 
 
 def sample_name(path: str, folder: str, ending: str = "") -> str:
-    """Return the path below `folder` without its ending (any suffix), as one file stem: `a/b.jpg` is `a__b`."""
-    stem = path.removesuffix(ending) if ending else os.path.splitext(path)[0]
-    return stem.removeprefix(folder).replace("/", "__")
+    """Return the path below `folder` without its suffix and ending, as one file stem: `a/b.jpg` is `a__b`."""
+    stem = path if "." in ending else os.path.splitext(path)[0]
+    return stem.removesuffix(ending).removeprefix(folder).replace("/", "__")
 
 
 def existing_folder(root: str | os.PathLike[str]) -> Path:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from switchseg.data.classes import Classes
-from switchseg.data.dataset import Record, StoredDataset, canonical_split
-from switchseg.data.description import CLASS_FILES, describe
+from switchseg.data.dataset import MissingSplitError, Record, StoredDataset, canonical_split
+from switchseg.data.description import describe, meaning_of
 from switchseg.data.images import Source
-from switchseg.data.labels import LabelMap
+from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.paths import inside
 from switchseg.data.readers.ade20k_classes import ADE20K
 from switchseg.errors import UserError
@@ -27,11 +26,10 @@ class HuggingFaceDataset(StoredDataset):
         self,
         rows: Any,
         columns: tuple[str, str | None],
-        classes: Classes,
-        label_map: LabelMap,
+        meaning: Meaning,
         folder: Path | None,
     ) -> None:
-        super().__init__("huggingface", classes, label_map)
+        super().__init__("huggingface", meaning)
         self._rows, self._columns, self._folder = rows, columns, folder
 
     def __len__(self) -> int:
@@ -82,14 +80,12 @@ def open_hugging_face(root: str | Path, split: str, list_file: str | Path | None
     columns = _column(rows, IMAGE_COLUMNS, str(root)), _column(rows, LABEL_COLUMNS, None)
     for column in filter(None, columns):
         rows = rows.cast_column(column, datasets.Image(decode=False))
-    description = describe(Path(list_file).parent) if list_file else describe(folder)
-    classes, label_map = ADE20K, LabelMap.reduce_zero(ADE20K)
-    if description is not None:
-        classes = description.to_classes()
-        label_map = description.to_label_map(classes)
-    elif list_file:
-        raise UserError(f"{Path(list_file).parent}: none of {', '.join(CLASS_FILES)}")
-    return HuggingFaceDataset(rows, columns, classes, label_map, folder if folder.is_dir() else None)
+    described = Path(list_file).parent if list_file else folder
+    if list_file or describe(described):
+        meaning = meaning_of(described)
+    else:
+        meaning = Meaning(ADE20K, LabelMap.reduce_zero(ADE20K))
+    return HuggingFaceDataset(rows, columns, meaning, folder if folder.is_dir() else None)
 
 
 def _load_folder(datasets: Any, folder: Path) -> Any:
@@ -124,7 +120,7 @@ def _split_of(found: Any, split: str, root: str) -> Any:
     for name in _NAMES.get(split, (split,)):
         if name in found:
             return found[name]
-    raise UserError(f"{root}: no split {split!r}; there is {', '.join(found)}")
+    raise MissingSplitError(f"{root}: no split {split!r}; there is {', '.join(found)}")
 
 
 def _column(rows: Any, names: tuple[str, ...], required_in: str | None) -> Any:

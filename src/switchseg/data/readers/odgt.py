@@ -9,10 +9,17 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from switchseg.data.classes import Classes
-from switchseg.data.dataset import FileDataset, Record, canonical_split, existing_folder, file_record, sample_name
-from switchseg.data.description import describe
-from switchseg.data.labels import LabelMap
+from switchseg.data.dataset import (
+    FileDataset,
+    MissingSplitError,
+    Record,
+    canonical_split,
+    existing_folder,
+    file_record,
+    sample_name,
+)
+from switchseg.data.description import meaning_of
+from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.paths import common_folder, inside, with_slashes
 from switchseg.data.readers.ade20k_classes import ADE20K
 from switchseg.data.records import read_lines
@@ -30,13 +37,8 @@ def open_odgt(root: str | Path, split: str, list_file: str | Path | None = None)
     """
     root, split = existing_folder(root), canonical_split(split)
     list_file = Path(list_file) if list_file else find_list(root, split)
-    description = describe(list_file.parent, root)
-    if description is None:
-        return read_odgt("odgt", root, list_file, ADE20K, LabelMap.reduce_zero(ADE20K))
-    classes = description.to_classes()
-    plain = not (description.label_map or description.colour_masks or description.reduce_zero_label)
-    label_map = LabelMap.reduce_zero(classes) if plain else description.to_label_map(classes)
-    return read_odgt("odgt", root, list_file, classes, label_map)
+    meaning = meaning_of(list_file.parent, root, own=ADE20K, label_map=LabelMap.reduce_zero)
+    return read_odgt("odgt", root, list_file, meaning)
 
 
 def find_list(root: Path, split: str) -> Path:
@@ -45,10 +47,10 @@ def find_list(root: Path, split: str) -> Path:
     for name in names:
         if (root / name).is_file():
             return root / name
-    raise UserError(f"{root}: no {names[0]}; name the list with --list (data.train_list, data.val_list)")
+    raise MissingSplitError(f"{root}: no {names[0]}; name the list with --list (data.train_list, data.val_list)")
 
 
-def read_odgt(name: str, root: Path, list_file: Path, classes: Classes, label_map: LabelMap) -> FileDataset:
+def read_odgt(name: str, root: Path, list_file: Path, meaning: Meaning) -> FileDataset:
     """Open a list whose paths are relative to `root`.
 
     Raises:
@@ -58,7 +60,7 @@ def read_odgt(name: str, root: Path, list_file: Path, classes: Classes, label_ma
     lines = read_lines(list_file, visitor)
     locate = partial(_locate, root, str(list_file), common_folder(visitor.extremes))
     sizes = np.concatenate(visitor.sizes)
-    return FileDataset(name, classes, lines, locate, label_map, sizes if (sizes > 0).all() else None)
+    return FileDataset(name, meaning, lines, locate, sizes if (sizes > 0).all() else None)
 
 
 class _Visitor:

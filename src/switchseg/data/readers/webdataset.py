@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from switchseg import files
-from switchseg.data.classes import Classes
-from switchseg.data.dataset import Record, StoredDataset, canonical_split, existing_folder
-from switchseg.data.description import CLASS_FILES, describe
-from switchseg.data.labels import LabelMap
+from switchseg.data.dataset import MissingSplitError, Record, StoredDataset, canonical_split, existing_folder
+from switchseg.data.description import meaning_of
+from switchseg.data.labels import Meaning
 from switchseg.data.records import Lines, read_lines
 from switchseg.errors import UserError
 
@@ -40,10 +39,9 @@ class WebDataset(StoredDataset):
         keys: Lines,
         places: np.ndarray,
         shard_of: np.ndarray,
-        classes: Classes,
-        labels: LabelMap,
+        meaning: Meaning,
     ) -> None:
-        super().__init__("webdataset", classes, labels)
+        super().__init__("webdataset", meaning)
         self._shards, self._keys, self._places, self._shard_of = shards, keys, places, shard_of
         self._open: dict[int, int] = {}
 
@@ -81,22 +79,19 @@ def open_webdataset(root: str | Path, split: str, list_file: str | Path | None =
     """
     root, split = existing_folder(root), canonical_split(split)
     shards = _listed(root, Path(list_file)) if list_file else _found(root, split)
-    description = describe(root)
-    if description is None:
-        raise UserError(f"{root}: none of {', '.join(CLASS_FILES)}; write the class names to classes.txt, one a line")
+    meaning = meaning_of(root)
     indices = [_index(shard) for shard in shards]
     keys = Lines.pack(key for names, _ in indices for key in names)
     places = np.concatenate([places for _, places in indices])
     shard_of = np.repeat(np.arange(len(shards), dtype=np.int32), [len(places) for _, places in indices])
-    classes = description.to_classes()
-    return WebDataset(shards, keys, places, shard_of, classes, description.to_label_map(classes))
+    return WebDataset(shards, keys, places, shard_of, meaning)
 
 
 def _found(root: Path, split: str) -> list[str]:
     for name in _SPLITS.get(split, (split,)):
         if shards := sorted([*root.glob(f"{name}/*.tar"), *root.glob(f"{name}-*.tar")]):
             return list(map(str, shards))
-    raise UserError(f"{root}: no {split}/*.tar or {split}-*.tar; name the shards in a --list")
+    raise MissingSplitError(f"{root}: no {split}/*.tar or {split}-*.tar; name the shards in a --list")
 
 
 def _listed(root: Path, list_file: Path) -> list[str]:
