@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -143,6 +143,25 @@ class FileDataset(StoredDataset):
     def record(self, index: int) -> Record:
         """Return the paths of sample `index`."""
         return self._locate(self._lines[index])
+
+
+class Subset:
+    """Some samples of a data set, in their order."""
+
+    def __init__(self, dataset: Dataset, indices: Sequence[int]) -> None:
+        self.name, self.classes, self.decoder = dataset.name, dataset.classes, dataset.decoder
+        self._dataset, self._indices = dataset, indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def sizes(self, skip: bool = False) -> np.ndarray:
+        """Return the (height, width) of every image, int32 [n, 2]."""
+        return self._dataset.sizes(skip)[np.asarray(self._indices, np.int64)]
+
+    def read(self, index: int) -> Sample:
+        """Return sample `index` of those that are left."""
+        return self._dataset.read(self._indices[index])
 
 
 def file_record(root: str | Path, image: str, label: str | None, name: str) -> Record:
