@@ -65,6 +65,11 @@ class StoredDataset(ABC):
         self.listed_sizes = sizes
         self._sizes = sizes
 
+    @property
+    def meaning(self) -> Meaning:
+        """What its labels are taken for."""
+        return Meaning(self.classes, self.label_map, self.exif_orientation)
+
     @abstractmethod
     def __len__(self) -> int: ...
 

@@ -54,9 +54,7 @@ class LabelMap:
         Raises:
             UserError: a value stands for no class; names the value, how many pixels have it and what is right.
         """
-        if self.colours:
-            red, green, blue = (stored[..., channel].astype(np.int32) for channel in range(3))
-            stored = red << 16 | green << 8 | blue
+        stored = self._codes(stored)
         if stored.dtype == np.uint8 and not cv2.LUT(stored, self._invalid).any():
             return np.asarray(cv2.LUT(stored, self._classes))
         mapped = self._table[stored]
@@ -64,6 +62,17 @@ class LabelMap:
             raise UserError(f"{name}: {self._complaint(stored[mapped == _INVALID])}")
         classes: np.ndarray = mapped.astype(np.uint8)
         return classes
+
+    def lookup(self, stored: np.ndarray) -> np.ndarray:
+        """Return class indices, uint8 [H, W]; what stands for no class is ignored."""
+        mapped = self._table[self._codes(stored)]
+        return np.where(mapped == _INVALID, IGNORED, mapped).astype(np.uint8)
+
+    def _codes(self, stored: np.ndarray) -> np.ndarray:
+        if not self.colours:
+            return stored
+        red, green, blue = (stored[..., channel].astype(np.int32) for channel in range(3))
+        return red << 16 | green << 8 | blue
 
     def _complaint(self, wrong: np.ndarray) -> str:
         values, counts = np.unique(wrong, return_counts=True)

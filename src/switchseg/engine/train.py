@@ -60,12 +60,13 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
             torch.set_num_threads(config.train.threads)
         dataset = open_training(config.data)
         require_two_classes(dataset)
-        # A mistake in it ends the run now, not after its training.
-        validation = readable(open_validation(config.data), dataset, config.data, world)
+        validation = open_validation(config.data)
         torch.manual_seed(config.train.seed)
         say = print if world.is_main else _silent
         training = Training.start(config, world, start_model(config.model, dataset.classes, say))
         resumed = restore(training, run, resume)
+        # A broken file ends the run now, not after its training.
+        validation = readable(validation, dataset, config.data, world)
         if world.is_main:
             yaml.save(run.config, config)
         monitor = stack.enter_context(Monitor(run, training, resumed, images=len(dataset)))
