@@ -6,6 +6,7 @@ from switchseg.data.check import Findings, inspect
 from switchseg.data.datasets import open_dataset
 from switchseg.data.likely_mistakes import advise
 from switchseg.data.readers.camvid import CAMVID
+from switchseg.data.readers.cityscapes import CITYSCAPES
 from switchseg.data.readers.voc import VOC
 from tests.data.trees import picture, save, values
 
@@ -137,12 +138,20 @@ def test_colour_masks(tmp_path):
     assert sorted(with_black) == [[0, 0, 0], [9, 9, 9], [128, 64, 128]]
 
 
-def test_colours_of_a_known_data_set_get_its_classes(tmp_path):
-    dataset = write(tmp_path, [coloured(VOC.palette[0], VOC.palette[15], VOC.palette[3], (224, 224, 192))])
+@pytest.mark.parametrize(
+    ("names", "palette"),
+    [(["Car", "Road"], [[0, 0, 142], [128, 64, 128]]), (list(CITYSCAPES.names), [*map(list, CITYSCAPES.palette)])],
+)
+def test_colours_of_a_known_data_set_go_to_the_classes_of_their_names(tmp_path, names, palette):
+    dataset = write(tmp_path, [coloured((128, 64, 128), (0, 0, 142))], f"classes: {names}")
     advice = advise(check(dataset), dataset.meaning)[0]
-    assert "Pascal VOC" in advice.seen
-    assert advice.readings[0].settings["classes"] == list(VOC.names)
-    assert advice.readings[0].settings["ignore"] == [[224, 224, 192]]
+    assert "those of Cityscapes" in advice.seen
+    assert advice.readings[0].settings == {"colour_masks": True, "palette": palette, "classes": names}
+
+
+def test_a_void_colour_of_a_known_data_set_is_ignored(tmp_path):
+    dataset = write(tmp_path, [coloured(*VOC.palette[1:4], (224, 224, 192))], f"classes: {list(VOC.names)}")
+    assert advise(check(dataset), dataset.meaning)[0].readings[0].settings["ignore"] == [[224, 224, 192]]
 
 
 MASKS = "classes: [road, car]\npalette: [[128, 64, 128], [0, 0, 142]]\ncolour_masks: true"

@@ -53,10 +53,9 @@ def run(arguments: Sequence[str]) -> int:
 
     datasets, unopened = _open(flags)
     parts = {split: _look_through(dataset, flags, split) for split, dataset in datasets.items()}
-    found = Findings()
+    found = Findings(problems=unopened)
     for part in parts.values():
-        found.add(part)
-    found.problems = unopened + found.problems
+        found.add_split(part)
     dataset = next(iter(datasets.values()))
     settings = _settings(flags)
     advices = advise(found, dataset.meaning)
@@ -83,17 +82,16 @@ def _open(flags: CheckDataFlags) -> tuple[dict[str, StoredDataset], list[str]]:
     for split in ("train", "val", "test"):
         try:
             dataset = _open_split(flags, split)
-        except MissingSplitError as error:
-            failures.append(error)
         except UserError as error:
-            failures.insert(0, error)
+            failures.append(error)
         else:
             # A folder without splits is the same for all.
             if all(dataset.record(0) != other.record(0) for other in opened.values()):
                 opened[split] = dataset
+    grave = [error for error in failures if not isinstance(error, MissingSplitError)]
     if not opened:
-        raise failures[0]
-    return opened, [str(error) for error in failures if not isinstance(error, MissingSplitError)]
+        raise (grave or failures)[0]
+    return opened, [str(error) for error in grave]
 
 
 def _open_split(flags: CheckDataFlags, split: str) -> StoredDataset:

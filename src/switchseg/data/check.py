@@ -62,6 +62,12 @@ class Findings:
             else:
                 setattr(self, key, mine + theirs)
 
+    def add_split(self, other: Findings) -> None:
+        """Take in the findings of another split, in which names may occur again."""
+        names = self.names | other.names  # the larger of the counts
+        self.add(other)
+        self.names = names
+
     def stored(self, label_map: LabelMap) -> Counter[int]:
         """Return the pixels of each value that `label_map` would be given."""
         return _as_expected(self.values, self.colours, label_map)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from switchseg.data.advice import Advice, Reading, listed
+from switchseg.data.advice import Advice, Reading, is_unnamed, listed
 from switchseg.data.check import Findings
 from switchseg.data.classes import Classes
 from switchseg.data.labels import Meaning
@@ -15,6 +15,8 @@ from switchseg.data.readers.voc import VOC
 _MOST_COLOURS = 40
 _NEAR = 8  # levels of a channel that an export may be off by
 _KNOWN = {"Pascal VOC": (VOC, [(224, 224, 192)]), "Cityscapes": (CITYSCAPES, []), "CamVid": (CAMVID, [])}
+
+_BLACK = (0, 0, 0)
 
 Colour = tuple[int, int, int]
 
@@ -35,14 +37,16 @@ def _unexpected(found: Findings, meaning: Meaning) -> Advice | None:
         )
     colours = colours_of([code for code, _ in found.colours.most_common()])
     seen = f"Labels are colour masks with {len(colours)} colours; class indices were expected."
-    if set(colours) <= {*meaning.classes.palette, (0, 0, 0)}:
+    if set(colours) & set(meaning.classes.palette) and set(colours) <= {*meaning.classes.palette, _BLACK}:
         return Advice(seen, (Reading({"colour_masks": True}, "the colours are those of the palette"),))
-    for name, (classes, void) in _KNOWN.items():
-        if len(set(colours) & set(classes.palette)) > 1 and set(colours) <= {*classes.palette, *void, (0, 0, 0)}:
-            return Advice(f"{seen} They are those of {name}.", (_reading(classes, f"{name}'s classes", void),))
+    for name, (known, void) in _KNOWN.items():
+        palette = _palette_by_name(meaning.classes, known)
+        if len(set(colours) & set(palette)) > 1 and set(colours) <= {*palette, *void, _BLACK}:
+            reading = _reading(Classes(_names(meaning.classes, known), tuple(palette)), f"as in {name}", void)
+            return Advice(f"{seen} They are those of {name}.", (reading,))
     readings = [_by_colour(colours, "all are classes")]
-    if (0, 0, 0) in colours and len(colours) > 2:
-        rest = [colour for colour in colours if colour != (0, 0, 0)]
+    if _BLACK in colours and len(colours) > 2:
+        rest = [colour for colour in colours if colour != _BLACK]
         readings.insert(0, _by_colour(rest, "black is void"))
     return Advice(f"{seen} Which colour is which class cannot be told: give them their names.", tuple(readings))
 
@@ -71,6 +75,17 @@ def _no_class(found: Findings, meaning: Meaning) -> Advice | None:
         )
     void = Reading({"ignore": [list(colour) for colour in unknown]}, "they are void")
     return Advice(seen, (void,), "Add classes in these colours, if they are none of void.")
+
+
+def _names(classes: Classes, known: Classes) -> tuple[str, ...]:
+    return known.names if is_unnamed(classes) else classes.names
+
+
+def _palette_by_name(classes: Classes, known: Classes) -> list[Colour]:
+    """Return the colours that a known data set has for classes, by their names; none if it lacks one."""
+    colours = dict(zip((name.casefold() for name in known.names), known.palette, strict=True))
+    names = [name.casefold() for name in _names(classes, known)]
+    return [colours[name] for name in names] if set(names) <= colours.keys() else []
 
 
 def _by_colour(colours: list[Colour], meaning: str) -> Reading:

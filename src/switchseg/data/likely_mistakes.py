@@ -8,6 +8,7 @@ from switchseg.data import colour_advice, value_advice
 from switchseg.data.advice import Advice, Reading, is_unnamed, listed, share
 from switchseg.data.check import Findings
 from switchseg.data.labels import Meaning
+from switchseg.data.readers.voc import VOC
 
 _VOIDS = ("background", "void", "unlabeled", "unlabelled", "ignore", "ignored", "none", "other")
 
@@ -68,6 +69,8 @@ def _background(found: Findings, meaning: Meaning) -> Advice | None:
     name = meaning.classes.names[0]
     if name.lower() not in _VOIDS or meaning.label_map.values.get(0) != 0 or len(meaning.classes) < 3:
         return None
+    if meaning.classes.names == VOC.names:
+        return None  # its background is a class by its own rules
     rest = list(meaning.classes.names[1:])
     return Advice(
         f"Class 0 is called {name.lower()!r}, fills {share(found, 0):.0%} of the pixels, and counts as a class.",

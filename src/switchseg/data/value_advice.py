@@ -89,7 +89,7 @@ def _zero_based(found: Findings, meaning: Meaning) -> Advice | None:
             Reading({"reduce_zero_label": False}, f"0 is {names[0]!r}, {last - 1} is {names[-1]!r}"),
             Reading({"reduce_zero_label": True}, f"as it is now: 0 is void, 1 is {names[0]!r}"),
         ),
-        optional=True,
+        optional=found.class_pixels(meaning).astype(bool).sum() > 1,
     )
 
 
