@@ -13,6 +13,7 @@ WORLD = World(rank=0, size=1, device=torch.device("cpu"))
 
 
 def write(root, choices, names="a\nb\n", count=4):
+    root.mkdir(exist_ok=True)
     (root / "classes.txt").write_text(names)
     for seed in range(count):
         save(root / f"images/val/{seed}.png", picture(seed))
@@ -39,9 +40,10 @@ def test_one_class_is_nothing_to_train(tmp_path, names, choices, complaint):
         require_two_classes(write(tmp_path, choices, names))
 
 
-def test_a_whole_split_is_handed_on_as_it_is(tmp_path):
-    dataset = write(tmp_path, [0, 1])
-    assert readable(dataset, dataset, DataConfig(), WORLD) is dataset
+def test_a_whole_split_is_handed_on_as_it_is(tmp_path, caplog):
+    dataset = write(tmp_path / "a", [0, 1])
+    assert readable(dataset, write(tmp_path / "b", [0, 1]), DataConfig(), WORLD) is dataset
+    assert not caplog.records
 
 
 def test_what_cannot_be_used_is_found_or_left_out(tmp_path, caplog):
@@ -61,3 +63,12 @@ def test_nothing_left_is_a_mistake_even_where_files_are_skipped(tmp_path):
     dataset = write(tmp_path, [0, 9])
     with pytest.raises(UserError, match="4 of 4 images"):
         readable(dataset, dataset, DataConfig(on_error="skip"), WORLD)
+
+
+def test_a_folder_without_splits_is_told(tmp_path, caplog):
+    (tmp_path / "classes.txt").write_text("a\nb\n")
+    for seed in range(2):
+        save(tmp_path / f"images/{seed}.png", picture(seed))
+        save(tmp_path / f"labels/{seed}.png", values(seed, [0, 1]))
+    readable(open_dataset("folder", tmp_path, "val"), open_dataset("folder", tmp_path, "train"), DataConfig(), WORLD)
+    assert "the evaluation split has the images of the training split" in caplog.text

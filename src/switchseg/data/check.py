@@ -13,9 +13,10 @@ import numpy as np
 
 from switchseg.data.classes import IGNORED
 from switchseg.data.dataset import Record, StoredDataset
-from switchseg.data.images import opened, orientation_of, stored_size
+from switchseg.data.images import FORMATS, opened, orientation_of, stored_size
 from switchseg.data.label_files import read_label
 from switchseg.data.labels import LabelMap, Meaning
+from switchseg.data.paths import has_suffix, printable
 from switchseg.errors import UserError
 
 _CHUNK = 16  # samples that a process looks at before it reports
@@ -104,7 +105,7 @@ def _inspect(chunk: range) -> Findings:
         try:
             record = _dataset.record(index)
             found.names[record.name] += 1
-            found.files[record.image_name] += 1
+            found.files[printable(record.image_name)] += 1
             if record.label is None:
                 found.unlabelled += 1
                 raise UserError(f"{record.image_name}: an image without label cannot be trained on")
@@ -112,14 +113,14 @@ def _inspect(chunk: range) -> Findings:
             _compare_sizes(found, record, shape)
             found.sizes[_dataset.read(index).image.shape[:2]] += 1
         except UserError as error:
-            found.problems.append(str(error))
+            found.problems.append(printable(str(error)))
     return found
 
 
 def _count(found: Findings, record: Record) -> tuple[int, ...]:
     """Count the values of one label as they are stored, and return its height and width."""
     assert record.label is not None
-    if record.label_name.lower().endswith((".jpg", ".jpeg", ".jfif", ".jpe")):
+    if has_suffix(record.label_name, FORMATS["JPEG"]):
         found.lossy[record.label_name] += 1
     try:
         stored = read_label(record.label, record.label_name, _dataset.label_map.colours)

@@ -15,6 +15,7 @@ from switchseg.data.classes import Classes
 from switchseg.data.images import Source, image_size, read_image
 from switchseg.data.label_files import read_label
 from switchseg.data.labels import Meaning
+from switchseg.data.paths import printable
 from switchseg.data.records import Lines
 from switchseg.data.sample import Sample
 from switchseg.errors import UserError
@@ -183,7 +184,7 @@ def canonical_split(split: str) -> str:
 def sample_name(path: str, folder: str, ending: str = "") -> str:
     """Return the path below `folder` without its suffix and ending, as one file stem: `a/b.jpg` is `a__b`."""
     stem = path if "." in ending else os.path.splitext(path)[0]
-    return stem.removesuffix(ending).removeprefix(folder).replace("/", "__")
+    return printable(stem.removesuffix(ending).removeprefix(folder).replace("/", "__"))
 
 
 def existing_folder(root: str | os.PathLike[str]) -> Path:

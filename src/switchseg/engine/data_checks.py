@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from switchseg.data.classes import IGNORED
 from switchseg.data.config import DataConfig
-from switchseg.data.dataset import Dataset, Subset
+from switchseg.data.dataset import Dataset, StoredDataset, Subset
 from switchseg.distributed import World
 from switchseg.engine.class_order import match_classes
 from switchseg.engine.progress import progress
@@ -48,15 +49,17 @@ def require_two_classes(dataset: Dataset) -> None:
         )
 
 
-def readable(dataset: Dataset, classes_of: Dataset, config: DataConfig, world: World) -> Dataset:
+def readable(dataset: Dataset, trained_on: Dataset, config: DataConfig, world: World) -> Dataset:
     """Read every sample of the evaluation split once, each rank its share, and return what a run can be scored on.
 
     With `data.on_error: skip` samples that cannot be used are left out, each with a warning. Every rank must call it.
 
     Raises:
-        UserError: a sample cannot be used, or none can; or the classes are not those of `classes_of`.
+        UserError: a sample cannot be used, or none can; or the classes are not those of `trained_on`.
     """
-    match_classes(classes_of.classes, dataset, tell=world.is_main)
+    match_classes(trained_on.classes, dataset, tell=world.is_main)
+    if world.is_main and _same_images(trained_on, dataset):
+        _log.warning("the evaluation split has the images of the training split; scores tell nothing about others")
 
     def fault(index: int) -> str | None:
         try:
@@ -67,10 +70,9 @@ def readable(dataset: Dataset, classes_of: Dataset, config: DataConfig, world: W
 
     own = range(world.rank, len(dataset), world.size)
     found: list[tuple[int, str]] = []
-    with (
-        ThreadPoolExecutor(max(1, config.workers)) as pool,
-        progress("validation", len(own), shown=world.is_main) as count,
-    ):
+    # A bar for whoever waits; a log needs no line about it.
+    shown = world.is_main and sys.stderr.isatty()
+    with ThreadPoolExecutor(max(1, config.workers)) as pool, progress("validation", len(own), shown=shown) as count:
         for index, reason in zip(own, pool.map(fault, own), strict=True):
             found += [(index, reason)] if reason else []
             count(1)
@@ -84,3 +86,10 @@ def readable(dataset: Dataset, classes_of: Dataset, config: DataConfig, world: W
     for reason in faults.values() if world.is_main else ():
         _log.warning("left out of the evaluation: %s", reason)
     return Subset(dataset, [index for index in range(len(dataset)) if index not in faults])
+
+
+def _same_images(one: Dataset, other: Dataset) -> bool:
+    """Return whether two splits are the same, as in a folder that has none."""
+    if not (isinstance(one, StoredDataset) and isinstance(other, StoredDataset)) or len(one) != len(other):
+        return False
+    return bool(len(one)) and all(one.record(place) == other.record(place) for place in (0, len(one) - 1))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from switchseg.data.dataset import FileDataset, Record, sample_name
-from switchseg.data.images import SUFFIXES
+from switchseg.data.images import FORMATS, SUFFIXES
 from switchseg.data.labels import Meaning
 from switchseg.data.paths import common_folder, describe_suffixes, files_below, has_suffix
 from switchseg.data.records import Lines
@@ -48,6 +48,8 @@ def open_pairs(
     if left_out and not image_ending:
         _log.warning("%s: left out what is no image by its suffix: %s", images, describe_suffixes(left_out))
     partners = _partners(labels, label_ending, images, found) if labels.is_dir() else None
+    if lossy := [path for path in (partners or {}).values() if has_suffix(path, FORMATS["JPEG"])]:
+        _log.warning("%s: %d labels are JPEG files, whose compression changes label values", labels, len(lossy))
     lines = Lines.pack(f"{path}\0{partners[stem] if partners else ''}" for stem, path in sorted(found.items()))
     locate = partial(_locate, str(images), str(labels), common_folder(found.values()), image_ending)
     return FileDataset(name, meaning, lines, locate)
