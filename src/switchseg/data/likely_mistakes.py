@@ -22,8 +22,8 @@ def advise(found: Findings, meaning: Meaning) -> list[Advice]:
         *(_orientation, _background, _absent, _twins),
     )
     advices = [advice for check in checks if (advice := check(found, meaning))]
-    if not any(advice.readings and not advice.optional for advice in advices):
-        advices += filter(None, [_one_class(found, meaning)])  # and no reading that would find another one
+    if not any(advice.stops for advice in advices):
+        advices += filter(None, [_one_class(found, meaning)])
     return advices
 
 
