@@ -24,7 +24,8 @@ from switchseg.cli.arguments import parse
 from switchseg.data.config import DataConfig
 from switchseg.data.dataset import Dataset, StoredDataset
 from switchseg.data.datasets import open_dataset
-from switchseg.data.images import read_image, read_label
+from switchseg.data.images import read_image
+from switchseg.data.label_files import read_label
 from switchseg.data.loader import build_loader
 from switchseg.data.order import generator
 from switchseg.data.pipelines import PIPELINES, Crop, ShortSide

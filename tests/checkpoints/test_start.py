@@ -89,3 +89,13 @@ def test_another_architecture_or_input_is_told(trained: Path) -> None:
         start(trained, encoder="resnet18")
     with pytest.raises(UserError, match="was trained on rgb input, but model.preprocessing is bgr"):
         start(trained, preprocessing="bgr")
+
+
+def test_classes_in_another_order_are_refused_and_other_names_told(trained: Path) -> None:
+    names = start(trained)[0].spec.classes.names
+    with pytest.raises(UserError, match="has another number in the data set; .*--model.reset-head"):
+        start(trained, Classes.named(names[::-1]))
+    assert start(trained, Classes.named(names[::-1]), reset_head=True)[0].spec.classes.names == names[::-1]
+    model, told = start(trained, Classes.named(("x", *names[1:])))
+    assert told == [f"{trained}: its classes get other names, from class 0 on ({names[0]!r} becomes 'x')"]
+    assert model.spec.classes.names == ("x", *names[1:])

@@ -43,6 +43,33 @@ def test_check_data_needs_no_class_list(tmp_path, capsys):
     assert "class 7" in capsys.readouterr().out
 
 
+def test_check_data_looks_at_all_splits(tmp_path, capsys):
+    write(tmp_path, [0, 1, 255], ("train/a", "train/b", "val/a", "test/a"))
+    (tmp_path / "classes.txt").write_text("road\ncar\n")
+    for path in (tmp_path / "annotations/test").iterdir():
+        path.unlink()
+    (tmp_path / "annotations/test").rmdir()
+    command = ["check-data", "--dataset", "folder", "--root", str(tmp_path), "--workers", "1"]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "splits: train 2 images, val 1 images, test 1 images without labels" in out
+    assert "3 images and labels: all can be trained on." in out
+    assert "belong to several images" not in out
+    save(tmp_path / "annotations/val/a.png", values(0, [0, 9], 24, 32))
+    assert main(command) == 2
+    assert "val/a.png: label value 9" in capsys.readouterr().out
+    (tmp_path / "annotations/val/a.png").unlink()
+    assert main(command) == 2
+    assert "val/a.jpg: an image without label" in capsys.readouterr().out
+    assert main([*command, "--split", "train"]) == 0
+
+
+def test_check_data_stops_where_there_is_one_class(tmp_path, capsys):
+    (write(tmp_path, [0, 255]) / "classes.txt").write_text("road\ncar\n")
+    assert main(["check-data", "--dataset", "folder", "--root", str(tmp_path), "--workers", "1"]) == 2
+    assert "Training would stop: fewer than two classes" in capsys.readouterr().out
+
+
 def test_the_page_shows_classes_and_examples(tmp_path):
     (write(tmp_path, [0, 1]) / "classes.txt").write_text("<road>\ncar\n")
     page = tmp_path / "page.html"

@@ -89,3 +89,25 @@ def test_every_reader_says_in_one_line_what_an_empty_folder_lacks(name, tmp_path
         open_dataset(name, tmp_path, "train")
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("setting", "turns"), [("auto", 2), ("apply", 2), ("ignore", 0)])
+def test_the_description_may_say_what_exif_orientation_is_worth(tmp_path, setting, turns):
+    (tmp_path / "dataset.yaml").write_text(f"classes: [a, b]\nexif_orientation: {setting}")
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    save(tmp_path / "images/train/a.png", picture(0), exif=exif)
+    save(tmp_path / "labels/train/a.png", values(0, [0, 1]))
+    sample = open_dataset("folder", tmp_path, "train").read(0)
+    assert np.array_equal(sample.image, np.rot90(picture(0), turns))
+    assert np.array_equal(sample.label, values(0, [0, 1]))
+
+
+def test_upright_images_alone_fit_where_the_orientation_is_applied(tmp_path):
+    (tmp_path / "dataset.yaml").write_text("classes: [a, b]\nexif_orientation: apply")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(tmp_path / "images/train/a.jpg", picture(0), exif=exif)
+    save(tmp_path / "labels/train/a.png", values(0, [0, 1]))
+    with pytest.raises(UserError, match="image and label must have the same size"):
+        open_dataset("folder", tmp_path, "train").read(0)

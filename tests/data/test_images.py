@@ -1,12 +1,13 @@
 import io
 import os
+import re
 import struct
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from switchseg.data.images import check_decoder, image_size, read_image, read_label
+from switchseg.data.images import check_decoder, image_size, read_image, rgb_pixels
 from switchseg.errors import UserError
 from tests.data.trees import picture, save
 
@@ -156,27 +157,101 @@ def test_names_beyond_ascii(tmp_path):
     assert np.array_equal(read_image(path), picture(0))
 
 
-def test_labels_of_every_kind(tmp_path):
-    stored = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    assert np.array_equal(read_label(save(tmp_path / "l.png", stored)), stored)
-    assert np.array_equal(read_label(save(tmp_path / "rgb.png", np.repeat(stored[..., None], 3, axis=2))), stored)
-    indexed = Image.fromarray(stored)
-    indexed.putpalette([c for index in range(6) for c in (index * 40, 10, 250)])
-    indexed.save(tmp_path / "p.png")
-    assert np.array_equal(read_label(tmp_path / "p.png"), stored)
-    Image.fromarray(stored > 2).save(tmp_path / "1.png")
-    assert np.array_equal(read_label(tmp_path / "1.png"), (stored > 2).astype(np.uint8))
-    wide = stored.astype(np.uint16) * 300
-    assert np.array_equal(read_label(save(tmp_path / "16.png", wide)), wide)
-
-
-def test_colour_mask_says_what_to_do(tmp_path):
-    path = save(tmp_path / "c.png", picture(0))
-    with pytest.raises(UserError, match=r"c\.png: a colour mask .*`colour_masks: true`"):
-        read_label(path)
-    assert np.array_equal(read_label(path, colours=True), picture(0))
-
-
 def test_unknown_decoder_lists_the_known():
     with pytest.raises(UserError, match="pillow, simplejpeg"):
         check_decoder("turbo")
+
+
+def stored_in(suffix, orientation, tmp_path):
+    """Save a grey picture with an EXIF entry; return its path and the pixels that are stored."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = np.repeat(picture(0)[..., :1], 3, axis=2)
+    return save(tmp_path / f"a.{suffix}", pixels, exif=exif), pixels
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_orientation_is_applied_once_in_formats_that_pillow_turns_itself(tmp_path, suffix, orientation):
+    path, stored = stored_in(suffix, orientation, tmp_path)
+    upright = np.rot90(stored, {3: 2, 6: -1}[orientation])
+    assert np.array_equal(read_image(path), upright)
+    assert np.array_equal(read_image(path, upright=False), stored)
+    assert image_size(path) == upright.shape[:2]
+    assert image_size(path, upright=False) == stored.shape[:2]
+
+
+def forms(folder):
+    """Yield a picture in the kinds of files that people send."""
+    grey = picture(4)[..., 0]
+    image = Image.fromarray(grey).convert("RGB")
+    for name, form in {
+        "cmyk.jpg": image.convert("CMYK"),
+        "alpha.png": image.convert("RGBA"),
+        "palette.png": image.quantize(16),
+        "grey-alpha.png": image.convert("LA"),
+        "lab.tif": image.convert("LAB"),
+        "16.png": Image.fromarray(grey.astype(np.uint16) << 8),
+        "16.tif": Image.fromarray(grey.astype(np.uint16) << 8),
+        "32.tif": Image.fromarray(grey.astype(np.int32) << 8),
+        "a.avif": image,
+        "a.jp2": image,
+        "a.tga": image,
+        "a.jfif": image,
+    }.items():
+        form.save(folder / name, **({"format": "JPEG"} if name.endswith("jfif") else {}))
+        yield folder / name
+    image.save(folder / "two.jpg", format="MPO", save_all=True, append_images=[image.rotate(90)])
+    yield folder / "two.jpg"
+
+
+def test_an_open_image_gives_what_its_file_gives(tmp_path):
+    for path in forms(tmp_path):
+        with Image.open(path) as image:
+            pixels = rgb_pixels(image)
+        assert np.array_equal(pixels, read_image(path)), path.name
+        assert np.abs(pixels - picture(4)[..., :1].astype(int)).mean() < 6, path.name
+
+
+@pytest.mark.parametrize("pixels", [picture(0)[..., 0] / np.float32(255), np.full((4, 5), 70_000, np.int32)])
+def test_pixels_without_a_fixed_range_are_refused(tmp_path, pixels):
+    with pytest.raises(UserError, match=r"a\.tif: .*save the image with 8 or 16 bits"):
+        read_image(save(tmp_path / "a.tif", pixels))
+
+
+def test_only_the_formats_of_the_documentation_are_opened(tmp_path, monkeypatch):
+    ran = tmp_path / "ran"
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {ran}\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    path = tmp_path / "x.jpg"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 30\n%%EndComments\nshowpage\n")
+    with pytest.raises(UserError, match=r"x\.jpg: not an image file"):
+        read_image(path)
+    assert not ran.exists()
+
+
+def test_a_pipe_is_named_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(UserError, match=r"a\.jpg: cannot be read \(it is no regular file\)"):
+        read_image(tmp_path / "a.jpg")
+
+
+def complaint_about(content, name):
+    try:
+        read_image(content, name)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow's own about what it finds damaged
+@pytest.mark.parametrize("seed", range(30))
+def test_damaged_files_of_every_format_are_one_line(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    for path in forms(tmp_path):
+        content = bytearray(path.read_bytes())
+        for place in rng.integers(0, min(len(content), 400), 6):
+            content[place] = rng.integers(256)
+        complaint = complaint_about(bytes(content), path.name)
+        assert complaint is None or re.fullmatch(rf"{path.name}: .+", complaint)

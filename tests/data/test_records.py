@@ -1,11 +1,12 @@
 import gzip
+import os
 import pickle
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchseg.data.records import Lines, common_folder, inside, read_lines
+from switchseg.data.records import Lines, read_lines
 from switchseg.errors import UserError
 
 TEXT = st.text(st.characters(blacklist_characters="\n\r", blacklist_categories=("Cs",)), min_size=1)
@@ -59,19 +60,33 @@ def test_lists_that_cannot_be_read_are_named(tmp_path):
             read_lines(tmp_path / name, lambda _: None)
 
 
-@pytest.mark.parametrize("path", ["../a.png", "x/../../a.png", "/etc/passwd"])
-def test_paths_that_leave_the_root_are_refused(tmp_path, path):
-    with pytest.raises(UserError, match=r"my\.odgt: .* leads out of"):
-        inside(tmp_path, path, "my.odgt")
+@pytest.mark.parametrize("zipped", [False, True])
+def test_marks_and_blank_lines_are_left_out(tmp_path, zipped):
+    content = "\ufeff \t\r\na b\r\n\n  \n c\n \n".encode()
+    path = tmp_path / ("list.txt.gz" if zipped else "list.txt")
+    path.write_bytes(gzip.compress(content) if zipped else content)
+    seen = []
+    found = read_lines(path, seen.extend)
+    assert seen == ["a b", " c"]
+    assert [found[i] for i in range(len(found))] == seen
 
 
-def test_paths_inside_are_joined(tmp_path):
-    assert inside(tmp_path, "a/../b..c.png", "l") == str(tmp_path / "b..c.png")
-    assert inside(tmp_path, str(tmp_path / "a.png"), "l") == str(tmp_path / "a.png")
-
-
-def test_common_folder():
-    assert common_folder(["a/b/x.png", "a/b/y.png"]) == "a/b/"
-    assert common_folder(["a/b/x.png", "a/bc/y.png"]) == "a/"
-    assert common_folder(["x.png"]) == ""
-    assert common_folder(["a/x.png"]) == "a/"
+def test_damaged_lists_are_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("switchseg.data.records._LONGEST_LINE", 1 << 19)
+    whole = gzip.compress(b"{}\n" * 1000)
+    broken = bytearray(whole)
+    broken[15] ^= 255
+    cases = {
+        "cut.gz": (whole[:20], "cannot be read"),
+        "broken.gz": (bytes(broken), "cannot be read"),
+        "zeros.txt": (b"a\0b\n", "zero byte"),
+        "long.txt": (b"x" * (1 << 20), "a line of more than"),
+        "utf16.txt": ("a b\n".encode("utf-16"), "UTF-8"),
+    }
+    for name, (content, complaint) in cases.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=rf"{name}: [^\n]*{complaint}[^\n]*$"):
+            read_lines(tmp_path / name, lambda _: None)
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(UserError, match="no regular file"):
+        read_lines(tmp_path / "pipe.txt", lambda _: None)

@@ -29,6 +29,14 @@ def test_an_overlay_leaves_ignored_pixels_alone() -> None:
     assert overlay(image, np.array([[1, 255]], np.uint8), CLASSES).tolist() == [[[150, 100, 50], [100, 100, 100]]]
 
 
+def test_an_overlay_is_the_same_whatever_it_is_mixed_in(monkeypatch) -> None:
+    generator = np.random.default_rng(0)
+    image, labels = generator.integers(0, 256, (7, 5, 3), np.uint8), generator.integers(0, 3, (7, 5), np.uint8)
+    whole = overlay(image, labels, CLASSES, 0.3)
+    monkeypatch.setattr("switchseg.engine.pictures._BAND_PIXELS", 11)
+    np.testing.assert_array_equal(overlay(image, labels, CLASSES, 0.3), whole)
+
+
 def test_a_legend_shows_every_colour() -> None:
     classes = Classes.unnamed(60)
     colours = {tuple(pixel) for pixel in np.asarray(legend(classes, rows=25)).reshape(-1, 3).tolist()}

@@ -49,11 +49,42 @@ def test_a_link_to_its_own_folder_ends(tmp_path: Path) -> None:
     assert [each.name for each in find_inputs([tmp_path])] == ["a"]
 
 
+def test_folders_are_listed_as_those_of_data_sets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("in/a.jpg", "disk/b.jfif", "disk/c.avif"):
+        write(tmp_path / "photo.jpg").rename((tmp_path / name).parent.mkdir(exist_ok=True) or tmp_path / name)
+    (tmp_path / "in/more").symlink_to(tmp_path / "disk")
+    (tmp_path / "in/loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "in/same.jpg").symlink_to("a.jpg")
+    for name in ("._a.jpg", "d.heic", "e.txt"):
+        (tmp_path / "in" / name).touch()
+    assert [each.name for each in find_inputs([tmp_path / "in"])] == ["a", "loop", "more/b", "more/c"]
+    assert "left out what is no image or video by its suffix: 1 .heic, 1 .txt" in caplog.text
+
+
+def test_a_folder_of_other_files_says_which(tmp_path: Path) -> None:
+    (tmp_path / "a.heic").touch()
+    with pytest.raises(UserError, match="no images or videos in this folder .*; there is 1 .heic"):
+        find_inputs([tmp_path])
+
+
 @pytest.mark.parametrize("wrong", ["empty", "*.png"])
 def test_an_argument_without_files_is_an_error(tmp_path: Path, wrong: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no images|no file matches"):
         find_inputs([str(tmp_path / wrong)])
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "mp4"])
+def test_a_pipe_or_a_loop_is_named_and_the_others_are_labelled(
+    predictor: Predictor, tmp_path: Path, suffix: str
+) -> None:
+    write(tmp_path / "in/z.png")
+    os.mkfifo(tmp_path / f"in/pipe.{suffix}")
+    (tmp_path / f"in/loop.{suffix}").symlink_to(f"loop.{suffix}")
+    failures = predict(predictor, find_inputs([tmp_path / "in"]), tmp_path / "out", quiet=True)
+    assert sorted(Path(path).stem for path in failures) == ["loop", "pipe"]
+    assert all(path in line and "\n" not in line for path, line in failures.items())
+    assert (tmp_path / "out/z_labels.png").is_file()
 
 
 def test_files_of_one_image(predictor: Predictor, tmp_path: Path) -> None:

@@ -55,10 +55,25 @@ def _continue(config: ModelConfig, classes: Classes, say: Callable[[str], None])
             )
         say(f"{source}: the last layers begin at random, for {len(classes)} classes; all other weights are taken over")
         model.reset_head(classes)
+    else:
+        _check_names(model.spec.classes, classes, source, say)
     model.spec = dataclasses.replace(
         model.spec, encoder=config.encoder, decoder=config.decoder, norm=config.norm, classes=classes
     )
     return model.train()
+
+
+def _check_names(model: Classes, data: Classes, source: str, say: Callable[[str], None]) -> None:
+    """Refuse classes that the last layers know by another number; tell of names that are new."""
+    if name := model.displaced_in(data):
+        raise UserError(
+            f"{source}: its class {name!r} has another number in the data set; list the classes in the model's order "
+            f"({', '.join(model.names[:3])}, ...), or pass --model.reset-head to begin its last layers anew"
+        )
+    for index, (old, new) in enumerate(zip(model.names, data.names, strict=True)):
+        if old.casefold() != new.casefold():
+            say(f"{source}: its classes get other names, from class {index} on ({old!r} becomes {new!r})")
+            return
 
 
 def _check_architecture(config: ModelConfig, model: Segmenter, source: str) -> None:

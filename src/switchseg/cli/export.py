@@ -69,7 +69,8 @@ def run(arguments: Sequence[str]) -> None:
 
 def _export_int8(network: Deployed, flags: ExportFlags) -> Parity:
     from switchseg.data.datasets import open_dataset
-    from switchseg.engine.evaluate import check_classes, evaluate
+    from switchseg.engine.class_order import match_classes
+    from switchseg.engine.evaluate import evaluate
     from switchseg.engine.predictor import usual_rule
     from switchseg.export.quantize import OnnxNetwork, export_int8
 
@@ -79,7 +80,7 @@ def _export_int8(network: Deployed, flags: ExportFlags) -> Parity:
     if flags.short_sides is not None:
         rule = replace(rule, short_sides=flags.short_sides)
     measured = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
-    check_classes(network.network, measured)
+    match_classes(network.network.spec.classes, measured, tell=False)
     calibration = open_dataset(flags.dataset, flags.root, "train", flags.list_file)
     parity = export_int8(network, flags.out, _first_images(calibration, flags.calibration_images), rule)
     small = OnnxNetwork.as_segmenter(flags.out, network.network)

@@ -31,14 +31,14 @@ def run(arguments: Sequence[str]) -> None:
     from switchseg import files
     from switchseg.data.classes import Classes
     from switchseg.data.dataset import existing_folder
-    from switchseg.data.labels import LabelMap
+    from switchseg.data.labels import LabelMap, Meaning
     from switchseg.data.readers.pairs import open_pairs
     from switchseg.engine.progress import progress
 
     root = existing_folder(flags.root)
     images, labels = existing_folder(root / flags.images), root / flags.labels
     # The label map plays no part: only names and sizes are written.
-    dataset = open_pairs("list", images, labels, Classes.unnamed(1), LabelMap({}))
+    dataset = open_pairs("list", images, labels, Meaning(Classes.unnamed(1), LabelMap({})))
     lines = []
     with progress("make-list", len(dataset)) as count:
         for index in range(len(dataset)):

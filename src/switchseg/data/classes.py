@@ -34,6 +34,19 @@ class Classes:
         """Return classes with these names and well separated colours."""
         return cls(tuple(names), tuple(_colour(index) for index in range(len(names))))
 
+    def order_in(self, other: Classes) -> tuple[int, ...] | None:
+        """Return the index in `other` of each class, by its name; None unless both have the same names, each once."""
+        own, theirs = _comparable(self.names), _comparable(other.names)
+        if len(set(own)) < len(own) or sorted(own) != sorted(theirs):
+            return None
+        return tuple(theirs.index(name) for name in own)
+
+    def displaced_in(self, other: Classes) -> str | None:
+        """Return a name that both have at different places; None if there is none."""
+        own, theirs = _comparable(self.names), _comparable(other.names)
+        moved = (n for i, n in enumerate(own) if n in theirs and i < len(theirs) and theirs[i] != n)
+        return next(moved, None)
+
     def to_json(self) -> list[dict[str, Any]]:
         """Return the form that is stored in a model's config.json."""
         return [{"name": n, "color": list(c)} for n, c in zip(self.names, self.palette, strict=True)]
@@ -44,6 +57,10 @@ class Classes:
         return cls(
             tuple(e["name"] for e in entries), tuple((e["color"][0], e["color"][1], e["color"][2]) for e in entries)
         )
+
+
+def _comparable(names: tuple[str, ...]) -> list[str]:
+    return [name.strip().casefold() for name in names]
 
 
 def _colour(index: int) -> tuple[int, int, int]:

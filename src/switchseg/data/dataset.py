@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from switchseg.data.classes import Classes
-from switchseg.data.images import Source, image_size, read_image, read_label
-from switchseg.data.labels import LabelMap
+from switchseg.data.images import Source, image_size, read_image
+from switchseg.data.label_files import read_label
+from switchseg.data.labels import Meaning
+from switchseg.data.paths import printable
 from switchseg.data.records import Lines
 from switchseg.data.sample import Sample
 from switchseg.errors import UserError
@@ -40,6 +42,10 @@ class Dataset(Protocol):
         ...
 
 
+class MissingSplitError(UserError):
+    """A data set is there, but not the split that was asked for."""
+
+
 class Record(NamedTuple):
     """Where one sample lies: two paths or the bytes of two files, what they are called, and the sample's name."""
 
@@ -53,11 +59,17 @@ class Record(NamedTuple):
 class StoredDataset(ABC):
     """A data set of encoded images; a reader says where each `record` lies."""
 
-    def __init__(self, name: str, classes: Classes, label_map: LabelMap, sizes: np.ndarray | None = None) -> None:
-        self.name, self.classes, self.label_map = name, classes, label_map
+    def __init__(self, name: str, meaning: Meaning, sizes: np.ndarray | None = None) -> None:
+        self.name = name
+        self.classes, self.label_map, self.exif_orientation = meaning
         self.decoder = "pillow"
         self.listed_sizes = sizes
         self._sizes = sizes
+
+    @property
+    def meaning(self) -> Meaning:
+        """What its labels are taken for."""
+        return Meaning(self.classes, self.label_map, self.exif_orientation)
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -86,7 +98,7 @@ class StoredDataset(ABC):
         # A label has no EXIF orientation of its own, so it says best how the pair is turned.
         if record.label is None:
             return image_size(record.image, record.image_name)
-        return image_size(record.label, record.label_name)
+        return image_size(record.label, record.label_name, upright=False)
 
     def read(self, index: int) -> Sample:
         """Return sample `index`.
@@ -96,11 +108,12 @@ class StoredDataset(ABC):
                 the file, or a label value stands for no class.
         """
         record = self.record(index)
-        image = read_image(record.image, record.image_name, self.decoder)
+        upright = self.exif_orientation != "ignore"
+        image = read_image(record.image, record.image_name, self.decoder, upright)
         if record.label is None:
             return Sample(image, None, record.name)
         label = self.label_map(read_label(record.label, record.label_name, self.label_map.colours), record.label_name)
-        if image.shape[:2] != label.shape:
+        if image.shape[:2] != label.shape and self.exif_orientation == "auto":
             # Labels drawn on the stored pixels by a tool that does not know the EXIF orientation.
             image = read_image(record.image, record.image_name, self.decoder, upright=False)
         if image.shape[:2] != label.shape:
@@ -122,13 +135,12 @@ class FileDataset(StoredDataset):
     def __init__(
         self,
         name: str,
-        classes: Classes,
+        meaning: Meaning,
         lines: Lines,
         locate: Callable[[str], Record],
-        label_map: LabelMap,
         sizes: np.ndarray | None = None,
     ) -> None:
-        super().__init__(name, classes, label_map, sizes)
+        super().__init__(name, meaning, sizes)
         self._lines, self._locate = lines, locate
 
     def __len__(self) -> int:
@@ -137,6 +149,25 @@ class FileDataset(StoredDataset):
     def record(self, index: int) -> Record:
         """Return the paths of sample `index`."""
         return self._locate(self._lines[index])
+
+
+class Subset:
+    """Some samples of a data set, in their order."""
+
+    def __init__(self, dataset: Dataset, indices: Sequence[int]) -> None:
+        self.name, self.classes, self.decoder = dataset.name, dataset.classes, dataset.decoder
+        self._dataset, self._indices = dataset, indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def sizes(self, skip: bool = False) -> np.ndarray:
+        """Return the (height, width) of every image, int32 [n, 2]."""
+        return self._dataset.sizes(skip)[np.asarray(self._indices, np.int64)]
+
+    def read(self, index: int) -> Sample:
+        """Return sample `index` of those that are left."""
+        return self._dataset.read(self._indices[index])
 
 
 def file_record(root: str | Path, image: str, label: str | None, name: str) -> Record:
@@ -151,9 +182,9 @@ def canonical_split(split: str) -> str:
 
 
 def sample_name(path: str, folder: str, ending: str = "") -> str:
-    """Return the path below `folder` without its ending (any suffix), as one file stem: `a/b.jpg` is `a__b`."""
-    stem = path.removesuffix(ending) if ending else os.path.splitext(path)[0]
-    return stem.removeprefix(folder).replace("/", "__")
+    """Return the path below `folder` without its suffix and ending, as one file stem: `a/b.jpg` is `a__b`."""
+    stem = path if "." in ending else os.path.splitext(path)[0]
+    return printable(stem.removesuffix(ending).removeprefix(folder).replace("/", "__"))
 
 
 def existing_folder(root: str | os.PathLike[str]) -> Path:

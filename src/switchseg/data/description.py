@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from switchseg.data.class_files import parse_class_lines, parse_colour
 from switchseg.data.classes import IGNORED, Classes
-from switchseg.data.labels import LabelMap
+from switchseg.data.labels import LabelMap, Meaning
+from switchseg.data.text import parse_yaml, read_text
 from switchseg.errors import UserError
 
 CLASS_FILES = ("dataset.yaml", "classes.json", "classes.txt")
+SETTINGS = CLASS_FILES[0]
+EXIF_ORIENTATIONS = ("auto", "apply", "ignore")
 
 
 @dataclass(frozen=True)
@@ -24,54 +27,126 @@ class Description:
     """Class names in label order; may also stand in classes.txt, one a line."""
     palette: list[list[int]] = field(default_factory=list)
     """One RGB colour, 0 .. 255, for each class."""
-    reduce_zero_label: bool = False
-    """Stored 0 is ignored and k stands for class k - 1, as in ADE20K."""
+    reduce_zero_label: bool | None = None
+    """Stored 0 is ignored and k stands for class k - 1, as in ADE20K; None leaves it to the data set."""
     label_map: dict[int, int] = field(default_factory=dict)
     """Stored value -> class index, 255 for ignored; values left out are mistakes."""
     colour_masks: bool = False
     """Labels are RGB images in the colours of the palette; black is ignored if it is no class's colour."""
-    ignore: list[int] = field(default_factory=list)
-    """Further stored values that are ignored."""
+    ignore: list[Any] = field(default_factory=list)
+    """Further stored values, or colours of colour masks, that are ignored."""
+    exif_orientation: str = "auto"
+    """`apply` it to the images, `ignore` it, or `auto`: apply it unless the label fits only the stored pixels."""
 
-    def to_classes(self) -> Classes:
-        """Return names and colours, well separated ones where no palette is given."""
-        names = tuple(map(str, self.classes))
-        if not self.palette:
-            return Classes.named(names)
-        return Classes(names, tuple((int(c[0]), int(c[1]), int(c[2])) for c in self.palette))
+    def meaning(
+        self,
+        path: Path,
+        own: Classes | None = None,
+        label_map: Callable[[Classes], LabelMap] = LabelMap.identity,
+    ) -> Meaning:
+        """Return the classes and what label values stand for.
 
-    def to_label_map(self, classes: Classes) -> LabelMap:
-        """Return how stored values become class indices."""
+        Args:
+            path: what to call the description in an error.
+            own: the data set's classes where the description lists none.
+            label_map: what values stand for where the description does not say.
+
+        Raises:
+            UserError: there are no classes, or a setting does not fit their number.
+        """
+        try:
+            classes = self._classes(own)
+            return Meaning(classes, self._label_map(classes, label_map), self.exif_orientation)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+
+    def _label_map(self, classes: Classes, usual: Callable[[Classes], LabelMap]) -> LabelMap:
         if self.colour_masks:
-            return LabelMap.palette(classes)
+            if self.classes and not self.palette:
+                raise UserError("colour_masks needs a palette, one colour for each class")
+            return LabelMap.palette(classes, [colour for value in self.ignore if (colour := parse_colour(value))])
         if self.label_map:
-            values = {IGNORED: IGNORED, **self.label_map}
+            if wrong := [v for v in self.label_map.values() if not 0 <= v < len(classes) and v != IGNORED]:
+                raise UserError(f"label_map names class {wrong[0]}; they are 0 .. {len(classes) - 1}, or {IGNORED}")
+            mapped = LabelMap({IGNORED: IGNORED, **self.label_map})
+        elif self.reduce_zero_label is not None:
+            mapped = (LabelMap.reduce_zero if self.reduce_zero_label else LabelMap.identity)(classes)
         else:
-            values = (LabelMap.reduce_zero if self.reduce_zero_label else LabelMap.identity)(classes).values
-        return LabelMap({**values, **dict.fromkeys(self.ignore, IGNORED)})
+            mapped = usual(classes)
+        return LabelMap({**mapped.values, **dict.fromkeys(self.ignore, IGNORED)}, mapped.colours)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the keys that say something, as dataset.yaml holds them."""
+        return {key: value for key, value in asdict(self).items() if value != getattr(Description(), key)}
+
+    def _classes(self, own: Classes | None) -> Classes:
+        if not self.classes and own is None:
+            raise UserError("no classes; list their names in label order, here or in classes.txt")
+        classes = Classes.named(tuple(self.classes)) if self.classes or own is None else own
+        if not self.palette:
+            return classes
+        if len(self.palette) != len(classes):
+            raise UserError(f"{len(self.palette)} colours for {len(classes)} classes; one for each is needed")
+        return Classes(classes.names, tuple((c[0], c[1], c[2]) for c in self.palette))
 
 
 def describe(*folders: Path) -> Description | None:
     """Read the first of dataset.yaml, classes.json and classes.txt in the first folder that has one.
 
+    A dataset.yaml without classes leaves them to the other two.
+
     Raises:
         UserError: the file does not say what it should; names the key.
     """
     for folder in folders:
-        for name in CLASS_FILES:
-            if (folder / name).is_file():
-                return _read(folder / name)
+        found = [_read(folder / name) for name in CLASS_FILES if (folder / name).is_file()]
+        if not found:
+            continue
+        first = found[0]
+        if first.classes or len(found) == 1:
+            return first
+        return Description(**{**found[1].settings(), **first.settings()})
     return None
 
 
-def _read(path: Path) -> Description:
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".txt":
-            return _from_lines(text, path)
-        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
+def meaning_of(
+    *folders: Path, own: Classes | None = None, label_map: Callable[[Classes], LabelMap] = LabelMap.identity
+) -> Meaning:
+    """Return what the description in the first of the folders that has one says; see `Description.meaning`.
+
+    Raises:
+        UserError: there is none and `own` is None, or it does not say what it should.
+    """
+    description = describe(*folders)
+    if description is None and own is None:
+        raise UserError(
+            f"{folders[0]}: none of {', '.join(CLASS_FILES)}; write the class names to classes.txt, one a line"
+        )
+    return (description or Description()).meaning(folders[-1] / SETTINGS, own, label_map)
+
+
+def built_in(root: Path, own: Classes, label_map: Callable[[Classes], LabelMap] = LabelMap.identity) -> Meaning:
+    """Return the meaning of a data set that is known by its name, unless dataset.yaml in `root` says else."""
+    path = root / SETTINGS
+    return (_read(path) if path.is_file() else Description()).meaning(path, own, label_map)
+
+
+def parse_description(text: str, path: Path) -> Description:
+    """Return the description that the text of a class file or of dataset.yaml holds.
+
+    Raises:
+        UserError: it does not say what it should; names `path` and the key.
+    """
+    if path.suffix == ".txt":
+        names, colours = parse_class_lines(text, path)
+        return _checked({"classes": names, "palette": [list(colour) for colour in colours]}, path)
+    if path.suffix == ".json":
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{path}: cannot be read as JSON ({error})") from None
+    else:
+        content = parse_yaml(text, path)
     if isinstance(content, list):
         content = _from_entries(content, path)
     if not isinstance(content, dict):
@@ -79,16 +154,11 @@ def _read(path: Path) -> Description:
     return _checked(content, path)
 
 
-def _from_lines(text: str, path: Path) -> Description:
-    """Read one class a line, with or without three numbers for its colour: `road 128 64 128`."""
-    lines = [line.split("#")[0].strip() for line in text.splitlines()]
-    words = [line.split() for line in lines if line]
-    coloured = [len(w) > 3 and all(part.isdigit() for part in w[-3:]) for w in words]
-    if words and all(coloured):
-        return _checked(
-            {"classes": [" ".join(w[:-3]) for w in words], "palette": [list(map(int, w[-3:])) for w in words]}, path
-        )
-    return _checked({"classes": [" ".join(w) for w in words]}, path)
+def _read(path: Path) -> Description:
+    description = parse_description(read_text(path), path)
+    if path.name != SETTINGS and not description.classes:
+        raise UserError(f"{path}: no classes; list their names in label order")
+    return description
 
 
 def _from_entries(entries: list[Any], path: Path) -> dict[str, Any]:
@@ -102,38 +172,69 @@ def _from_entries(entries: list[Any], path: Path) -> dict[str, Any]:
 
 
 def _checked(content: dict[str, Any], path: Path) -> Description:
-    known = {f.name: f for f in fields(Description)}
-    if unknown := sorted(map(str, set(content) - set(known))):
+    known = [f.name for f in fields(Description)]
+    if unknown := [key for key in content if key not in known]:
         raise UserError(f"{path}: unknown key {unknown[0]!r}; the keys are {', '.join(known)}")
-    description = Description(**content)
-    shapes = {"classes": list, "palette": list, "ignore": list, "label_map": dict}
-    for key, kind in shapes.items():
-        if not isinstance(getattr(description, key), kind):
-            raise UserError(f"{path}: {key} must be a {'mapping' if kind is dict else 'list'}")
-    if not description.classes:
-        raise UserError(f"{path}: no classes; list their names in label order")
-    count = len(description.classes)
-    if description.palette and len(description.palette) != count:
-        raise UserError(f"{path}: {len(description.palette)} colours for {count} classes; one for each is needed")
-    if any(not _is_colour(colour) for colour in description.palette):
-        raise UserError(f"{path}: a colour of the palette is three whole numbers 0 .. 255")
-    wrong = [k for k, v in description.label_map.items() if not _is_value(k) or not (v in range(count) or v == IGNORED)]
-    if wrong or not all(map(_is_value, description.ignore)):
+    kinds = {"palette": list, "ignore": list, "label_map": dict, "colour_masks": bool}
+    for key, kind in kinds.items():
+        if not isinstance(content.get(key, kind()), kind):
+            wanted = {list: "a list", dict: "a mapping", bool: "true or false, without quotes"}[kind]
+            raise UserError(f"{path}: {key} must be {wanted}")
+    if not isinstance(content.get("reduce_zero_label"), bool | None):
+        raise UserError(f"{path}: reduce_zero_label must be true or false, without quotes")
+    if content.get("exif_orientation", "auto") not in EXIF_ORIENTATIONS:
+        raise UserError(f"{path}: exif_orientation must be one of {', '.join(EXIF_ORIENTATIONS)}")
+    exclusive = [key for key in ("label_map", "reduce_zero_label", "colour_masks") if content.get(key)]
+    if len(exclusive) > 1:
+        raise UserError(f"{path}: {' and '.join(exclusive)} contradict each other; give one of them")
+    names = _names(content.get("classes", []), path)
+    checked = {
+        "classes": names,
+        "palette": _colours(content.get("palette", []), "a colour of the palette", path),
+        "label_map": _values(content.get("label_map", {}), names, path),
+    }
+    ignore = content.get("ignore", [])
+    if content.get("colour_masks"):
+        checked["ignore"] = _colours(ignore, "with colour_masks, what to ignore", path)
+    elif not all(map(_is_value, ignore)):
+        raise UserError(f"{path}: ignore lists stored label values, whole numbers 0 .. 65535")
+    return Description(**{**content, **checked})
+
+
+def _names(classes: Any, path: Path) -> list[str]:
+    if isinstance(classes, dict) and list(classes) == list(range(len(classes))):
+        classes = list(classes.values())
+    if not isinstance(classes, list):
+        raise UserError(f"{path}: classes must be a list of names, or a mapping from 0, 1, ... to them")
+    for index, name in enumerate(classes):
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            hint = " (YAML takes on, off, yes and no for truth values)" if isinstance(name, bool) else ""
+            raise UserError(f"{path}: class {index} is {name!r}{hint}; write its name as text, in quotes")
+        if name in classes[:index]:
+            raise UserError(f"{path}: two classes are called {name!r}; give each a name of its own")
+    return [name.strip() for name in classes]
+
+
+def _colours(values: list[Any], what: str, path: Path) -> list[list[int]]:
+    colours = [parse_colour(value) for value in values]
+    if None in colours:
         raise UserError(
-            f"{path}: label_map and ignore take stored values to class indices 0 .. {count - 1} or {IGNORED}"
+            f"{path}: {what} is three whole numbers 0 .. 255, or '#rrggbb'; not {values[colours.index(None)]!r}"
         )
-    if description.colour_masks and not description.palette:
-        raise UserError(f"{path}: colour_masks needs a palette, one colour for each class")
-    return description
+    return [list(colour) for colour in colours if colour]
 
 
-def _is_colour(colour: Any) -> bool:
-    return (
-        isinstance(colour, list | tuple)
-        and len(colour) == 3
-        and all(isinstance(c, int) and 0 <= c <= 255 for c in colour)
-    )
+def _values(label_map: dict[Any, Any], names: list[str], path: Path) -> dict[int, int]:
+    """Check the stored values of a label map; classes may stand in it by their names."""
+    mapped = {value: names.index(index) if index in names else index for value, index in label_map.items()}
+    for value, index in mapped.items():
+        if not _is_value(value) or not _is_value(index) or index > IGNORED:
+            raise UserError(
+                f"{path}: label_map takes stored values, whole numbers without quotes, to class indices or names, or "
+                f"{IGNORED}; not {value!r} to {index!r}"
+            )
+    return mapped
 
 
 def _is_value(value: Any) -> bool:
-    return isinstance(value, int) and 0 <= value <= 65535
+    return type(value) is int and 0 <= value <= 65535

@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import io
 import os
-import struct
-import zlib
 from collections.abc import Iterator
 from importlib import import_module
+from typing import IO, cast
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
+from switchseg.data.paths import open_regular
 from switchseg.errors import UserError
 
 Source = str | os.PathLike[str] | bytes
 """A path, or the bytes of a file."""
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+FORMATS = {
+    "AVIF": (".avif",),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "JPEG": (".jfif", ".jpe", ".jpeg", ".jpg"),
+    "JPEG2000": (".j2k", ".jp2"),
+    "PNG": (".png",),
+    "PPM": (".pbm", ".pgm", ".pnm", ".ppm"),
+    "TGA": (".tga",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+}
+"""The formats that are opened, by Pillow's names, and their suffixes. Pillow knows more; some start programs."""
+
+SUFFIXES = tuple(sorted(suffix for suffixes in FORMATS.values() for suffix in suffixes))
 DECODERS = ("pillow", "simplejpeg")
 
-_ORIENTATION = 0x0112
+_WITHOUT_SIGNATURE = "TGA"  # recognised by its suffix alone, or it would claim what is damaged
+_WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -32,13 +48,11 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation -> what turns the stored pixels upright
+_STORED = {**_UPRIGHT, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}  # what turns them back
 
 
 def read_image(source: Source, name: str = "", decoder: str = "pillow", upright: bool = True) -> np.ndarray:
-    """Return the image as uint8 RGB [H, W, 3].
-
-    Grey, palette, CMYK and 16-bit images are converted (16 bits to their high byte), alpha is dropped, of an animated
-    file the first frame is taken, and unless `upright` is False the EXIF orientation is applied.
+    """Return the image as uint8 RGB [H, W, 3]; see `rgb_pixels`.
 
     Args:
         source: a path, or the bytes of a file.
@@ -49,48 +63,55 @@ def read_image(source: Source, name: str = "", decoder: str = "pillow", upright:
     Raises:
         UserError: the file is missing, no image, cut off, or larger than Pillow is willing to open.
     """
-    with _opened(source, name) as image:
-        orientation = image.getexif().get(_ORIENTATION, 1) if upright else 1
+    with opened(source, name) as image:
         if decoder == "simplejpeg" and image.format == "JPEG" and image.mode in ("RGB", "L"):
-            pixels = _simplejpeg(source)
-            return pixels if orientation not in _UPRIGHT else np.asarray(_turned(Image.fromarray(pixels), orientation))
-        return np.array(_turned(_rgb(image), orientation))
+            pixels = Image.fromarray(_simplejpeg(source))
+            return np.array(_turned(pixels, _UPRIGHT, orientation_of(image) if upright else 1))
+        return rgb_pixels(image, upright)
 
 
-def read_label(source: Source, name: str = "", colours: bool = False) -> np.ndarray:
-    """Return the stored label values: uint8 or uint16 [H, W], or uint8 [H, W, 3] with `colours`.
+def rgb_pixels(image: Image.Image, upright: bool = True) -> np.ndarray:
+    """Return an open image as uint8 RGB [H, W, 3].
 
-    The values of a palette file are its indices. An RGB file whose channels are equal counts as grey.
+    Grey, palette, CMYK and 16-bit images are converted (16 bits to their high byte), alpha is dropped, of an animated
+    file the first frame is taken, and unless `upright` is False the EXIF orientation is applied.
 
     Raises:
-        UserError: the file cannot be read, or holds colours where indices are wanted.
+        UserError: its pixels are floats, or integers beyond 16 bits, which have no fixed range.
     """
-    with _opened(source, name) as image:
-        if colours:
-            return np.array(_rgb(image))
-        if image.mode in ("L", "P"):
-            return np.array(image)
-        if image.mode == "1":
-            return np.array(image, dtype=np.uint8)
-        if image.mode == "I" or image.mode.startswith("I;16"):
-            values = np.array(image)
-            if values.min() < 0 or values.max() > 65535:
-                raise UserError(f"{_name(source, name)}: label values reach {values.max()}; they must be 0 .. 65535")
-            return values.astype(np.uint16)
-        channels = np.array(_rgb(image))
-    if (channels == channels[..., :1]).all():
-        return np.ascontiguousarray(channels[..., 0])
-    raise UserError(
-        f"{_name(source, name)}: a colour mask (mode {image.mode}) where one class index a pixel was expected; "
-        "list each class's colour in dataset.yaml (`palette`) and set `colour_masks: true`"
-    )
+    return np.array(_rgb(loaded(image, upright)))
 
 
-def image_size(source: Source, name: str = "") -> tuple[int, int]:
-    """Return (height, width) of the upright image; reads only the file's header."""
-    with _opened(source, name) as image:
-        width, height = image.size
-        return (width, height) if image.getexif().get(_ORIENTATION, 1) >= 5 else (height, width)
+def loaded(image: Image.Image, upright: bool) -> Image.Image:
+    """Return the image with its pixels read, as they are stored or turned upright as the EXIF entry asks."""
+    orientation = orientation_of(image)
+    image.load()
+    left = orientation_of(image)  # Pillow turns TIFF files while it reads them
+    if upright:
+        return _turned(image, _UPRIGHT, left)
+    return _turned(image, _STORED, orientation) if left != orientation else image
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 .. 8; 1, upright, where there is none."""
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    return orientation if orientation in _UPRIGHT else 1
+
+
+def image_size(source: Source, name: str = "", upright: bool = True) -> tuple[int, int]:
+    """Return (height, width) of the image, upright or as it is stored; reads only the file's header."""
+    with opened(source, name) as image:
+        width, height = stored_size(image)
+        # Only where it matters: for the entry a PNG file is read to its end.
+        return (width, height) if upright and orientation_of(image) >= 5 else (height, width)
+
+
+def stored_size(image: Image.Image) -> tuple[int, int]:
+    """Return (width, height) of the pixels in the file of an image that has just been opened."""
+    if image.format == "TIFF":  # whose `size` is the upright one
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        return tags[_WIDTH], tags[_HEIGHT]
+    return image.size
 
 
 def check_decoder(decoder: str) -> None:
@@ -105,19 +126,53 @@ def check_decoder(decoder: str) -> None:
 
 
 @contextlib.contextmanager
-def _opened(source: Source, name: str) -> Iterator[Image.Image]:
+def opened(source: Source, name: str = "") -> Iterator[ImageFile.ImageFile]:
+    """Open an image file of one of the `FORMATS`; whatever goes wrong in the block becomes one line that names it.
+
+    Raises:
+        UserError: the file is missing, no regular file, no image, damaged, or larger than Pillow is willing to open.
+    """
+    label = name or ("image" if isinstance(source, bytes) else os.fspath(source))
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        # From a file, not from its path, which Pillow would map into memory: it then turns TIFF files wrongly.
+        with _stream(source) as file, Image.open(file, formats=_formats(label)) as image:
+            _check_bitmap(image)
             yield image
+    except UserError as error:
+        raise UserError(f"{label}: {error}") from None
     except FileNotFoundError:
-        raise UserError(f"{_name(source, name)}: no such file") from None
+        raise UserError(f"{label}: no such file") from None
     except Image.DecompressionBombError:
         raise UserError(
-            f"{_name(source, name)}: more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels; "
+            f"{label}: more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels; "
             "cut it into tiles or scale it down"
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
-        raise UserError(f"{_name(source, name)}: {_reason(error)}") from None
+    except Exception as error:  # whatever a damaged file drives Pillow's readers to
+        raise UserError(f"{label}: {_reason(error)}") from None
+
+
+def _stream(source: Source) -> IO[bytes]:
+    return io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
+
+
+@functools.cache
+def _known() -> frozenset[str]:
+    Image.init()
+    return frozenset(FORMATS).intersection(Image.OPEN)  # an older Pillow may have fewer
+
+
+def _formats(name: str) -> list[str]:
+    by_suffix = name.lower().endswith(FORMATS[_WITHOUT_SIGNATURE])
+    return [known for known in sorted(_known()) if by_suffix or known != _WITHOUT_SIGNATURE]
+
+
+def _check_bitmap(image: ImageFile.ImageFile) -> None:
+    """Refuse bitmaps of 4 or 8 bits whose palette is grey: Pillow would take them for ones of 8 or 1 bits."""
+    if image.format == "BMP" and image.mode in ("1", "L") and image.tile[0].codec_name == "raw":
+        bits = 1 if image.mode == "1" else 8
+        _, stride, _ = cast(tuple[str, int, int], image.tile[0].args)
+        if stride != (image.width * bits + 31) // 32 * 4:
+            raise UserError("a bitmap of a kind that is not read; save it as PNG")
 
 
 def _reason(error: Exception) -> str:
@@ -126,12 +181,10 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return f"cannot be read ({os.strerror(error.errno)})"
     if isinstance(error, UnidentifiedImageError):
-        return "not an image file that Pillow knows"
-    return f"a damaged image file ({error})"
-
-
-def _name(source: Source, name: str) -> str:
-    return name or ("image" if isinstance(source, bytes) else os.fspath(source))
+        return f"not an image file that is read ({', '.join(FORMATS)})"
+    if isinstance(error, MemoryError):
+        return "too large for the memory"
+    return f"a damaged image file ({' '.join(str(error).split()) or type(error).__name__})"
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -139,17 +192,19 @@ def _rgb(image: Image.Image) -> Image.Image:
         return image
     if image.mode == "I" or image.mode.startswith("I;16"):
         # Pillow's own conversion clips at 255 instead of scaling.
-        high = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
-        return Image.fromarray(high).convert("RGB")
+        wide = np.asarray(image)
+        if wide.min() < 0 or wide.max() > 65535:
+            raise UserError(f"pixels reach from {wide.min()} to {wide.max()}; save the image with 8 or 16 bits")
+        return Image.fromarray((wide >> 8).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
-        raise ValueError("float pixels have no fixed range; save it with 8 or 16 bits")
+        raise UserError("float pixels, which have no fixed range; save the image with 8 or 16 bits")
     if image.mode in ("P", "PA", "LA", "La"):
         return image.convert("RGBA").convert("RGB")
     return image.convert("RGB")
 
 
-def _turned(image: Image.Image, orientation: int) -> Image.Image:
-    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+def _turned(image: Image.Image, how: dict[int, Image.Transpose], orientation: int) -> Image.Image:
+    return image.transpose(how[orientation]) if orientation in how else image
 
 
 def _simplejpeg(source: Source) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -36,12 +37,16 @@ class LabelMap:
         return cls({IGNORED: IGNORED, 0: IGNORED, **{k + 1: k for k in range(_count(classes))}})
 
     @classmethod
-    def palette(cls, classes: Classes, ignored: tuple[int, int, int] | None = None) -> LabelMap:
+    def palette(cls, classes: Classes, ignored: Sequence[tuple[int, int, int]] = ()) -> LabelMap:
         """Colour masks: each class by its colour in the palette; black is ignored unless it is a class's colour."""
         codes = {_code(*colour): index for index, colour in enumerate(classes.palette)}
         if len(codes) < _count(classes):
             raise UserError("palette: two classes have the same colour; a colour mask cannot tell them apart")
-        return cls({_code(*(ignored or (0, 0, 0))): IGNORED, **codes}, colours=True)
+        if both := [colour for colour in ignored if _code(*colour) in codes]:
+            raise UserError(f"palette: {both[0]} is a class's colour and ignored; it can be one of the two")
+        return cls(
+            {**dict.fromkeys((_code(*colour) for colour in ((0, 0, 0), *ignored)), IGNORED), **codes}, colours=True
+        )
 
     def __call__(self, stored: np.ndarray, name: str) -> np.ndarray:
         """Return class indices, uint8 [H, W], of what `read_label` returned for the file `name`.
@@ -49,9 +54,7 @@ class LabelMap:
         Raises:
             UserError: a value stands for no class; names the value, how many pixels have it and what is right.
         """
-        if self.colours:
-            red, green, blue = (stored[..., channel].astype(np.int32) for channel in range(3))
-            stored = red << 16 | green << 8 | blue
+        stored = self._codes(stored)
         if stored.dtype == np.uint8 and not cv2.LUT(stored, self._invalid).any():
             return np.asarray(cv2.LUT(stored, self._classes))
         mapped = self._table[stored]
@@ -60,18 +63,38 @@ class LabelMap:
         classes: np.ndarray = mapped.astype(np.uint8)
         return classes
 
+    def lookup(self, stored: np.ndarray) -> np.ndarray:
+        """Return class indices, uint8 [H, W]; what stands for no class is ignored."""
+        mapped = self._table[self._codes(stored)]
+        return np.where(mapped == _INVALID, IGNORED, mapped).astype(np.uint8)
+
+    def _codes(self, stored: np.ndarray) -> np.ndarray:
+        if not self.colours:
+            return stored
+        red, green, blue = (stored[..., channel].astype(np.int32) for channel in range(3))
+        return red << 16 | green << 8 | blue
+
     def _complaint(self, wrong: np.ndarray) -> str:
         values, counts = np.unique(wrong, return_counts=True)
         value, count = int(values[counts.argmax()]), int(counts.max())
         if self.colours:
             colour = (value >> 16, value >> 8 & 255, value & 255)
-            return f"colour {colour} ({count} pixels) is no class's colour; see `palette` in dataset.yaml"
+            return f"colour {colour} ({count} pixels) is no class's colour; see `palette` and `ignore` in dataset.yaml"
         kept = sorted(v for v, index in self.values.items() if index != IGNORED)
         ignored = sorted(v for v, index in self.values.items() if index == IGNORED)
         return (
             f"label value {value} ({count} pixels) stands for no class; "
             f"the classes are {_ranges(kept)}, ignored is {_ranges(ignored)}"
         )
+
+
+class Meaning(NamedTuple):
+    """What is known about the labels of a data set, whatever its files are."""
+
+    classes: Classes
+    label_map: LabelMap
+    exif_orientation: str = "auto"
+    """`apply` it to the images, `ignore` it, or `auto`: apply it unless the label fits only the stored pixels."""
 
 
 def _count(classes: Classes) -> int:

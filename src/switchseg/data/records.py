@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 
 from switchseg.errors import UserError
 
 _BLOCK = 1 << 18
+_LONGEST_LINE = 1 << 20  # bytes; what has no line break is no list
+_BLANK = " \t\r\v\f"
 
 
 class Lines:
@@ -53,26 +56,33 @@ def read_lines(path: str | os.PathLike[str], visit: Callable[[list[str]], None])
     """Index the text file `path`, plain or `.gz`, and hand its lines to `visit` in blocks. Blank lines are left out.
 
     Raises:
-        UserError: the file is missing, is not UTF-8, or holds no line.
+        UserError: the file is missing, damaged, no text in UTF-8, or holds no line.
     """
     path = os.fspath(path)
     zipped = path.endswith(".gz")
     kept: list[bytes] = []
-    starts, lengths, offset = [], [], 0
+    starts: list[np.ndarray] = []
+    lengths: list[np.ndarray] = []
+    offset = 0
     for block in _blocks(path):
-        first, size = _boundaries(block)
+        # Some editors begin a file with a byte order mark.
+        mark = len(codecs.BOM_UTF8) if not starts and block.startswith(codecs.BOM_UTF8) else 0
+        first, size = _without_blank(block[mark:], *_boundaries(block[mark:]))
         try:
-            text = block.decode()
+            text = block[mark:].decode()
         except UnicodeDecodeError:
             raise UserError(f"{path}: not a list in UTF-8") from None
-        starts.append(first + offset)
+        if "\0" in text:
+            raise UserError(f"{path}: holds a zero byte; a text in UTF-8 was expected")
+        starts.append(first + (offset + mark))
         lengths.append(size)
-        offset += len(block)
-        if zipped:
+        if len(first) or not zipped:
+            offset += len(block)
+        if len(first) and zipped:
             kept.append(block)
         if "\r" in text:
             text = text.replace("\r\n", "\n")
-        if lines := [line for line in text.split("\n") if line]:
+        if lines := [line for line in text.split("\n") if line.strip(_BLANK)]:
             visit(lines)
     if not starts or not sum(map(len, starts)):
         raise UserError(f"{path}: an empty list; one record a line was expected")
@@ -80,29 +90,11 @@ def read_lines(path: str | os.PathLike[str], visit: Callable[[list[str]], None])
     return Lines(*joined, text=b"".join(kept)) if zipped else Lines(*joined, path=os.path.abspath(path))
 
 
-def inside(root: Path, path: str, listed_in: str) -> str:
-    """Return `path`, relative to `root`, as a full path.
-
-    Raises:
-        UserError: it leads out of `root`.
-    """
-    folder = os.path.abspath(root)
-    full = os.path.normpath(os.path.join(folder, path))
-    if os.path.commonpath((folder, full)) != folder:
-        raise UserError(f"{listed_in}: {path} leads out of the data set's folder {root}; paths are relative to it")
-    return full
-
-
-def common_folder(paths: Iterable[str]) -> str:
-    """Return the folder, with its trailing slash, that all paths start with; empty if there is none."""
-    paths = list(paths)
-    folder, slash, _ = os.path.commonprefix((min(paths), max(paths))).rpartition("/")
-    return folder + slash
-
-
 def _blocks(path: str) -> Iterator[bytes]:
     """Yield the file in blocks of whole lines."""
     rest = b""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UserError(f"{path}: the list cannot be read (it is no regular file)")
     try:
         with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
             while block := file.read(_BLOCK):
@@ -112,14 +104,18 @@ def _blocks(path: str) -> Iterator[bytes]:
                     rest = tail
                 else:
                     rest += block
+                if len(rest) > _LONGEST_LINE:
+                    raise UserError(
+                        f"{path}: a line of more than {_LONGEST_LINE} bytes; one record a line was expected"
+                    )
             if rest:
                 yield rest
-    except OSError as error:
-        raise UserError(f"{path}: the list cannot be read ({error.strerror or error})") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: the list cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
 
 def _boundaries(text: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the lines that are not blank start and how many bytes they have."""
+    """Return where the lines that are not empty start and how many bytes they have."""
     if not text:
         return np.empty(0, np.int64), np.empty(0, np.int32)
     data = np.frombuffer(text, np.uint8)
@@ -130,3 +126,11 @@ def _boundaries(text: bytes) -> tuple[np.ndarray, np.ndarray]:
     ends = ends - ((ends > starts) & (data[np.maximum(ends - 1, 0)] == ord("\r")))
     filled = ends > starts
     return starts[filled], (ends - starts)[filled].astype(np.int32)
+
+
+def _without_blank(text: bytes, starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out lines of nothing but blanks; only those that begin with one are looked at."""
+    filled = np.ones(len(starts), bool)
+    for line in np.flatnonzero(np.frombuffer(text, np.uint8)[starts] <= ord(" ")):
+        filled[line] = bool(text[starts[line] : starts[line] + lengths[line]].strip(_BLANK.encode()))
+    return starts[filled], lengths[filled]

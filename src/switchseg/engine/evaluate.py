@@ -19,6 +19,7 @@ from switchseg.data.dataset import Dataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine.ahead import read_ahead
+from switchseg.engine.class_order import match_classes
 from switchseg.engine.inference import Compute, Rule, evaluating, fuse, logit_maps
 from switchseg.engine.network import Network
 from switchseg.engine.pictures import write_pictures
@@ -96,11 +97,11 @@ def evaluate(
         quiet: Show no progress.
 
     Raises:
-        UserError: the model has another number of classes than the data, an image cannot be read or has no label,
-            there is no image, or the model's output is not finite.
+        UserError: the model's classes are not those of the data (see `match_classes`), an image cannot be read or has
+            no label, there is no image, or the model's output is not finite.
     """
-    check_classes(model, dataset)
     world = world or World(rank=0, size=1, device=next(model.parameters()).device)
+    order = match_classes(model.spec.classes, dataset, tell=world.is_main and not quiet)
     key = tally_key(model, dataset, rule, world, boundary) if partial is not None else {}
     if partial is not None and world.size > 1:
         partial = partial.with_name(f"{partial.name}.{world.rank}")
@@ -112,7 +113,7 @@ def evaluate(
     with evaluating(model), tally.kept(), progress("evaluate", len(own), shown=show) as count:
         count(tally.images)
         for indices, samples in _batches(dataset, own[tally.images :], compute.images_per_batch):
-            labelled = _labelled(network, samples, rule, compute)
+            labelled = _labelled(network, samples, rule, compute, order)
             for index, sample, (labels, confidence) in zip(indices, samples, labelled, strict=True):
                 tally.add(sample.name, labels, _truth(sample))
                 if save is not None and index in kept:
@@ -128,21 +129,12 @@ def evaluate(
         for index in sorted(missing):
             sample = dataset.read(index)
             with evaluating(model):
-                labels, confidence = next(_labelled(network, [sample], rule, compute))
+                labels, confidence = next(_labelled(network, [sample], rule, compute, order))
             write_pictures(save, sample, labels, confidence, dataset.classes)
     tally.discard()
     return Evaluation(
         scores(matrix, dataset.classes), matrix, rule, len(dataset), tally.seconds, tuple(per_image), boundaries
     )
-
-
-def check_classes(model: Segmenter, dataset: Dataset) -> None:
-    """Raise a UserError unless the model has as many classes as the data."""
-    if model.spec.num_classes != len(dataset.classes):
-        raise UserError(
-            f"the model has {model.spec.num_classes} classes but data set {dataset.name} has {len(dataset.classes)}; "
-            "give the data set that the model was made for, or train a model on this one"
-        )
 
 
 def write_confusion(path: Path, matrix: npt.NDArray[np.int64], classes: Classes) -> None:
@@ -164,8 +156,13 @@ def write_per_image(path: Path, per_image: Sequence[ImageScore]) -> None:
 
 
 def _labelled(
-    network: Network, samples: Sequence[Sample], rule: Rule, compute: Compute
+    network: Network,
+    samples: Sequence[Sample],
+    rule: Rule,
+    compute: Compute,
+    order: npt.NDArray[np.integer] | None,
 ) -> Iterator[tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]]:
+    """Yield labels, in the order of the data set's classes, and confidence of each sample."""
     try:
         maps = logit_maps(network.model, [sample.image for sample in samples], rule, compute, network)
     except ValueError as error:
@@ -173,7 +170,8 @@ def _labelled(
         raise UserError(f"{names}: {error}; the model is broken, or --precision fp32 is needed") from None
     for sample, own in zip(samples, maps, strict=True):
         height, width = _truth(sample).shape
-        yield fuse(own, (height, width))
+        labels, confidence = fuse(own, (height, width))
+        yield labels if order is None else order[labels], confidence
 
 
 def _truth(sample: Sample) -> npt.NDArray[np.integer]:

@@ -7,11 +7,11 @@ import torch
 from switchseg import files
 from switchseg.checkpoints.model_directory import load_model, save_model
 from switchseg.config.schema import EvaluateConfig
+from switchseg.data.dataset import Dataset
 from switchseg.engine.evaluate import Evaluation, evaluate, write_confusion, write_per_image
 from switchseg.engine.inference import Rule
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.run_directory import RunDirectory
-from switchseg.engine.setup import open_validation
 from switchseg.engine.training import Training
 
 
@@ -25,11 +25,10 @@ def multi_rule(config: EvaluateConfig) -> Rule:
     return Rule(short_sides=config.multi_short_sides, flip=config.flip)
 
 
-def evaluate_and_keep_best(training: Training, run: RunDirectory, monitor: Monitor) -> None:
+def evaluate_and_keep_best(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dataset) -> None:
     """Score the model at one scale; if it is the best so far, it becomes the run's model. Every rank must call it."""
     config = training.config
     training.guard.settle()
-    dataset = open_validation(config.data)
     result = evaluate(training.best_model, dataset, single_rule(config.evaluate), world=training.world, quiet=True)
     score = result.scores.mean_iou
     record = {key: value for key, value in result.to_json().items() if key not in ("per_class", "seconds")}
@@ -43,7 +42,7 @@ def evaluate_and_keep_best(training: Training, run: RunDirectory, monitor: Monit
         training.evaluations_since_best += 1
 
 
-def finish(training: Training, run: RunDirectory, monitor: Monitor) -> None:
+def finish(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dataset) -> None:
     """Write the model of the run, score it at one and several scales, keep a few pictures. Every rank must call it."""
     config, world = training.config, training.world
     if world.is_main and not config.train.evaluate_every:
@@ -52,7 +51,6 @@ def finish(training: Training, run: RunDirectory, monitor: Monitor) -> None:
     model = load_model(run.model).to(world.device)  # what is scored is what was saved
     if config.train.channels_last:
         model.to(memory_format=torch.channels_last)
-    dataset = open_validation(config.data)
     single = evaluate(
         model,
         dataset,

@@ -16,6 +16,8 @@ from switchseg.labels import IGNORED
 Labels = npt.NDArray[np.integer]
 Pixels = npt.NDArray[np.uint8]
 
+_BAND_PIXELS = 2**20  # mixed at once: floats of a whole image would take 24 bytes a pixel and more
+
 
 def label_image(labels: Labels, classes: Classes) -> Image.Image:
     """Return the label map [H, W] as an image whose pixel values are the class indices.
@@ -31,9 +33,12 @@ def label_image(labels: Labels, classes: Classes) -> Image.Image:
 
 def overlay(image: Pixels, labels: Labels, classes: Classes, opacity: float = 0.5) -> Pixels:
     """Return the image [H, W, 3] tinted with the colour of each pixel's class; ignored pixels stay as they are."""
-    colours = _colours(classes)[labels]
-    mixed = (image * (1 - opacity) + colours * opacity + 0.5).astype(np.uint8)
-    return np.where((labels < len(classes))[..., None], mixed, image)
+    colours, tinted = _colours(classes), np.empty_like(image)
+    rows = max(1, _BAND_PIXELS // image.shape[1])
+    for band in (np.s_[top : top + rows] for top in range(0, len(image), rows)):
+        mixed = (image[band] * (1 - opacity) + colours[labels[band]] * opacity + 0.5).astype(np.uint8)
+        tinted[band] = np.where((labels[band] < len(classes))[..., None], mixed, image[band])
+    return tinted
 
 
 def legend(classes: Classes, rows: int = 25) -> Image.Image:
@@ -53,7 +58,9 @@ def legend(classes: Classes, rows: int = 25) -> Image.Image:
 
 def shares_of(labels: Labels, num_classes: int) -> list[float]:
     """Return the fraction of the pixels that each class takes."""
-    counts = np.bincount(labels.reshape(-1), minlength=num_classes)[:num_classes]
+    counts = np.zeros(num_classes, np.int64)
+    for row in labels:  # bincount copies to int64
+        counts += np.bincount(row, minlength=num_classes)[:num_classes]
     return [float(count) / labels.size for count in counts]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from PIL import Image
 from switchseg import files
 from switchseg.checkpoints.model_directory import WEIGHTS
 from switchseg.data.images import SUFFIXES, read_image
+from switchseg.data.paths import describe_suffixes, files_below, has_suffix
 from switchseg.engine.ahead import read_ahead
 from switchseg.engine.inference import Pixels
 from switchseg.engine.pictures import label_image, legend, save
@@ -25,6 +27,9 @@ from switchseg.engine.video import VIDEO_SUFFIXES, label_video
 from switchseg.errors import UserError
 
 SETTINGS = "predict.json"
+
+_SUFFIXES = (*SUFFIXES, *VIDEO_SUFFIXES)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Input:
 def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
     """Return the images and videos that files, folders (at any depth) and glob patterns stand for, each once.
 
+    In folders, links are followed once, hidden files left out, and files of other suffixes counted in a warning.
     Results keep the folders below an argument; of files that would share a name, the later ones keep their suffix
     or get a number.
 
@@ -51,12 +57,13 @@ def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
     """
     inputs: list[Input] = []
     taken: set[str] = set()
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for argument in arguments:
         for path, below in _expand(os.fspath(argument)):
-            if path.resolve() in seen:
+            real = os.path.realpath(path)
+            if real in seen:
                 continue
-            seen.add(path.resolve())
+            seen.add(real)
             stem = below.with_suffix("").as_posix()
             candidates = [stem, below.as_posix(), *(f"{stem}-{number}" for number in range(2, len(taken) + 3))]
             name = next(candidate for candidate in candidates if candidate not in taken)
@@ -144,23 +151,21 @@ def _expand(argument: str) -> Iterator[tuple[Path, Path]]:
     """Yield the files that one argument stands for, each with its path below the argument's folder."""
     path = Path(argument).expanduser()
     if path.is_dir():
-        found = sorted(each for each in _files_below(path) if each.suffix.lower() in (*SUFFIXES, *VIDEO_SUFFIXES))
+        files = sorted(files_below(path))
+        found = [each for each in files if has_suffix(each, _SUFFIXES)]
         if not found:
-            raise UserError(f"{path}: no images or videos in this folder ({' '.join((*SUFFIXES, *VIDEO_SUFFIXES))})")
-        yield from ((each, each.relative_to(path)) for each in found)
+            there = f"; there is {describe_suffixes(files)}" if files else ""
+            raise UserError(f"{path}: no images or videos in this folder ({' '.join(_SUFFIXES)}){there}")
+        if left_out := [each for each in files if not has_suffix(each, _SUFFIXES)]:
+            _log.warning("%s: left out what is no image or video by its suffix: %s", path, describe_suffixes(left_out))
+        yield from ((path / each, Path(each)) for each in found)
     elif path.exists() or not glob.has_magic(argument):
         yield path, Path(path.name)
     else:
         matches = sorted(map(Path, glob.glob(os.path.expanduser(argument), recursive=True)))
         if not matches:
             raise UserError(f"{argument}: no file matches this pattern")
-        yield from ((each, Path(each.name)) for each in matches if each.is_file())
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    # os.walk does not follow links to folders, so a link that leads back up cannot trap it.
-    for parent, _, names in os.walk(folder):
-        yield from (Path(parent, name) for name in names)
+        yield from ((each, Path(each.name)) for each in matches if not each.is_dir())
 
 
 def _settings(predictor: Predictor, submission: bool) -> dict[str, Any]:

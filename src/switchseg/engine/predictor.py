@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from switchseg.checkpoints.model_directory import find_model, load_model
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.data.classes import Classes
-from switchseg.data.images import read_image
+from switchseg.data.images import read_image, rgb_pixels
 from switchseg.distributed import choose_device
 from switchseg.engine.inference import Compute, Pixels, Rule, fuse, logit_maps, probability_tiles
 from switchseg.engine.pictures import overlay, shares_of
@@ -148,13 +148,13 @@ def as_pixels(image: ImageLike) -> Pixels:
     """Return what `Predictor` takes as an RGB uint8 array [H, W, 3].
 
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file cannot be read, or its pixels have no fixed range.
         TypeError, ValueError: the array or tensor is of another kind or shape.
     """
     if isinstance(image, (str, os.PathLike)):
         return np.asarray(read_image(image), np.uint8)
     if isinstance(image, Image.Image):
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        return rgb_pixels(image)
     if isinstance(image, Tensor):
         if image.is_floating_point():
             if not (image.min() >= 0 and image.max() <= 1):

@@ -14,10 +14,12 @@ from switchseg.checkpoints import training_state
 from switchseg.checkpoints.start import start_model
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
+from switchseg.data.dataset import Dataset
 from switchseg.data.loader import dead_workers_named
 from switchseg.data.sample import Batch
 from switchseg.distributed import joined_world
 from switchseg.engine import interrupt
+from switchseg.engine.data_checks import readable, require_two_classes
 from switchseg.engine.finish import evaluate_and_keep_best, finish
 from switchseg.engine.interrupt import StopRequest, stop_on_signals
 from switchseg.engine.monitor import Monitor
@@ -59,19 +61,22 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         if config.train.threads:
             torch.set_num_threads(config.train.threads)
         dataset = open_training(config.data)
-        open_validation(config.data)  # a mistake in it ends the run now, not after its training
+        require_two_classes(dataset)
+        validation = open_validation(config.data)
         torch.manual_seed(config.train.seed)
         say = print if world.is_main else _silent
         training = Training.start(config, world, start_model(config.model, dataset.classes, say))
         resumed = restore(training, run, resume)
+        # A broken file ends the run now, not after its training.
+        validation = readable(validation, dataset, config.data, world)
         if world.is_main:
             yaml.save(run.config, config)
         monitor = stack.enter_context(Monitor(run, training, resumed, images=len(dataset)))
         batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
         stack.enter_context(dead_workers_named())  # PyTorch tells of a worker's death wherever the step is
-        if run_steps(training, batches, run, monitor, stop):
+        if run_steps(training, batches, run, monitor, stop, validation):
             return interrupt.EXIT_CODE
-        finish(training, run, monitor)
+        finish(training, run, monitor, validation)
     return 0
 
 
@@ -80,7 +85,12 @@ def _silent(line: str) -> None:
 
 
 def run_steps(
-    training: Training, batches: Iterator[Batch], run: RunDirectory, monitor: Monitor, stop: StopRequest
+    training: Training,
+    batches: Iterator[Batch],
+    run: RunDirectory,
+    monitor: Monitor,
+    stop: StopRequest,
+    validation: Dataset,
 ) -> bool:
     """Run the steps that are left; return whether a signal ended them early, with a checkpoint of where it was."""
     config = training.config.train
@@ -95,7 +105,7 @@ def run_steps(
         monitor.step_done()
 
         if config.evaluate_every and training.step % config.evaluate_every == 0:
-            evaluate_and_keep_best(training, run, monitor)
+            evaluate_and_keep_best(training, run, monitor, validation)
             training.set_training_mode()
 
         stopping = training.world.any(stop.made)

@@ -125,6 +125,7 @@ class Training:
             "step": self.step,
             "images_per_step": self.images_per_step,
             "seed": self.config.train.seed,
+            "classes": list(self.model.spec.classes.names),
             "model": self.model.state_dict(),
             "optimizer": optimizer_state(self.optimizer),
             "scheduler": self._scheduler_state(),
@@ -139,7 +140,7 @@ class Training:
         """Restore what `state_dict` returned.
 
         Raises:
-            ValueError: a step of the saved training saw another number of images.
+            ValueError: a step of the saved training saw another number of images, or it had other classes.
             KeyError, RuntimeError: the state belongs to another model.
         """
         if state["images_per_step"] != self.images_per_step:
@@ -147,6 +148,9 @@ class Training:
                 f"a step of this run sees {state['images_per_step']} images, but images_per_device x devices x "
                 f"accumulate is now {self.images_per_step}"
             )
+        names = list(self.model.spec.classes.names)
+        if state.get("classes", names) != names:  # checkpoints of before have none
+            raise ValueError(f"its classes are {', '.join(state['classes'])}, but now {', '.join(names)}")
         self.model.load_state_dict(state["model"])
         self.scheduler.load_state_dict(state["scheduler"])
         # The length of the training may have changed: the rate of the coming step follows the schedule of today.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from switchseg import files
+from switchseg.data.paths import open_regular
 from switchseg.engine.inference import Pixels
 from switchseg.engine.pictures import label_image, save
 from switchseg.engine.predictor import Prediction, Predictor
@@ -33,7 +34,7 @@ def label_video(predictor: Predictor, path: Path, target: Path) -> dict[str, flo
     frames = 0
     try:
         with ExitStack() as stack:
-            source = stack.enter_context(av.open(str(path)))
+            source = stack.enter_context(av.open(stack.enter_context(_opened(path))))
             if not source.streams.video:
                 raise UserError(f"{path}: a file without a video stream")
             stream = source.streams.video[0]
@@ -50,6 +51,13 @@ def label_video(predictor: Predictor, path: Path, target: Path) -> dict[str, flo
         raise UserError(f"{path}: not a video that can be decoded ({error.strerror})") from None
     order = np.argsort(-counts, kind="stable")
     return {predictor.classes.names[i]: round(float(counts[i] / frames), 6) for i in order if counts[i]}
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return open_regular(path)
+    except (OSError, UserError) as error:
+        raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 class _Writer(AbstractContextManager["_Writer"]):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image
@@ -33,8 +34,14 @@ pre { padding: 12px 16px; background: var(--soft); overflow-x: auto; } tbody th 
 """
 
 
-def data_page(title: str, dataset: StoredDataset, found: Findings, advices: list[Advice]) -> str:
-    """Return the page."""
+def data_page(
+    title: str,
+    dataset: StoredDataset,
+    found: Findings,
+    advices: list[Advice],
+    pictures: Mapping[tuple[int, int], Image.Image] = MappingProxyType({}),
+) -> str:
+    """Return the page; `pictures` are those of readings, by the numbers of the advice and of its reading."""
     style = files(__package__).joinpath("page.css").read_text(encoding="utf-8") + _STYLE
     head = tag(
         "head",
@@ -57,13 +64,24 @@ def data_page(title: str, dataset: StoredDataset, found: Findings, advices: list
         tag(
             "main",
             _section("Problems", [tag("pre", "\n".join(_shortened(found.problems)))] if found.problems else []),
-            _section("Likely mistakes", [(tag("p", a.seen), tag("pre", a.setting)) for a in advices]),
+            _section("Likely mistakes", [_advice(number, advice, pictures) for number, advice in enumerate(advices)]),
             _section("Classes", [_classes(found, dataset)]),
             _section("Examples", [tag("div", _examples(dataset), class_="examples")]),
         ),
         tag("footer", tag("p", f"Made by switchseg {__version__}.")),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _advice(number: int, advice: Advice, pictures: Mapping[tuple[int, int], Image.Image]) -> list[Markup]:
+    readings = [
+        tag("figure", _inline(np.asarray(pictures[number, place]), "PNG", str(reading)), tag("pre", reading))
+        for place, reading in enumerate(advice.readings)
+        if (number, place) in pictures
+    ]
+    if not readings:
+        return [tag("p", advice.seen), tag("pre", advice.setting)]
+    return [tag("p", advice.seen), *readings, *([tag("p", advice.remedy)] if advice.remedy else [])]
 
 
 def _section(heading: str, content: list[object]) -> Markup | None:
@@ -95,7 +113,7 @@ def _shortened(problems: list[str]) -> list[str]:
 
 
 def _classes(found: Findings, dataset: StoredDataset) -> Markup:
-    pixels, images = found.class_pixels(dataset), found.class_images(dataset)
+    pixels, images = found.class_pixels(dataset.meaning), found.class_images(dataset.meaning)
     shares = pixels / max(1, pixels.sum())
     rows = [
         tag(

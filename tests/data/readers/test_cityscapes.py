@@ -38,3 +38,13 @@ def test_train_ids_are_preferred(root):
         save(root / f"gtFine/train/{city}/{city}_000000_000019_gtFine_labelTrainIds.png", stored)
     dataset = open_dataset("cityscapes", root, "train")
     assert np.array_equal(dataset.read(0).label, values(0, [*range(19), 255]))
+
+
+def test_a_half_converted_data_set_is_read_by_the_published_ids(root):
+    stored = values(5, [*range(19), 255])
+    save(root / "gtFine/train/aachen/aachen_000000_000019_gtFine_labelTrainIds.png", stored)
+    dataset = open_dataset("cityscapes", root, "train")
+    assert len(dataset) == 2
+    for seed in range(2):
+        expected = np.vectorize(lambda value: TRAIN_IDS.get(value, 255))(values(seed, [*range(34), 255]))
+        assert np.array_equal(dataset.read(seed).label, expected)

@@ -24,3 +24,11 @@ def test_train_ids_beside_the_maps_are_preferred(tmp_path):
     save(tmp_path / "annotations/train2017/1_labelTrainIds.png", values(0, [0, 170, 255]))
     label = open_dataset("coco_stuff", tmp_path, "train").read(0).label
     assert np.array_equal(label, values(0, [0, 170, 255]))
+
+
+def test_half_converted_maps_are_read_as_published(tmp_path):
+    for name in ("1", "2"):
+        save(tmp_path / f"images/train2017/{name}.jpg", picture(0))
+        save(tmp_path / f"annotations/train2017/{name}.png", values(0, [181]))
+    save(tmp_path / "annotations/train2017/1_labelTrainIds.png", values(0, [0]))
+    assert set(open_dataset("coco_stuff", tmp_path, "train").read(0).label.flat) == {170}

@@ -96,3 +96,39 @@ def test_pairs_that_leave_the_root_or_are_none_are_named(tmp_path):
     (tmp_path / "list.txt").write_text("a b c\n")
     with pytest.raises(UserError, match=r"list\.txt: 'a b c' is no pair"):
         open_dataset("folder", tmp_path, "train", tmp_path / "list.txt")
+
+
+@pytest.mark.parametrize(
+    "line", ["a", "image,label", "# my list", '"images/a,b.jpg","labels/a,b.png"', "a,b.jpg c.png"]
+)
+def test_lines_that_name_no_image_file_are_refused_when_the_list_is_opened(tmp_path, line):
+    write(tmp_path)
+    (tmp_path / "list.txt").write_text(f"{line}\n")
+    with pytest.raises(UserError, match=r"list\.txt: .* is no pair"):
+        open_dataset("folder", tmp_path, "train", tmp_path / "list.txt")
+
+
+def test_lists_as_windows_writes_them(tmp_path):
+    write(tmp_path)
+    (tmp_path / "list.txt").write_bytes("\ufeff \r\nimages\\train\\b.jpg labels\\train\\b.png\r\n".encode())
+    dataset = open_dataset("folder", tmp_path, "train", tmp_path / "list.txt")
+    assert len(dataset) == 1
+    assert np.array_equal(dataset.read(0).label, values(1, [0, 1, 255]))
+    (tmp_path / "list.txt").write_text("..\\secret.jpg a.png\n")
+    with pytest.raises(UserError, match="leads out of"):
+        open_dataset("folder", tmp_path, "train", tmp_path / "list.txt")
+
+
+def test_labels_saved_as_jpeg_are_told(tmp_path, caplog):
+    write(tmp_path)
+    for path in list((tmp_path / "labels/train").iterdir()):
+        path.rename(path.with_suffix(".jpg"))
+    open_dataset("folder", tmp_path, "train")
+    assert "2 labels are JPEG files, whose compression changes label values" in caplog.text
+
+
+def test_a_name_that_is_no_text_becomes_one(tmp_path):
+    write(tmp_path, stems=(b"caf\xe9".decode("utf-8", "surrogateescape"),))
+    dataset = open_dataset("folder", tmp_path, "train")
+    assert dataset.read(0).name == "caf\\udce9"
+    assert np.array_equal(dataset.read(0).label, values(0, [0, 1, 255]))

@@ -65,7 +65,12 @@ def test_equal_file_names_in_two_folders_keep_apart(tmp_path):
         ('{"fpath_img": "../../etc/a.png"}', "leads out of the data set's folder"),
         (r'{"fpath_img": "\u002e\u002e/a.png"}', "leads out of the data set's folder"),
         ('{"fpath_img": "a.png", "fpath_segm": "/etc/passwd"}', "leads out of the data set's folder"),
+        (r'{"fpath_img": "..\\a.png"}', "leads out of the data set's folder"),
+        ('{"fpath_img": "..a.png", "fpath_segm": 5}', 'record 2: "fpath_segm" is 5; a path was expected'),
+        ('{"fpath_img": "a.png", "fpath_segm": ["b.png"]}', r'record 2: "fpath_segm" is \[.*; a path was expected'),
         ('{"fpath_img": "a.png", "width": "wide", "height": 3}', "whole numbers"),
+        ('{"fpath_img": "a.png", "width": [1, 2], "height": [1, 2]}', "whole numbers"),
+        (f'{{"fpath_img": "a.png", "x": {"[" * 100_000}{"]" * 100_000}}}', "record 2: not JSON"),
     ],
 )
 def test_bad_lines_are_named(tmp_path, line, complaint):
@@ -75,10 +80,12 @@ def test_bad_lines_are_named(tmp_path, line, complaint):
     assert "\n" not in str(caught.value)
 
 
-def test_a_label_that_is_no_path_is_named(tmp_path):
-    (tmp_path / "train.odgt").write_text('{"fpath_img": "a.png", "fpath_segm": ["b.png"]}\n')
-    with pytest.raises(UserError, match=r"train\.odgt: \"fpath_segm\" is \['b.png'\]; a path was expected"):
-        open_dataset("odgt", tmp_path, "train").read(0)
+def test_lists_as_windows_writes_them(tmp_path):
+    save(tmp_path / "a/i.png", picture(0))
+    (tmp_path / "test.odgt").write_bytes(b'\xef\xbb\xbf{"fpath_img": "a\\\\i.png"}\r\n')
+    sample = open_dataset("odgt", tmp_path, "test").read(0)
+    assert np.array_equal(sample.image, picture(0))
+    assert sample.name == "i"
 
 
 def test_the_complete_list_of_ade20k(shared_data):

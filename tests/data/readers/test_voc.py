@@ -60,3 +60,33 @@ def test_unknown_splits_list_the_known(root):
 def test_colours_are_vocs():
     assert VOC.palette[:4] == ((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0))
     assert VOC.palette[15] == (192, 128, 128)
+
+
+@pytest.mark.parametrize("line", ["../pwn", "/../../pwn", "JPEGImages/a.jpg ../../secret.png", "..\\pwn"])
+def test_nothing_outside_the_root_is_listed(root, line):
+    (root / "list.txt").write_text(f"2007_000032\n{line}\n")
+    with pytest.raises(UserError, match=r"list\.txt: .* leads out of the data set's folder"):
+        open_dataset("voc", root, "train", root / "list.txt")
+
+
+def test_names_are_no_paths(root):
+    (root / "list.txt").write_text("deep/../2007_000032 \r\n")
+    assert open_dataset("voc", root, "train", root / "list.txt").record(0).name == "deep__..__2007_000032"
+
+
+def test_lists_of_another_task_are_refused(root):
+    (root / "list.txt").write_text("2007_000032 -1\n2007_000039  1\n")
+    with pytest.raises(UserError, match=r"list\.txt: '2007_000032 -1'; an image's name, or the paths"):
+        open_dataset("voc", root, "train", root / "list.txt")
+
+
+def test_dataset_yaml_beside_it_says_what_its_labels_are(root):
+    for path in root.rglob("SegmentationClass/*.png"):
+        with Image.open(path) as image:
+            rgb = image.convert("RGB")
+        rgb.save(path)
+    colours = "ignore: [[224, 224, 192]]\n"
+    (root / "dataset.yaml").write_text(f"colour_masks: true\n{colours}")
+    label = open_dataset("voc", root, "train").read(1).label
+    expected = values(1, [0, 1, 20, 255])
+    assert np.array_equal(label[expected != 255], expected[expected != 255])

@@ -1,5 +1,7 @@
+import gzip
 import io
 import pickle
+import tarfile
 
 import numpy as np
 import pytest
@@ -74,3 +76,51 @@ def test_bad_shards_are_named(root):
         writer.write({"__key__": "a", "txt": "no image"})
     with pytest.raises(UserError, match=r"test-0\.tar: a has no image"):
         open_dataset("webdataset", root, "test")
+
+
+def write_tar(path, names, size=None):
+    path.parent.mkdir(exist_ok=True)
+    with tarfile.open(path, "w") as archive:
+        for name in names:
+            for suffix, content in (("seg.png", encoded(values(0, [0, 1]))), ("img.png", encoded(picture(0)))):
+                member = tarfile.TarInfo(f"{name}.{suffix}")
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def test_a_damaged_index_is_made_again(root, tmp_path):
+    before = open_dataset("webdataset", root, "train").record(4).name
+    for kept in (tmp_path / "cache/switchseg/webdataset").iterdir():
+        kept.write_bytes(kept.read_bytes()[:50])
+    assert open_dataset("webdataset", root, "train").record(4).name == before
+
+
+def test_without_a_place_for_the_index_it_is_made_each_time(root, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/no")
+    assert len(open_dataset("webdataset", root, "train")) == 6
+
+
+def test_a_line_break_in_a_name_is_refused_for_it_would_shift_all_others(root):
+    write_tar(root / "val-0.tar", ["a\nb", "c"])
+    with pytest.raises(UserError, match=r"val-0\.tar: 'a\\nb\.seg\.png' has a name with a line break"):
+        open_dataset("webdataset", root, "val")
+
+
+def test_members_that_cannot_be_whole_are_named(root):
+    path = write_tar(root / "val-0.tar", ["a"])
+    member = tarfile.TarInfo("z.jpg")
+    member.size = 60 << 30
+    path.write_bytes(path.read_bytes()[:-9000] + member.tobuf(tarfile.GNU_FORMAT))
+    with pytest.raises(UserError, match=r"val-0\.tar: .*"):
+        open_dataset("webdataset", root, "val")
+    path.write_bytes(member.tobuf(tarfile.GNU_FORMAT))
+    with pytest.raises(UserError, match=r"val-0\.tar: z\.jpg has 64424509440 bytes"):
+        open_dataset("webdataset", root, "val")
+
+
+def test_compressed_shards_are_refused(root):
+    path = write_tar(root / "val-0.tar", ["a"])
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.raises(UserError, match=r"val-0\.tar: not a tar file"):
+        open_dataset("webdataset", root, "val")

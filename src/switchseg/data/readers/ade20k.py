@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from switchseg.data.classes import Classes
-from switchseg.data.dataset import FileDataset, canonical_split, existing_folder
-from switchseg.data.labels import LabelMap
+from switchseg.data.dataset import FileDataset, MissingSplitError, canonical_split, existing_folder
+from switchseg.data.description import built_in
+from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.readers.ade20k_classes import ADE20K
 from switchseg.data.readers.odgt import read_odgt
 from switchseg.data.readers.pairs import open_pairs
@@ -20,24 +20,23 @@ def open_ade20k(root: str | Path, split: str, list_file: str | Path | None = Non
 
     A list's paths are relative to `root`. Stored label 0 is unlabelled, k stands for class k - 1.
     """
-    return open_ade_folders("ade20k", root, split, list_file, ADE20K)
+    root = existing_folder(root)
+    meaning = built_in(root, ADE20K, LabelMap.reduce_zero)
+    return open_ade_folders("ade20k", root, split, list_file, meaning)
 
 
-def open_ade_folders(
-    name: str, root: str | Path, split: str, list_file: str | Path | None, classes: Classes
-) -> FileDataset:
-    """Open a data set in ADE20K's layout with other classes."""
-    root, split = existing_folder(root), canonical_split(split)
-    label_map = LabelMap.reduce_zero(classes)
+def open_ade_folders(name: str, root: Path, split: str, list_file: str | Path | None, meaning: Meaning) -> FileDataset:
+    """Open a data set in ADE20K's layout with classes and label values of its own."""
+    split = canonical_split(split)
     if list_file:
-        return read_odgt(name, root, Path(list_file), classes, label_map)
+        return read_odgt(name, root, Path(list_file), meaning)
     if (root / "ADEChallengeData2016").is_dir():
         root = root / "ADEChallengeData2016"
     if not (root / "images").is_dir():
         raise UserError(f"{root}: no folder `images`; ADE20K's layout is images/ and annotations/")
     part = SPLITS.get(split, split)
     if (root / "images" / part).is_dir():
-        return open_pairs(name, root / "images" / part, root / "annotations" / part, classes, label_map)
+        return open_pairs(name, root / "images" / part, root / "annotations" / part, meaning)
     if any(path.is_dir() for path in (root / "images").iterdir()):
-        raise UserError(f"{root / 'images' / part}: no such folder; the splits are train, val and test")
-    return open_pairs(name, root / "images", root / "annotations", classes, label_map)
+        raise MissingSplitError(f"{root / 'images' / part}: no such folder; the splits are train, val and test")
+    return open_pairs(name, root / "images", root / "annotations", meaning)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from switchseg.data.classes import IGNORED, Classes
-from switchseg.data.dataset import FileDataset, canonical_split, existing_folder
+from switchseg.data.dataset import FileDataset, MissingSplitError, canonical_split, existing_folder
+from switchseg.data.description import built_in
 from switchseg.data.labels import LabelMap
 from switchseg.data.readers.pairs import open_pairs
 from switchseg.errors import UserError
@@ -31,6 +32,12 @@ def open_camvid(root: str | Path, split: str, list_file: str | Path | None = Non
     if list_file:
         raise UserError(f"{list_file}: camvid takes no list; its splits are {', '.join(SPLITS)}")
     if not (root / split).is_dir():
-        raise UserError(f"{root / split}: no such folder; CamVid has {', '.join(SPLITS)} and train|val|testannot")
-    label_map = LabelMap({**LabelMap.identity(CAMVID).values, _VOID: IGNORED})
-    return open_pairs("camvid", root / split, root / f"{split}annot", CAMVID, label_map)
+        raise MissingSplitError(
+            f"{root / split}: no such folder; CamVid has {', '.join(SPLITS)} and train|val|testannot"
+        )
+    return open_pairs("camvid", root / split, root / f"{split}annot", built_in(root, CAMVID, _label_map))
+
+
+def _label_map(classes: Classes) -> LabelMap:
+    void = {_VOID: IGNORED} if classes == CAMVID else {}
+    return LabelMap({**LabelMap.identity(classes).values, **void})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from switchseg.data.classes import IGNORED, Classes
-from switchseg.data.dataset import FileDataset, canonical_split, existing_folder
+from switchseg.data.dataset import FileDataset, MissingSplitError, canonical_split, existing_folder
+from switchseg.data.description import built_in
 from switchseg.data.labels import LabelMap
-from switchseg.data.readers.pairs import open_pairs
+from switchseg.data.readers.pairs import complete_ending, open_pairs
 from switchseg.errors import UserError
 
 # name, its labelId, colour
@@ -33,23 +34,29 @@ _CLASSES: list[tuple[str, int, tuple[int, int, int]]] = [
     ("bicycle", 33, (119, 11, 32)),
 ]
 _HIGHEST_ID = 33
+_IMAGES, _TRAIN_IDS, _IDS = "_leftImg8bit.png", "_gtFine_labelTrainIds.png", "_gtFine_labelIds.png"
 
 CITYSCAPES = Classes(tuple(name for name, *_ in _CLASSES), tuple(colour for *_, colour in _CLASSES))
 
 
 def open_cityscapes(root: str | Path, split: str, list_file: str | Path | None = None) -> FileDataset:
-    """Open a split; labelTrainIds files are preferred where they were made, labelIds are mapped to the 19 classes."""
+    """Open a split; labelTrainIds files are taken where all were made, else labelIds are mapped to the 19 classes."""
     root, split = existing_folder(root), canonical_split(split)
     if list_file:
         raise UserError(f"{list_file}: cityscapes takes no list; its splits are train, val and test")
     images, labels = root / "leftImg8bit" / split, root / "gtFine" / split
     if not images.is_dir():
-        raise UserError(f"{images}: no such folder; Cityscapes' layout is leftImg8bit/SPLIT/CITY and gtFine/SPLIT/CITY")
-    if next(labels.glob("*/*_gtFine_labelTrainIds.png"), None):
-        endings = ("_leftImg8bit.png", "_gtFine_labelTrainIds.png")
-        return open_pairs("cityscapes", images, labels, CITYSCAPES, LabelMap.identity(CITYSCAPES), endings)
+        raise MissingSplitError(
+            f"{images}: no such folder; Cityscapes' layout is leftImg8bit/SPLIT/CITY and gtFine/SPLIT/CITY"
+        )
+    ending = complete_ending((images, _IMAGES), labels, (_TRAIN_IDS, _IDS))
+    meaning = built_in(root, CITYSCAPES, LabelMap.identity if ending == _TRAIN_IDS else _by_ids)
+    return open_pairs("cityscapes", images, labels, meaning, (_IMAGES, ending))
+
+
+def _by_ids(classes: Classes) -> LabelMap:
+    if classes != CITYSCAPES:
+        return LabelMap.identity(classes)
     ids = {identity: index for index, (_, identity, _) in enumerate(_CLASSES)}
     # 255 is how the licence plates' -1 is stored.
-    label_map = LabelMap({**dict.fromkeys([*range(_HIGHEST_ID + 1), 255], IGNORED), **ids})
-    endings = ("_leftImg8bit.png", "_gtFine_labelIds.png")
-    return open_pairs("cityscapes", images, labels, CITYSCAPES, label_map, endings)
+    return LabelMap({**dict.fromkeys([*range(_HIGHEST_ID + 1), IGNORED], IGNORED), **ids})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from switchseg.data.classes import IGNORED, Classes
-from switchseg.data.dataset import FileDataset, canonical_split, existing_folder
+from switchseg.data.dataset import FileDataset, MissingSplitError, canonical_split, existing_folder
+from switchseg.data.description import built_in
 from switchseg.data.labels import LabelMap
-from switchseg.data.readers.pairs import files_by_stem, open_pairs
+from switchseg.data.readers.pairs import complete_ending, open_pairs
 from switchseg.errors import UserError
 
 _THINGS = (
@@ -32,22 +33,29 @@ _STUFF = (
 # Values of the published maps, 0 .. 181, that no class has: things of COCO that were never annotated.
 _UNUSED = {11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90}
 _VALUES = 182
+_TRAIN_IDS = "_labelTrainIds.png"
 
 COCO_STUFF = Classes.named(tuple(f"{_THINGS}, {_STUFF}".split(", ")))
 
 
 def open_coco_stuff(root: str | Path, split: str, list_file: str | Path | None = None) -> FileDataset:
-    """Open {train,val}2017; *_labelTrainIds.png are preferred, the published maps (0 .. 181) are turned into them."""
+    """Open {train,val}2017: *_labelTrainIds.png where all were made, else the published maps (0 .. 181)."""
     root, split = existing_folder(root), canonical_split(split)
     if list_file:
         raise UserError(f"{list_file}: coco_stuff takes no list; its splits are train and val")
     images, labels = root / "images" / f"{split}2017", root / "annotations" / f"{split}2017"
     for folder in (images, labels):
         if not folder.is_dir():
-            raise UserError(f"{folder}: no such folder; the layout is images/ and annotations/ with {{train,val}}2017")
-    if files_by_stem(labels, "_labelTrainIds.png"):
-        endings = ("", "_labelTrainIds.png")
-        return open_pairs("coco_stuff", images, labels, COCO_STUFF, LabelMap.identity(COCO_STUFF), endings)
+            raise MissingSplitError(
+                f"{folder}: no such folder; the layout is images/ and annotations/ with {{train,val}}2017"
+            )
+    ending = complete_ending((images, ""), labels, (_TRAIN_IDS, ""))
+    meaning = built_in(root, COCO_STUFF, LabelMap.identity if ending else _published)
+    return open_pairs("coco_stuff", images, labels, meaning, ("", ending))
+
+
+def _published(classes: Classes) -> LabelMap:
+    if classes != COCO_STUFF:
+        return LabelMap.identity(classes)
     used = [value for value in range(_VALUES) if value not in _UNUSED]
-    label_map = LabelMap({IGNORED: IGNORED, **{value: index for index, value in enumerate(used)}})
-    return open_pairs("coco_stuff", images, labels, COCO_STUFF, label_map)
+    return LabelMap({IGNORED: IGNORED, **{value: index for index, value in enumerate(used)}})

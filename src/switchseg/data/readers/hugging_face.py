@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from switchseg.data.classes import Classes
-from switchseg.data.dataset import Record, StoredDataset, canonical_split
-from switchseg.data.description import CLASS_FILES, describe
+from switchseg.data.dataset import MissingSplitError, Record, StoredDataset, canonical_split
+from switchseg.data.description import describe, meaning_of
 from switchseg.data.images import Source
-from switchseg.data.labels import LabelMap
+from switchseg.data.labels import LabelMap, Meaning
+from switchseg.data.paths import inside
 from switchseg.data.readers.ade20k_classes import ADE20K
 from switchseg.errors import UserError
 
@@ -22,9 +22,15 @@ _NAMES = {"train": ("train", "training"), "val": ("validation", "val", "valid"),
 class HuggingFaceDataset(StoredDataset):
     """Rows with an encoded image and an encoded label."""
 
-    def __init__(self, name: str, rows: Any, columns: tuple[str, str | None], classes: Classes, label_map: LabelMap):
-        super().__init__(name, classes, label_map)
-        self._rows, self._columns = rows, columns
+    def __init__(
+        self,
+        rows: Any,
+        columns: tuple[str, str | None],
+        meaning: Meaning,
+        folder: Path | None,
+    ) -> None:
+        super().__init__("huggingface", meaning)
+        self._rows, self._columns, self._folder = rows, columns, folder
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -34,12 +40,22 @@ class HuggingFaceDataset(StoredDataset):
         image, label = self._columns
         row = self._rows[index]
         return Record(
-            image=_source(row[image]),
-            label=None if label is None or row[label] is None else _source(row[label]),
+            image=self._source(row[image], f"row {index}, column {image}"),
+            label=None if label is None or row[label] is None else self._source(row[label], f"row {index}"),
             name=f"{index:08d}",
             image_name=f"{self.name} row {index}, column {image}",
             label_name=f"{self.name} row {index}, column {label}",
         )
+
+    def _source(self, cell: Any, where: str) -> Source:
+        """Return the bytes that a cell holds, or the path that it names, which must not lead out of a folder."""
+        content: Source | None = None if cell is None else cell.get("bytes")
+        if content is not None:
+            return content
+        path = None if cell is None else cell.get("path")
+        if not isinstance(path, str):
+            raise UserError(f"{self.name} {where}: holds no image")
+        return path if self._folder is None else inside(self._folder, path, f"{self.name} {where}")
 
 
 def open_hugging_face(root: str | Path, split: str, list_file: str | Path | None = None) -> HuggingFaceDataset:
@@ -64,14 +80,12 @@ def open_hugging_face(root: str | Path, split: str, list_file: str | Path | None
     columns = _column(rows, IMAGE_COLUMNS, str(root)), _column(rows, LABEL_COLUMNS, None)
     for column in filter(None, columns):
         rows = rows.cast_column(column, datasets.Image(decode=False))
-    description = describe(Path(list_file).parent) if list_file else describe(folder)
-    classes, label_map = ADE20K, LabelMap.reduce_zero(ADE20K)
-    if description is not None:
-        classes = description.to_classes()
-        label_map = description.to_label_map(classes)
-    elif list_file:
-        raise UserError(f"{Path(list_file).parent}: none of {', '.join(CLASS_FILES)}")
-    return HuggingFaceDataset("huggingface", rows, columns, classes, label_map)
+    described = Path(list_file).parent if list_file else folder
+    if list_file or describe(described):
+        meaning = meaning_of(described)
+    else:
+        meaning = Meaning(ADE20K, LabelMap.reduce_zero(ADE20K))
+    return HuggingFaceDataset(rows, columns, meaning, folder if folder.is_dir() else None)
 
 
 def _load_folder(datasets: Any, folder: Path) -> Any:
@@ -106,7 +120,7 @@ def _split_of(found: Any, split: str, root: str) -> Any:
     for name in _NAMES.get(split, (split,)):
         if name in found:
             return found[name]
-    raise UserError(f"{root}: no split {split!r}; there is {', '.join(found)}")
+    raise MissingSplitError(f"{root}: no split {split!r}; there is {', '.join(found)}")
 
 
 def _column(rows: Any, names: tuple[str, ...], required_in: str | None) -> Any:
@@ -114,8 +128,3 @@ def _column(rows: Any, names: tuple[str, ...], required_in: str | None) -> Any:
     if found is None and required_in:
         raise UserError(f"{required_in}: no column {', '.join(names)}; there is {', '.join(rows.column_names)}")
     return found
-
-
-def _source(cell: dict[str, Any]) -> Source:
-    content: Source = cell["bytes"] if cell.get("bytes") is not None else cell["path"]
-    return content

@@ -9,12 +9,20 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from switchseg.data.classes import Classes
-from switchseg.data.dataset import FileDataset, Record, canonical_split, existing_folder, file_record, sample_name
-from switchseg.data.description import describe
-from switchseg.data.labels import LabelMap
+from switchseg.data.dataset import (
+    FileDataset,
+    MissingSplitError,
+    Record,
+    canonical_split,
+    existing_folder,
+    file_record,
+    sample_name,
+)
+from switchseg.data.description import meaning_of
+from switchseg.data.labels import LabelMap, Meaning
+from switchseg.data.paths import common_folder, inside, with_slashes
 from switchseg.data.readers.ade20k_classes import ADE20K
-from switchseg.data.records import common_folder, inside, read_lines
+from switchseg.data.records import read_lines
 from switchseg.errors import UserError
 
 LIST_NAMES = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("test", "testing")}
@@ -29,13 +37,8 @@ def open_odgt(root: str | Path, split: str, list_file: str | Path | None = None)
     """
     root, split = existing_folder(root), canonical_split(split)
     list_file = Path(list_file) if list_file else find_list(root, split)
-    description = describe(list_file.parent, root)
-    if description is None:
-        return read_odgt("odgt", root, list_file, ADE20K, LabelMap.reduce_zero(ADE20K))
-    classes = description.to_classes()
-    plain = not (description.label_map or description.colour_masks or description.reduce_zero_label)
-    label_map = LabelMap.reduce_zero(classes) if plain else description.to_label_map(classes)
-    return read_odgt("odgt", root, list_file, classes, label_map)
+    meaning = meaning_of(list_file.parent, root, own=ADE20K, label_map=LabelMap.reduce_zero)
+    return read_odgt("odgt", root, list_file, meaning)
 
 
 def find_list(root: Path, split: str) -> Path:
@@ -44,10 +47,10 @@ def find_list(root: Path, split: str) -> Path:
     for name in names:
         if (root / name).is_file():
             return root / name
-    raise UserError(f"{root}: no {names[0]}; name the list with --list (data.train_list, data.val_list)")
+    raise MissingSplitError(f"{root}: no {names[0]}; name the list with --list (data.train_list, data.val_list)")
 
 
-def read_odgt(name: str, root: Path, list_file: Path, classes: Classes, label_map: LabelMap) -> FileDataset:
+def read_odgt(name: str, root: Path, list_file: Path, meaning: Meaning) -> FileDataset:
     """Open a list whose paths are relative to `root`.
 
     Raises:
@@ -57,7 +60,7 @@ def read_odgt(name: str, root: Path, list_file: Path, classes: Classes, label_ma
     lines = read_lines(list_file, visitor)
     locate = partial(_locate, root, str(list_file), common_folder(visitor.extremes))
     sizes = np.concatenate(visitor.sizes)
-    return FileDataset(name, classes, lines, locate, label_map, sizes if (sizes > 0).all() else None)
+    return FileDataset(name, meaning, lines, locate, sizes if (sizes > 0).all() else None)
 
 
 class _Visitor:
@@ -72,23 +75,24 @@ class _Visitor:
         text = f"[{','.join(lines)}]"
         records = self._parse(text, lines)
         try:
-            paths = [record["fpath_img"] for record in records]
-            self.extremes += [min(paths) + "", max(paths)]  # a TypeError unless all are strings
-            sizes = ([record.get(side, 0) for record in records] for side in ("height", "width"))
-            self.sizes.append(np.array([np.array(side, np.int32) for side in sizes]).T)
-        except (TypeError, ValueError, OverflowError, KeyError):
+            images = [record["fpath_img"] for record in records]
+            labels = [record.get("fpath_segm") or "" for record in records]
+            self.extremes += [with_slashes(end(images)) for end in (min, max)]
+            with_slashes(max(labels))  # an AttributeError or TypeError unless all are strings
+            sizes = [np.array([record.get(side, 0) for record in records], np.int32) for side in ("height", "width")]
+            self.sizes.append(np.stack(sizes, axis=1).reshape(len(lines), 2))
+        except (AttributeError, TypeError, ValueError, OverflowError, KeyError):
             self._find_fault(lines)
         if ".." in text or '"/' in text or "\\" in text:  # an escape may hide either
-            for record in records:
-                inside(self._root, record["fpath_img"], str(self._list))
-                inside(self._root, record.get("fpath_segm") or "", str(self._list))
+            for path in images + labels:
+                inside(self._root, with_slashes(path), str(self._list))
         self._seen += len(lines)
 
     def _parse(self, text: str, lines: list[str]) -> list[dict[str, Any]]:
         """Return the records; one call for the whole block takes half the time of a call for each line."""
         try:
             records: list[dict[str, Any]] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             records = []
         if len(records) != len(lines):
             self._find_fault(lines)
@@ -103,7 +107,7 @@ class _Visitor:
 def _record(line: str, where: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{where}: not JSON ({error}); one JSON object a line was expected") from None
     if not isinstance(record, dict) or not isinstance(record.get("fpath_img"), str):
         raise UserError(f'{where}: no "fpath_img"; a record is {{"fpath_img", "fpath_segm", "width", "height"}}')
@@ -114,5 +118,5 @@ def _record(line: str, where: str) -> dict[str, Any]:
 
 def _locate(root: Path, list_file: str, folder: str, line: str) -> Record:
     record = _record(line, list_file)
-    image, label = record["fpath_img"], record.get("fpath_segm")
-    return file_record(root, image, label, sample_name(image, folder))
+    image, label = with_slashes(record["fpath_img"]), with_slashes(record.get("fpath_segm") or "")
+    return file_record(root, image, label or None, sample_name(image, folder))

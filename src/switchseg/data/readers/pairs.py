@@ -2,87 +2,114 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from switchseg.data.classes import Classes
 from switchseg.data.dataset import FileDataset, Record, sample_name
-from switchseg.data.images import SUFFIXES
-from switchseg.data.labels import LabelMap
-from switchseg.data.records import Lines, common_folder
+from switchseg.data.images import FORMATS, SUFFIXES
+from switchseg.data.labels import Meaning
+from switchseg.data.paths import common_folder, describe_suffixes, files_below, has_suffix
+from switchseg.data.records import Lines
 from switchseg.errors import UserError
 
 _SHOWN = 3
+_log = logging.getLogger(__name__)
+
+
+class Listing(NamedTuple):
+    """What lies below a folder."""
+
+    files: dict[str, str]
+    """{path without its ending: path} of the image files, relative to the folder."""
+    left_out: list[str]
+    """Files that are no images by their suffix."""
 
 
 def open_pairs(
-    name: str,
-    images: Path,
-    labels: Path,
-    classes: Classes,
-    label_map: LabelMap,
-    endings: tuple[str, str] = ("", ""),
+    name: str, images: Path, labels: Path, meaning: Meaning, endings: tuple[str, str] = ("", "")
 ) -> FileDataset:
     """Pair the images below one folder with the labels below another by their path without its ending.
 
-    An empty ending stands for any suffix of an image file. If `labels` does not exist the images have no labels.
+    An ending without a suffix stands for any suffix of an image file. If `labels` does not exist the images have no
+    labels; if it is the folder of the images, its labels are what has their ending.
 
     Raises:
         UserError: there is no image, an image has no label, or two files of a folder differ only in their suffix.
     """
     image_ending, label_ending = endings
-    found = files_by_stem(images, image_ending)
+    beside = label_ending if images == labels else ""
+    found, left_out = list_images(images, image_ending, beside)
     if not found:
-        raise UserError(f"{images}: no images (*{image_ending or ', *'.join(SUFFIXES)})")
-    partners = files_by_stem(labels, label_ending) if labels.is_dir() else None
-    if partners is not None and (missing := sorted(found.keys() - partners.keys())):
-        raise UserError(
-            f"{images / found[missing[0]]}: an image without label, {labels / missing[0]}{label_ending or '.png'} "
-            f"is missing ({len(missing)} of {len(found)} images have none: {', '.join(missing[:_SHOWN])})"
-        )
+        there = f"; there is {describe_suffixes(left_out)}" if left_out else ""
+        raise UserError(f"{images}: no images (*{image_ending or ', *'.join(SUFFIXES)}){there}")
+    if left_out and not image_ending:
+        _log.warning("%s: left out what is no image by its suffix: %s", images, describe_suffixes(left_out))
+    partners = _partners(labels, label_ending, images, found) if labels.is_dir() else None
+    if lossy := [path for path in (partners or {}).values() if has_suffix(path, FORMATS["JPEG"])]:
+        _log.warning("%s: %d labels are JPEG files, whose compression changes label values", labels, len(lossy))
     lines = Lines.pack(f"{path}\0{partners[stem] if partners else ''}" for stem, path in sorted(found.items()))
     locate = partial(_locate, str(images), str(labels), common_folder(found.values()), image_ending)
-    return FileDataset(name, classes, lines, locate, label_map)
+    return FileDataset(name, meaning, lines, locate)
 
 
-def files_by_stem(folder: Path, ending: str = "") -> dict[str, str]:
-    """Return {path without ending: path} of the image files below `folder`, both relative to it.
+def complete_ending(images: tuple[Path, str], labels: Path, endings: tuple[str, ...]) -> str:
+    """Return the first of the label endings that every image, a folder and an ending, has a label of.
+
+    Where none is complete, it is the one that most images have a label of.
+    """
+    stems = list_images(*images).files.keys()
+    counts = {ending: len(stems & list_images(labels, ending).files.keys()) for ending in endings}
+    return max(counts, key=lambda ending: counts[ending])
+
+
+def list_images(folder: Path, ending: str = "", without: str = "") -> Listing:
+    """Return the image files below `folder` whose names have one ending and have not the other.
 
     Raises:
         UserError: two files differ only in their suffix.
     """
-    found: dict[str, str] = {}
-    for path in _walk(folder):
-        stem, suffix = (path.removesuffix(ending), ending) if ending else os.path.splitext(path)
-        if not path.endswith(ending) or not (ending or suffix.lower() in SUFFIXES):
+    listing = Listing({}, [])
+    for path in files_below(folder) if folder.is_dir() else ():
+        stem = _stem(path, ending)
+        if stem is None or (without and _stem(path, without) is not None):
+            if not has_suffix(path, SUFFIXES):
+                listing.left_out.append(path)
             continue
         if "\n" in path:
             raise UserError(f"{folder / path!r}: a line break in a file's name; rename it")
-        if stem in found:
-            raise UserError(f"{folder / path}: {found[stem]} has the same stem; images and labels are matched by stem")
-        found[stem] = path
-    return found
+        if stem in listing.files:
+            other = listing.files[stem]
+            raise UserError(f"{folder / path}: {other} has the same stem; images and labels are matched by stem")
+        listing.files[stem] = path
+    return listing
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    """Yield the files below `folder`, relative to it, through symbolic links but never twice into a folder."""
-    seen = set()
-    for current, folders, files in os.walk(folder, followlinks=True):
-        status = os.stat(current)
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders.sort()
-        prefix = os.path.relpath(current, folder)
-        for file in sorted(files):
-            if not file.startswith("."):
-                yield file if prefix == "." else f"{prefix}/{file}"
+def _stem(path: str, ending: str) -> str | None:
+    """Return the path without the ending and, unless the ending has one, its suffix; None if it ends otherwise."""
+    if "." not in ending:
+        if not has_suffix(path, SUFFIXES):
+            return None
+        path = os.path.splitext(path)[0]
+    return path.removesuffix(ending) if path.endswith(ending) else None
+
+
+def _partners(labels: Path, ending: str, images: Path, found: dict[str, str]) -> dict[str, str]:
+    partners, left_out = list_images(labels, ending)
+    missing = sorted(found.keys() - partners.keys())
+    if not missing:
+        return partners
+    there = f"; {labels} holds {describe_suffixes(left_out)}, which are not read" if left_out and not partners else ""
+    raise UserError(
+        f"{images / found[missing[0]]}: an image without label, {labels / missing[0]}{ending or '.png'} is missing "
+        f"({len(missing)} of {len(found)} images have none: {', '.join(missing[:_SHOWN])}){there}"
+    )
 
 
 def _locate(images: str, labels: str, folder: str, ending: str, line: str) -> Record:
     image, _, label = line.partition("\0")
     image_path, label_path = f"{images}/{image}", f"{labels}/{label}"
-    return Record(image_path, label_path if label else None, sample_name(image, folder, ending), image_path, label_path)
+    name = sample_name(image, folder, ending)
+    return Record(image_path, label_path if label else None, name, image_path, label_path)

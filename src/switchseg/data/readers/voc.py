@@ -6,8 +6,18 @@ from functools import partial
 from pathlib import Path
 
 from switchseg.data.classes import Classes
-from switchseg.data.dataset import FileDataset, Record, canonical_split, existing_folder, file_record, sample_name
-from switchseg.data.labels import LabelMap
+from switchseg.data.dataset import (
+    FileDataset,
+    MissingSplitError,
+    Record,
+    canonical_split,
+    existing_folder,
+    file_record,
+    sample_name,
+)
+from switchseg.data.description import built_in
+from switchseg.data.images import SUFFIXES
+from switchseg.data.paths import has_suffix, inside, with_slashes
 from switchseg.data.records import read_lines
 from switchseg.errors import UserError
 
@@ -37,8 +47,9 @@ def open_voc(root: str | Path, split: str, list_file: str | Path | None = None) 
     The split `trainaug` takes its labels from SegmentationClassAug. `list_file` holds one image name a line, or
     `image label` with paths relative to the folder of VOC2012.
     """
-    root, split = existing_folder(root), canonical_split(split)
-    root = next((r for r in (root, root / "VOC2012", root / "VOCdevkit/VOC2012") if (r / "JPEGImages").is_dir()), root)
+    given, split = existing_folder(root), canonical_split(split)
+    below = (given, given / "VOC2012", given / "VOCdevkit/VOC2012")
+    root = next((folder for folder in below if (folder / "JPEGImages").is_dir()), given)
     if not (root / "JPEGImages").is_dir():
         raise UserError(f"{root}: no folder JPEGImages; --root must be VOCdevkit, VOC2012 or the folder above them")
     lists = root / "ImageSets" / "Segmentation"
@@ -48,18 +59,30 @@ def open_voc(root: str | Path, split: str, list_file: str | Path | None = None) 
         list_file = next((f for name in names if (f := lists / f"{name}.txt").is_file()), None)
         if list_file is None:
             known = ", ".join(sorted(path.stem for path in lists.glob("*.txt"))) or "none"
-            raise UserError(f"{lists / names[0]}.txt: no such list; the splits are {known}")
+            raise MissingSplitError(f"{lists / names[0]}.txt: no such list; the splits are {known}")
     if split in _AUGMENTED:
         labels = "SegmentationClassAug"
         if not (root / labels).is_dir():
             raise UserError(f"{root / labels}: no such folder; the augmented labels are not part of VOC2012 itself")
-    lines = read_lines(list_file, lambda _: None)
-    return FileDataset("voc", VOC, lines, partial(_locate, root, labels), LabelMap.identity(VOC))
+    locate = partial(_locate, root, labels, str(list_file))
+
+    def visit(lines: list[str]) -> None:
+        for line in lines:
+            locate(line)
+
+    return FileDataset("voc", built_in(given, VOC), read_lines(list_file, visit), locate)
 
 
-def _locate(root: Path, labels: str, line: str) -> Record:
-    image, _, label = line.partition(" ")
+def _locate(root: Path, labels: str, list_file: str, line: str) -> Record:
+    image, _, label = with_slashes(line).strip().partition(" ")
+    if label and not has_suffix(label, SUFFIXES):
+        raise UserError(f"{list_file}: {line!r}; an image's name, or the paths of an image and a label, were expected")
     if label:
+        # Lists of the augmented set begin paths with a slash.
         image, label = image.lstrip("/"), label.strip().lstrip("/")
-        return file_record(root, image, label, sample_name(image, "JPEGImages/"))
-    return file_record(root, f"JPEGImages/{image}.jpg", f"{labels}/{image}.png", image)
+        for path in (image, label):
+            inside(root, path, list_file)
+    else:
+        inside(root / labels, image, list_file)
+        image, label = f"JPEGImages/{image}.jpg", f"{labels}/{image}.png"
+    return file_record(root, image, label, sample_name(image, "JPEGImages/"))

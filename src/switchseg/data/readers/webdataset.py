@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import stat
 import tarfile
+import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from switchseg import files
-from switchseg.data.classes import Classes
-from switchseg.data.dataset import Record, StoredDataset, canonical_split, existing_folder
-from switchseg.data.description import CLASS_FILES, describe
-from switchseg.data.labels import LabelMap
-from switchseg.data.records import Lines
+from switchseg.data.dataset import MissingSplitError, Record, StoredDataset, canonical_split, existing_folder
+from switchseg.data.description import meaning_of
+from switchseg.data.labels import Meaning
+from switchseg.data.records import Lines, read_lines
 from switchseg.errors import UserError
 
 IMAGE_SUFFIXES = ("jpg", "jpeg", "webp", "img.png", "image.png")
@@ -23,7 +26,8 @@ LABEL_SUFFIXES = ("seg.png", "label.png", "mask.png", "annotation.png")
 _EITHER = "png"  # the label beside a JPEG, the image beside one of the label's own suffixes
 
 _SPLITS = {"train": ("train", "training"), "val": ("val", "validation"), "test": ("test", "testing")}
-_INDEX_VERSION = 1
+_INDEX_VERSION = 2
+_LARGEST_MEMBER = 1 << 30  # bytes
 
 
 class WebDataset(StoredDataset):
@@ -35,10 +39,9 @@ class WebDataset(StoredDataset):
         keys: Lines,
         places: np.ndarray,
         shard_of: np.ndarray,
-        classes: Classes,
-        labels: LabelMap,
+        meaning: Meaning,
     ) -> None:
-        super().__init__("webdataset", classes, labels)
+        super().__init__("webdataset", meaning)
         self._shards, self._keys, self._places, self._shard_of = shards, keys, places, shard_of
         self._open: dict[int, int] = {}
 
@@ -76,66 +79,69 @@ def open_webdataset(root: str | Path, split: str, list_file: str | Path | None =
     """
     root, split = existing_folder(root), canonical_split(split)
     shards = _listed(root, Path(list_file)) if list_file else _found(root, split)
-    description = describe(root)
-    if description is None:
-        raise UserError(f"{root}: none of {', '.join(CLASS_FILES)}; write the class names to classes.txt, one a line")
+    meaning = meaning_of(root)
     indices = [_index(shard) for shard in shards]
     keys = Lines.pack(key for names, _ in indices for key in names)
     places = np.concatenate([places for _, places in indices])
     shard_of = np.repeat(np.arange(len(shards), dtype=np.int32), [len(places) for _, places in indices])
-    classes = description.to_classes()
-    return WebDataset(shards, keys, places, shard_of, classes, description.to_label_map(classes))
+    return WebDataset(shards, keys, places, shard_of, meaning)
 
 
 def _found(root: Path, split: str) -> list[str]:
     for name in _SPLITS.get(split, (split,)):
         if shards := sorted([*root.glob(f"{name}/*.tar"), *root.glob(f"{name}-*.tar")]):
             return list(map(str, shards))
-    raise UserError(f"{root}: no {split}/*.tar or {split}-*.tar; name the shards in a --list")
+    raise MissingSplitError(f"{root}: no {split}/*.tar or {split}-*.tar; name the shards in a --list")
 
 
 def _listed(root: Path, list_file: Path) -> list[str]:
-    try:
-        lines = list_file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UserError(f"{list_file}: the list cannot be read ({error.strerror})") from None
-    shards = [os.path.join(root, line.strip()) for line in lines if line.strip()]
-    if not shards:
-        raise UserError(f"{list_file}: an empty list; one shard a line was expected")
-    return shards
+    lines: list[str] = []
+    read_lines(list_file, lines.extend)
+    return [os.path.join(root, line.strip()) for line in lines]
 
 
 def _index(shard: str) -> tuple[list[str], np.ndarray]:
     """Return the keys of a shard and, int64 [n, 4], offset and size of each image and of each label."""
     try:
         status = os.stat(shard)
-        identity = f"{os.path.realpath(shard)} {status.st_size} {status.st_mtime_ns} {_INDEX_VERSION}"
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "switchseg" / "webdataset"
-        kept = cache / f"{hashlib.sha256(identity.encode()).hexdigest()}.npz"
-        if kept.is_file():
-            with np.load(kept) as stored:
-                return stored["keys"].tolist(), stored["places"]
-        keys, places = _scan(shard)
-    except FileNotFoundError:
-        raise UserError(f"{shard}: no such shard") from None
-    except (OSError, tarfile.TarError) as error:
-        raise UserError(f"{shard}: not a tar file that can be read ({error})") from None
-    with files.replacing(kept) as file:
+    except OSError as error:
+        raise UserError(f"{shard}: no such shard ({error.strerror})") from None
+    identity = f"{os.path.realpath(shard)} {status.st_size} {status.st_mtime_ns} {_INDEX_VERSION}"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "switchseg" / "webdataset"
+    kept = cache / f"{hashlib.sha256(identity.encode()).hexdigest()}.npz"
+    if (index := _kept_index(kept)) is not None:
+        return index
+    keys, places = _scan(shard, status)
+    with contextlib.suppress(OSError), files.replacing(kept) as file:  # where it cannot be kept, it is made again
         np.savez(file, keys=np.array(keys), places=places)
     return keys, places
 
 
-def _scan(shard: str) -> tuple[list[str], np.ndarray]:
+def _kept_index(path: Path) -> tuple[list[str], np.ndarray] | None:
+    """Return what an earlier call kept, or None if there is nothing or it is damaged."""
+    try:
+        with open(path, "rb") as file, np.load(file) as stored:
+            keys, places = stored["keys"].tolist(), stored["places"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+    return (keys, places) if places.dtype == np.int64 and places.shape == (len(keys), 4) else None
+
+
+def _scan(shard: str, status: os.stat_result) -> tuple[list[str], np.ndarray]:
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError(f"{shard}: not a tar file that can be read (it is no regular file)")
     samples: dict[str, dict[str, tuple[int, int]]] = {}
-    with tarfile.open(shard) as archive:
-        for member in archive:
-            folder, _, file = member.name.rpartition("/")
-            stem, _, suffix = file.partition(".")
-            if member.isfile() and stem:
-                samples.setdefault(f"{folder}/{stem}".lstrip("/"), {})[suffix.lower()] = (
-                    member.offset_data,
-                    member.size,
-                )
+    try:
+        with tarfile.open(shard, "r:") as archive:  # compressed, it could not be read at random
+            for member in archive:
+                folder, _, file = member.name.rpartition("/")
+                stem, _, suffix = file.partition(".")
+                if member.isfile() and stem:
+                    _check_member(shard, member, status.st_size)
+                    place = (member.offset_data, member.size)
+                    samples.setdefault(f"{folder}/{stem}".lstrip("/"), {})[suffix.lower()] = place
+    except (OSError, EOFError, ValueError, OverflowError, tarfile.TarError) as error:
+        raise UserError(f"{shard}: not a tar file that can be read ({' '.join(str(error).split())})") from None
     keys, places = [], []
     for key, found in samples.items():
         image, label = _first(found, IMAGE_SUFFIXES), _first(found, LABEL_SUFFIXES)
@@ -150,6 +156,15 @@ def _scan(shard: str) -> tuple[list[str], np.ndarray]:
     if not keys:
         raise UserError(f"{shard}: holds no samples")
     return keys, np.array(places, np.int64)
+
+
+def _check_member(shard: str, member: tarfile.TarInfo, size: int) -> None:
+    if not member.name.isprintable():
+        raise UserError(f"{shard}: {member.name!r} has a name with a line break or another control character")
+    if member.size > _LARGEST_MEMBER:
+        raise UserError(f"{shard}: {member.name} has {member.size} bytes; at most {_LARGEST_MEMBER} are read")
+    if member.offset_data + member.size > size:
+        raise UserError(f"{shard}: {member.name} is cut off")
 
 
 def _first(found: dict[str, tuple[int, int]], suffixes: Iterable[str]) -> tuple[int, int] | None:

@@ -1,0 +1,110 @@
+"""Labels that hold colours: what they may stand for, and why some are no class's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from switchseg.data.advice import Advice, Reading, is_unnamed, listed
+from switchseg.data.check import Findings
+from switchseg.data.classes import Classes
+from switchseg.data.labels import Meaning
+from switchseg.data.readers.camvid import CAMVID
+from switchseg.data.readers.cityscapes import CITYSCAPES
+from switchseg.data.readers.voc import VOC
+
+_MOST_COLOURS = 40
+_NEAR = 8  # levels of a channel that an export may be off by
+_KNOWN = {"Pascal VOC": (VOC, [(224, 224, 192)]), "Cityscapes": (CITYSCAPES, []), "CamVid": (CAMVID, [])}
+
+_BLACK = (0, 0, 0)
+
+Colour = tuple[int, int, int]
+
+
+def colours_of(codes: Collection[int]) -> list[Colour]:
+    """Return the (red, green, blue) of stored colours."""
+    return [(code >> 16, code >> 8 & 255, code & 255) for code in codes]
+
+
+def _unexpected(found: Findings, meaning: Meaning) -> Advice | None:
+    """Colours where class indices were expected."""
+    if not found.colours or meaning.label_map.colours:
+        return None
+    if len(found.colours) > _MOST_COLOURS:
+        return Advice(
+            f"Labels hold {len(found.colours)} different colours, too many for a mask.",
+            remedy="Export the labels as PNG files without smoothing, one class index a pixel.",
+        )
+    colours = colours_of([code for code, _ in found.colours.most_common()])
+    seen = f"Labels are colour masks with {len(colours)} colours; class indices were expected."
+    if set(colours) & set(meaning.classes.palette) and set(colours) <= {*meaning.classes.palette, _BLACK}:
+        return Advice(seen, (Reading({"colour_masks": True}, "the colours are those of the palette"),))
+    for name, (known, void) in _KNOWN.items():
+        palette = _palette_by_name(meaning.classes, known)
+        if len(set(colours) & set(palette)) > 1 and set(colours) <= {*palette, *void, _BLACK}:
+            reading = _reading(Classes(_names(meaning.classes, known), tuple(palette)), f"as in {name}", void)
+            return Advice(f"{seen} They are those of {name}.", (reading,))
+    readings = [_by_colour(colours, "all are classes")]
+    if _BLACK in colours and len(colours) > 2:
+        rest = [colour for colour in colours if colour != _BLACK]
+        readings.insert(0, _by_colour(rest, "black is void"))
+    return Advice(f"{seen} Which colour is which class cannot be told: give them their names.", tuple(readings))
+
+
+def _no_class(found: Findings, meaning: Meaning) -> Advice | None:
+    """Colours that are not in the palette."""
+    if not meaning.label_map.colours:
+        return None
+    counts, classes = found.stored(meaning.label_map), meaning.classes
+    unknown = colours_of(sorted((c for c in counts if c not in meaning.label_map.values), key=lambda c: -counts[c]))
+    if not unknown:
+        return None
+    seen = f"{len(unknown)} colours are no class's: {listed([list(colour) for colour in unknown])}."
+    swapped = [colour[::-1] for colour in classes.palette]
+    if set(unknown) <= set(swapped):
+        reading = Reading({"palette": [list(colour) for colour in swapped]}, "red and blue change places")
+        return Advice(f"{seen} They are the palette's with red and blue exchanged.", (reading,))
+    near = {colour: [c for c in unknown if _distance(c, colour) <= _NEAR] for colour in classes.palette}
+    if all(len(fitting) < 2 for fitting in near.values()) and sum(map(len, near.values())) == len(unknown):
+        palette = [list(near[colour][0] if near[colour] else colour) for colour in classes.palette]
+        return Advice(f"{seen} Each is close to a colour of the palette.", (Reading({"palette": palette}, "as found"),))
+    if len(unknown) > _MOST_COLOURS or len(unknown) > 2 * len(classes):
+        return Advice(
+            f"{seen} So many are mixtures, as smoothing or resizing makes them at edges.",
+            remedy="Export the masks without smoothing; resize them by the nearest pixel.",
+        )
+    void = Reading({"ignore": [list(colour) for colour in unknown]}, "they are void")
+    return Advice(seen, (void,), "Add classes in these colours, if they are none of void.")
+
+
+def _names(classes: Classes, known: Classes) -> tuple[str, ...]:
+    return known.names if is_unnamed(classes) else classes.names
+
+
+def _palette_by_name(classes: Classes, known: Classes) -> list[Colour]:
+    """Return the colours that a known data set has for classes, by their names; none if it lacks one."""
+    colours = dict(zip((name.casefold() for name in known.names), known.palette, strict=True))
+    names = [name.casefold() for name in _names(classes, known)]
+    return [colours[name] for name in names] if set(names) <= colours.keys() else []
+
+
+def _by_colour(colours: list[Colour], meaning: str) -> Reading:
+    names = tuple(f"colour {red} {green} {blue}" for red, green, blue in colours)
+    return _reading(Classes(names, tuple(colours)), meaning)
+
+
+def _reading(classes: Classes, meaning: str, void: Collection[Colour] = ()) -> Reading:
+    settings = {
+        "colour_masks": True,
+        "palette": [list(colour) for colour in classes.palette],
+        "classes": list(classes.names),
+        **({"ignore": [list(colour) for colour in void]} if void else {}),
+    }
+    return Reading(settings, meaning)
+
+
+def _distance(one: Colour, other: Colour) -> int:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True))
+
+
+CHECKS = (_unexpected, _no_class)

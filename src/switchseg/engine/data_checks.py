@@ -1,0 +1,95 @@
+"""What would end a training after its work was done, or make it worthless, looked for before it begins."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from switchseg.data.classes import IGNORED
+from switchseg.data.config import DataConfig
+from switchseg.data.dataset import Dataset, StoredDataset, Subset
+from switchseg.distributed import World
+from switchseg.engine.class_order import match_classes
+from switchseg.engine.progress import progress
+from switchseg.errors import UserError
+
+_log = logging.getLogger(__name__)
+
+
+def require_two_classes(dataset: Dataset) -> None:
+    """Read labels until two classes are found; one image is usually enough.
+
+    Raises:
+        UserError: there is only one class, in the list or in all labels: every model would be perfect.
+    """
+    check = "`switchseg check-data` shows what the values are"
+    if len(dataset.classes) < 2:
+        raise UserError(
+            f"data set {dataset.name}: one class, {dataset.classes.names[0]!r}; a training needs two or more, so give "
+            f"the rest of the image a name too; {check}"
+        )
+    found: set[int] = set()
+    for index in np.random.default_rng(0).permutation(len(dataset)).tolist():
+        try:
+            label = dataset.read(index).label
+        except UserError:
+            continue  # told when its turn comes
+        if label is not None:
+            found |= set(np.unique(label).tolist()) - {IGNORED}
+        if len(found) > 1:
+            return
+    if found:
+        name = dataset.classes.names[found.pop()]
+        raise UserError(
+            f"data set {dataset.name}: its {len(dataset)} labels hold no class but {name!r}, all other pixels are "
+            f"ignored; a training needs two or more; {check}"
+        )
+
+
+def readable(dataset: Dataset, trained_on: Dataset, config: DataConfig, world: World) -> Dataset:
+    """Read every sample of the evaluation split once, each rank its share, and return what a run can be scored on.
+
+    With `data.on_error: skip` samples that cannot be used are left out, each with a warning. Every rank must call it.
+
+    Raises:
+        UserError: a sample cannot be used, or none can; or the classes are not those of `trained_on`.
+    """
+    match_classes(trained_on.classes, dataset, tell=world.is_main)
+    if world.is_main and _same_images(trained_on, dataset):
+        _log.warning("the evaluation split has the images of the training split; scores tell nothing about others")
+
+    def fault(index: int) -> str | None:
+        try:
+            sample = dataset.read(index)
+        except UserError as error:
+            return str(error)
+        return None if sample.label is not None else f"{sample.name}: an image without label cannot be evaluated on"
+
+    own = range(world.rank, len(dataset), world.size)
+    found: list[tuple[int, str]] = []
+    # A bar for whoever waits; a log needs no line about it.
+    shown = world.is_main and sys.stderr.isatty()
+    with ThreadPoolExecutor(max(1, config.workers)) as pool, progress("validation", len(own), shown=shown) as count:
+        for index, reason in zip(own, pool.map(fault, own), strict=True):
+            found += [(index, reason)] if reason else []
+            count(1)
+    faults = dict(sorted(fault for part in world.gather(found) for fault in part))
+    if not faults:
+        return dataset
+    first = next(iter(faults.values()))
+    if config.on_error == "stop" or len(faults) == len(dataset):
+        others = f" ({len(faults)} of {len(dataset)} images of the evaluation split cannot be used)"
+        raise UserError(f"{first}{others if len(faults) > 1 else ''}")
+    for reason in faults.values() if world.is_main else ():
+        _log.warning("left out of the evaluation: %s", reason)
+    return Subset(dataset, [index for index in range(len(dataset)) if index not in faults])
+
+
+def _same_images(one: Dataset, other: Dataset) -> bool:
+    """Return whether two splits are the same, as in a folder that has none."""
+    if not (isinstance(one, StoredDataset) and isinstance(other, StoredDataset)) or len(one) != len(other):
+        return False
+    return bool(len(one)) and all(one.record(place) == other.record(place) for place in (0, len(one) - 1))

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from switchseg.data.dataset import MissingSplitError
+from switchseg.data.datasets import open_dataset
+from switchseg.data.readers.layouts import find_layout
+from switchseg.errors import UserError
+from tests.data.trees import picture, save, values
+
+
+def write(root, image, label, stems=("a", "b10", "b1")):
+    """Save an image and its label for each stem; `*` in the paths stands for it."""
+    root.mkdir(exist_ok=True)
+    (root / "classes.txt").write_text("one\ntwo\n")
+    for seed, stem in enumerate(stems):
+        save(root / image.replace("*", stem), picture(seed))
+        save(root / label.replace("*", stem), values(seed, [0, 1, 255]))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        ("images/train/*.jpg", "masks/train/*_mask.png"),
+        ("images/*.jpg", "labels/*_mask.png"),
+        ("images/train/*_image.jpg", "annotations/train/*_gt_label.png"),
+        ("images/train/*_sat.jpg", "masks/train/*.png"),
+        ("train/images/*.jpg", "train/labels/*.png"),
+        ("train/images/*.jpg", "train/masks/*-seg.png"),
+        ("train/*.jpg", "train/*_mask.png"),
+        ("training/*.png", "training/*_L.png"),
+        ("train/*.jpg", "train/*.png"),
+        ("images/train/*.jpg", "labels/train/*.pgm"),
+        ("images/train/*.jfif", "labels/train/*.tif"),
+    ],
+)
+def test_pairs_are_found_in_the_usual_arrangements(tmp_path, image, label):
+    dataset = open_dataset("folder", write(tmp_path / "d", image, label), "train")
+    assert len(dataset) == 3
+    for index in range(3):
+        sample = dataset.read(index)
+        seed = ["a", "b10", "b1"].index(sample.name.removesuffix("_image").removesuffix("_sat"))
+        assert np.array_equal(sample.label, values(seed, [0, 1, 255]))
+        assert np.abs(sample.image.astype(int) - picture(seed)).mean() < 10
+
+
+@pytest.mark.parametrize("name", ["val", "validation", "valid"])
+def test_splits_go_by_several_names(tmp_path, name):
+    write(tmp_path, f"{name}/images/*.jpg", f"{name}/masks/*.png")
+    assert len(open_dataset("folder", tmp_path, "val")) == 3
+    with pytest.raises(MissingSplitError, match=f"there is {name}"):
+        open_dataset("folder", tmp_path, "train")
+
+
+def test_labels_of_two_kinds_are_refused(tmp_path):
+    write(tmp_path, "images/*.jpg", "labels/*_mask.png")
+    write(tmp_path, "images/*.jpg", "labels/*_instances.png")
+    with pytest.raises(UserError, match=r"labels of several kinds, \*_instances, \*_mask"):
+        find_layout(tmp_path, "train")
+
+
+def test_labels_in_a_format_that_is_not_read_are_named(tmp_path):
+    write(tmp_path, "images/*.jpg", "labels/*.png")
+    for path in (tmp_path / "labels").iterdir():
+        path.rename(path.with_suffix(".npy"))
+    with pytest.raises(UserError, match=r"an image without label, .*labels holds 3 \.npy, which are not read"):
+        open_dataset("folder", tmp_path, "train")
+
+
+def test_files_that_are_no_images_are_counted(tmp_path, caplog):
+    write(tmp_path, "images/*.jpg", "labels/*.png")
+    (tmp_path / "images/c.heic").touch()
+    assert len(open_dataset("folder", tmp_path, "train")) == 3
+    assert "left out what is no image by its suffix: 1 .heic" in caplog.text
