@@ -136,9 +136,11 @@ def tally_key(model: Segmenter, dataset: Dataset, rule: Rule, world: World, boun
 
 
 def data_key(dataset: Dataset, indices: Sequence[int]) -> list[str]:
-    """Return the data set's name and a hash of what these files are called, how large they are and when they changed."""
+    """Return the data set's name and a hash of these files' names, sizes and times of change."""
     digest = hashlib.blake2b(digest_size=16)
-    for index in indices if isinstance(dataset, StoredDataset) else ():
+    if not isinstance(dataset, StoredDataset):
+        return [dataset.name]
+    for index in indices:
         record = dataset.record(index)
         digest.update(f"{record.image_name}\n{record.label_name}\n".encode())
         for source in (record.image, record.label):
