@@ -13,7 +13,12 @@ def test_a_folder(small_model: Path, tiny_camvid: Path, tmp_path: Path, capsys: 
     names = {path.name for path in tmp_path.iterdir()}
     stems = [path.stem for path in folder.iterdir()]
     kinds = ("labels.png", "overlay.png", "shares.json")
-    assert names == {"legend.png", "predict.json", *(f"{stem}_{kind}" for stem in stems for kind in kinds)}
+    assert names == {
+        "legend.png",
+        "predict.json",
+        "predict.jsonl",
+        *(f"{stem}_{kind}" for stem in stems for kind in kinds),
+    }
 
 
 def test_a_bad_file_is_one_line_and_exit_code_2(

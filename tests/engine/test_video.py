@@ -61,3 +61,72 @@ def test_a_video_that_is_cut_off_leaves_no_half_result(predictor: Predictor, tmp
     failures = predict(predictor, find_inputs([tmp_path / "clip.mp4"]), tmp_path / "out", quiet=True)
     assert list(failures) == [str(tmp_path / "clip.mp4")]
     assert not (tmp_path / "out" / "clip_shares.json").exists()
+
+
+def set_display_matrix(path: Path, a: int, b: int, c: int, d: int) -> None:
+    """Overwrite the matrix in the track header: column x, row y is shown at column ax + cy, row bx + dy."""
+    content = bytearray(path.read_bytes())
+    start = content.index(b"tkhd") + 4
+    assert content[start] == 0  # the short form of the header
+    start += 40
+    values = (a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    content[start : start + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in values)
+    path.write_bytes(content)
+
+
+def shown(stored: np.ndarray, a: int, b: int, c: int, d: int) -> np.ndarray:
+    """Move every pixel by the formula, into the smallest picture that holds them all."""
+    rows, columns = np.mgrid[: stored.shape[0], : stored.shape[1]]
+    to_columns, to_rows = a * columns + c * rows, b * columns + d * rows
+    to_columns, to_rows = to_columns - to_columns.min(), to_rows - to_rows.min()
+    result = np.zeros((to_rows.max() + 1, to_columns.max() + 1, 3), np.uint8)
+    result[to_rows, to_columns] = stored
+    return result
+
+
+TURNS = [(1, 0, 0, 1), (-1, 0, 0, 1), (1, 0, 0, -1), (-1, 0, 0, -1), (0, 1, 1, 0), (0, 1, -1, 0), (0, -1, 1, 0)]
+
+
+@pytest.mark.parametrize("matrix", [*TURNS, (0, -1, -1, 0)])
+def test_frames_are_turned_as_players_show_them(
+    predictor: Predictor, tmp_path: Path, matrix: tuple[int, int, int, int]
+) -> None:
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        noise = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(noise)))
+        container.mux(stream.encode())
+    with av.open(str(clip)) as container:
+        upright = shown(next(container.decode(video=0)).to_ndarray(format="rgb24"), *matrix)
+    set_display_matrix(clip, *matrix)
+    assert predict(predictor, find_inputs([clip]), out, quiet=True) == {}
+    np.testing.assert_array_equal(np.asarray(stored(out / "clip_labels" / "000001.png")), predictor(upright).labels)
+    with av.open(str(out / "clip_overlay.mp4")) as container:
+        frame = next(container.decode(video=0))
+        assert (frame.height, frame.width, frame.rotation) == (*upright.shape[:2], 0)
+
+
+@pytest.mark.parametrize("matrix", [(0, 0, 0, 0), (1, 1, -1, 1), (1, 0, 1, 1)])
+def test_a_matrix_that_no_camera_writes_turns_nothing(
+    predictor: Predictor, tmp_path: Path, matrix: tuple[int, int, int, int]
+) -> None:
+    write_video(tmp_path / "clip.mp4", frames=2)
+    set_display_matrix(tmp_path / "clip.mp4", *matrix)
+    assert predict(predictor, find_inputs([tmp_path / "clip.mp4"]), tmp_path / "out", quiet=True) == {}
+    assert stored(tmp_path / "out" / "clip_labels" / "000001.png").size == (48, 32)
+
+
+def test_a_shorter_video_of_the_same_name_leaves_no_frame_of_the_longer_one(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out"
+    for frames in (6, 2):
+        write_video(clip, frames)
+        predict(predictor, find_inputs([clip]), out, quiet=True)
+        assert len(list((out / "clip_labels").iterdir())) == frames
+    clip.write_bytes(b"no video")
+    predict(predictor, find_inputs([clip]), out, quiet=True)
+    assert not (out / "clip_labels").exists()
+    assert not (out / "clip_overlay.mp4").exists()

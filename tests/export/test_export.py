@@ -13,9 +13,11 @@ from PIL import Image
 
 from switchseg.errors import UserError
 from switchseg.export import TARGETS, Deployed, Interface, parity
-from switchseg.export.onnx import session
+from switchseg.export.network import trace
+from switchseg.export.onnx import runner, session, to_onnx
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
+from tests.models.test_any_size import FAMILIES
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_predict.py"
 
@@ -157,3 +159,36 @@ def test_values_that_are_not_numbers_are_not_accepted() -> None:
 
     with pytest.raises(UserError, match="does not agree"):
         parity.require(parity.compare(net, broken), "model.onnx")
+
+
+def check_deepest_maps(net: Deployed, sides: tuple[int, ...]) -> None:
+    """The file's output is the model's where the deepest maps have so many cells a side, and below a whole cell."""
+    stride = max(net.network.encoder.maps.strides)
+    program, file = trace(net).module(), runner(to_onnx(net))
+    for height, width in (*((side * stride, side * stride) for side in sides), (8, 8), (1, 1), (33, 97)):
+        images = net.example((1, 3, height, width), seed=3)
+        with torch.inference_mode():
+            expected = net(images).numpy()
+            traced = program(images).numpy()
+        for found in (traced, file(images.numpy())):
+            np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max(), err_msg=f"{height}x{width}")
+
+
+@pytest.mark.parametrize("norm", ["sn", "gn"])
+def test_small_maps_say_what_the_model_says(norm: str) -> None:
+    check_deepest_maps(network("ppm", norm), (1, 8))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("norm", ["sn", "sn_in_ln", "ssn", "gn", "in", "ln", "bn", "syncsn"])
+@pytest.mark.parametrize("decoder", ["aspp", "upernet_lite", "segformer", "deeplabv3plus"])
+def test_small_maps_with_every_norm_and_decoder(norm: str, decoder: str) -> None:
+    check_deepest_maps(network(decoder, norm), (1, 8))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("encoder", FAMILIES)
+def test_every_family_of_encoders_at_every_size(encoder: str) -> None:
+    check_deepest_maps(network("c1", "sn", encoder), (1, 8, 32))

@@ -39,10 +39,10 @@ def run(arguments: Sequence[str]) -> int:
     flags = parse(PredictFlags, "predict", arguments)
     if not flags.inputs:
         raise UserError("nothing to label; name images, folders or videos after the model")
-    from switchseg.engine.predict import find_inputs, predict
+    from switchseg.engine.predict import find_inputs, predict, without_results
     from switchseg.engine.predictor import Predictor, usual_rule
 
-    inputs = find_inputs(flags.inputs)
+    inputs = without_results(find_inputs(flags.inputs), flags.out)
     rule = flags.resolve(usual_rule(flags.model))
     predictor = Predictor(flags.model, rule=rule, device=flags.device, compute=flags.resolve_compute())
     failures = predict(predictor, inputs, flags.out, submission=flags.submission, resume=flags.resume)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from switchseg import limits
 from switchseg.data.config import DataConfig
 from switchseg.errors import UserError
+from switchseg.limits import COUNT, LONGEST_SIDE, POSITIVE, SIDE, Between
 from switchseg.losses.config import LossConfig
 from switchseg.models.config import ModelConfig
 from switchseg.optim.config import OptimConfig
@@ -58,9 +61,27 @@ class TrainConfig:
     """Seconds to wait for another rank before giving up."""
 
     def __post_init__(self) -> None:
-        for key in ("steps", "images_per_device", "accumulate", "log_every", "checkpoint_every", "keep_checkpoints"):
-            if getattr(self, key) < 1:
-                raise UserError(f"train.{key} must be at least 1, but is {getattr(self, key)}")
+        limits.check(
+            "train",
+            self,
+            steps=POSITIVE,
+            images_per_device=POSITIVE,
+            accumulate=POSITIVE,
+            seed=Between(0, 2**63 - 1),
+            threads=Between(0, 4096),
+            clip_norm=Between(0, above=True),
+            ema_decay=Between(0, 1),
+            log_every=POSITIVE,
+            log_shares_every=POSITIVE,
+            checkpoint_every=POSITIVE,
+            keep_checkpoints=POSITIVE,
+            evaluate_every=COUNT,
+            sparse_radius=Between(0, 1),
+            patience=COUNT,
+            timeout=Between(0, 1e8, above=True),
+        )
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", self.device):
+            raise UserError(f"train.device must be auto, cpu, cuda or cuda:INDEX, but is {self.device!r}")
         if self.patience and not self.evaluate_every:
             raise UserError("train.patience needs train.evaluate_every, which is 0")
 
@@ -79,6 +100,10 @@ class EvaluateConfig:
     """How many images the run keeps with truth and prediction, for the report, spread over the data set."""
     extremes: int = 3
     """How many of the best and of the worst images it keeps besides."""
+
+    def __post_init__(self) -> None:
+        sides = Between(1, LONGEST_SIDE, empty=True)
+        limits.check("evaluate", self, short_sides=SIDE, multi_short_sides=sides, pictures=COUNT, extremes=COUNT)
 
 
 @dataclass(frozen=True, kw_only=True)

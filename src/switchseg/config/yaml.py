@@ -12,9 +12,12 @@ from typing import Any, TypeVar
 import yaml
 
 from switchseg import files
+from switchseg.data.text import parse_yaml, read_text
 from switchseg.errors import UserError
 
 T = TypeVar("T")
+
+_MOST_CHARACTERS = 1 << 15
 
 
 def load(path: str | Path, kind: type[T]) -> T:
@@ -23,12 +26,13 @@ def load(path: str | Path, kind: type[T]) -> T:
     Raises:
         UserError: the file is missing or no YAML, or a key or value does not fit; the line names file and key.
     """
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such config file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such config file")
+    text = read_text(path)
+    if len(text) > _MOST_CHARACTERS:
+        raise UserError(f"{path}: more than {_MOST_CHARACTERS} characters; a config with all its settings has a tenth")
+    content = parse_yaml(text, path)
     return from_mapping(kind, {} if content is None else content, str(path))
 
 

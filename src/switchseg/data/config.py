@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from switchseg import limits
 from switchseg.errors import UserError
+from switchseg.limits import SIDE, Between
 
 PIPELINES = ("short_side", "crop")
 ON_ERROR = ("stop", "skip")
@@ -60,31 +62,23 @@ class DataConfig:
         _one_of("resize", self.resize, ("torch", "pillow"))
         _one_of("decoder", self.decoder, ("pillow", "simplejpeg"))
         _one_of("on_error", self.on_error, ON_ERROR)
-        positive = {
-            "short_sides": self.short_sides,
-            "max_long_side": (self.max_long_side,),
-            "pad_multiple": (self.pad_multiple,),
-            "crop_size": self.crop_size,
-            "crop_short_side": (self.crop_short_side,),
-        }
-        for key, values in positive.items():
-            if not values or min(values) < 1:
-                raise UserError(f"data.{key}: {_plain(values)}; lengths in pixels, 1 or more, were expected")
+        limits.check(
+            "data",
+            self,
+            short_sides=SIDE,
+            max_long_side=SIDE,
+            pad_multiple=Between(1, 512),
+            crop_size=SIDE,
+            crop_short_side=SIDE,
+            crop_scales=Between(0, 100, above=True),
+            crop_max_share=Between(0, 1, above=True),
+            workers=Between(0, 1024),
+        )
         low, high = self.crop_scales
-        if not 0 < low <= high:
-            raise UserError(
-                f"data.crop_scales: {low} {high}; a range of positive factors, low before high, was expected"
-            )
-        if not 0 < self.crop_max_share <= 1:
-            raise UserError(f"data.crop_max_share: {self.crop_max_share}; a share above 0 and up to 1 was expected")
-        if self.workers < 0:
-            raise UserError(f"data.workers: {self.workers}; 0 or more processes were expected")
+        if low > high:
+            raise UserError(f"data.crop_scales: {low} {high}; the lower factor first was expected")
 
 
 def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise UserError(f"data.{key}: {value!r} is unknown; it is one of {', '.join(known)}")
-
-
-def _plain(values: tuple[int, ...]) -> str:
-    return " ".join(map(str, values)) or "nothing"

@@ -13,4 +13,5 @@ def fit_short_side(height: int, width: int, short_side: int, max_long_side: int 
 
 def round_up(length: int, multiple: int) -> int:
     """Return the smallest multiple of `multiple` that is not below `length`."""
-    return -(-length // multiple) * multiple
+    # Without negative numbers, whose division ONNX rounds towards zero: encoders pad by this in exported files.
+    return (length + multiple - 1) // multiple * multiple

@@ -37,7 +37,8 @@ def read_label(source: Source, name: str = "", colours: bool = False) -> np.ndar
         if highest is not None:
             full = 255 if values.dtype == np.uint8 else 65535
             stored = (np.arange(full + 1) * highest + full // 2) // full
-            return stored.astype(np.uint8 if highest <= 255 else np.uint16)[values]
+            read: np.ndarray = stored.astype(np.uint8 if highest <= 255 else np.uint16)[values]
+            return read
         return values if values.dtype == np.uint8 else values.astype(np.uint16)
 
 

@@ -24,7 +24,7 @@ from switchseg.engine.inference import Compute, Rule, evaluating, fuse, logit_ma
 from switchseg.engine.network import Network
 from switchseg.engine.pictures import write_pictures
 from switchseg.engine.progress import progress
-from switchseg.engine.tally import Tally, tally_key
+from switchseg.engine.tally import Tally, data_key, tally_key
 from switchseg.errors import UserError
 from switchseg.metrics import ImageScore, Scores, boundary_iou, scores
 from switchseg.models.segmenter import Segmenter
@@ -105,9 +105,9 @@ def evaluate(
     key = tally_key(model, dataset, rule, world, boundary) if partial is not None else {}
     if partial is not None and world.size > 1:
         partial = partial.with_name(f"{partial.name}.{world.rank}")
-    tally = Tally(len(dataset.classes), boundary, partial, key)
     network = compute.network(model)
     own = range(world.rank, len(dataset), world.size)
+    tally = Tally(len(dataset.classes), boundary, partial, key, lambda images: data_key(dataset, own[:images]))
     kept = _spread(len(dataset), len(dataset) if pictures is None else pictures) if save is not None else frozenset()
     show = world.is_main and not quiet
     with evaluating(model), tally.kept(), progress("evaluate", len(own), shown=show) as count:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from switchseg.data.geometry import fit_short_side, round_up
 from switchseg.engine.network import Network
 from switchseg.engine.precision import Precision
+from switchseg.limits import LONGEST_SIDE, SIDE
 from switchseg.models.segmenter import Segmenter
 
 Pixels = npt.NDArray[np.uint8]
@@ -51,10 +52,10 @@ class Rule:
     """Pixels from one window to the next; two thirds of a window unless given."""
 
     def __post_init__(self) -> None:
-        if not self.short_sides or min(self.short_sides) < 1:
-            raise ValueError(f"short sides must be one or more lengths in pixels, not {self.short_sides}")
-        if self.max_long_side < 1:
-            raise ValueError(f"the longest side must be at least 1 pixel, not {self.max_long_side}")
+        if self.short_sides not in SIDE:
+            raise ValueError(f"short sides must be lengths of 1 .. {LONGEST_SIDE} pixels, not {self.short_sides}")
+        if self.max_long_side not in SIDE:
+            raise ValueError(f"the longest side must be 1 .. {LONGEST_SIDE} pixels, not {self.max_long_side}")
         if self.window is not None and self.window < 1:
             raise ValueError(f"the window must be at least 1 pixel, not {self.window}")
         if self.stride is not None and not 1 <= self.stride <= (self.window or 0):

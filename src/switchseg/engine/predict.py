@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,10 +14,11 @@ import numpy as np
 from PIL import Image
 
 from switchseg import files
-from switchseg.checkpoints.model_directory import WEIGHTS
+from switchseg.checkpoints.model_directory import CONFIG, WEIGHTS
 from switchseg.data.images import SUFFIXES, read_image
 from switchseg.data.paths import describe_suffixes, files_below, has_suffix
 from switchseg.engine.ahead import read_ahead
+from switchseg.engine.finished import LEGEND, SUBMISSION, Finished, digest
 from switchseg.engine.inference import Pixels
 from switchseg.engine.pictures import label_image, legend, save
 from switchseg.engine.predictor import Prediction, Predictor
@@ -43,6 +43,12 @@ class Input:
     def is_video(self) -> bool:
         """Whether the suffix is that of a video."""
         return self.path.suffix.lower() in VIDEO_SUFFIXES
+
+    def results(self, out: Path, submission: bool = False) -> tuple[Path, ...]:
+        """Return the files that are written of it, but for the frames of a video."""
+        kinds = ("_overlay.mp4",) if self.is_video else ("_labels.png", "_overlay.png")
+        paths = tuple(out / f"{self.name}{kind}" for kind in (*kinds, "_shares.json"))
+        return (*paths, out / SUBMISSION / f"{self.name}.png") if submission and not self.is_video else paths
 
 
 def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
@@ -98,10 +104,13 @@ def predict(
         For each file that failed, by path, why.
     """
     settings = _settings(predictor, submission)
-    finished = resume and _read_settings(out) == settings
+    _check_inputs_are_kept(inputs, out, submission)
     files.write_json(out / SETTINGS, settings)
-    save(legend(predictor.classes), out / "legend.png")
-    waiting = [each for each in inputs if not (finished and _marker(out, each).is_file())]
+    finished = Finished(out, settings)
+    save(legend(predictor.classes), out / LEGEND)
+    waiting = [
+        each for each in inputs if not (resume and finished.holds(each.name, each.path, each.results(out, submission)))
+    ]
     images, videos = ([each for each in waiting if each.is_video is video] for video in (False, True))
     step = predictor.compute.images_per_batch
     failures: dict[str, str] = {}
@@ -109,21 +118,33 @@ def predict(
         count(len(inputs) - len(waiting))
         for group, reading in read_ahead(_read, [images[i : i + step] for i in range(0, len(images), step)]):
             found, unreadable = reading.result()
-            failures |= unreadable
             try:
-                predictions = predictor.batch([pixels for _, pixels in found])
-                for (each, _), prediction in zip(found, predictions, strict=True):
-                    files.write_json(_marker(out, each), write_prediction(prediction, out, each.name, submission))
+                predictions = predictor.batch([pixels for _, _, pixels in found])
             except UserError as error:
-                failures |= {str(each.path): f"{each.path}: {error}" for each, _ in found}
+                unreadable |= {str(each.path): f"{each.path}: {error}" for each, _, _ in found}
+            else:
+                for (each, source, _), prediction in zip(found, predictions, strict=True):
+                    with finished.making(each.name, source):
+                        _write(out, each, write_prediction(prediction, out, each.name, submission))
+            failures |= unreadable
+            for each in group:
+                if str(each.path) in unreadable:
+                    finished.discard(each.name)
             count(len(group))
         for each in videos:
             try:
-                files.write_json(_marker(out, each), label_video(predictor, each.path, out / each.name))
+                with finished.making(each.name, digest(each.path)):
+                    _write(out, each, label_video(predictor, each.path, out / each.name))
             except UserError as error:
                 failures[str(each.path)] = str(error)
             count(1)
     return failures
+
+
+def without_results(inputs: Sequence[Input], out: Path) -> list[Input]:
+    """Return the inputs without those that an earlier call has written into the folder `out`."""
+    finished = Finished(out, None)
+    return [each for each in inputs if not finished.is_result(each.path)]
 
 
 def write_prediction(prediction: Prediction, out: Path, name: str, submission: bool = False) -> dict[str, float]:
@@ -131,17 +152,17 @@ def write_prediction(prediction: Prediction, out: Path, name: str, submission: b
     save(label_image(prediction.labels, prediction.classes), out / f"{name}_labels.png")
     save(prediction.overlay(), out / f"{name}_overlay.png")
     if submission:
-        save(Image.fromarray((prediction.labels + 1).astype(np.uint8)), out / "submission" / f"{name}.png")
+        save(Image.fromarray((prediction.labels + 1).astype(np.uint8)), out / SUBMISSION / f"{name}.png")
     return {key: round(share, 6) for key, share in prediction.shares.items()}
 
 
-def _read(group: Sequence[Input]) -> tuple[list[tuple[Input, Pixels]], dict[str, str]]:
-    """Return the images of a group, and why the others cannot be read."""
-    found: list[tuple[Input, Pixels]] = []
+def _read(group: Sequence[Input]) -> tuple[list[tuple[Input, str | None, Pixels]], dict[str, str]]:
+    """Return the images of a group, each with what it was read from, and why the others cannot be read."""
+    found: list[tuple[Input, str | None, Pixels]] = []
     unreadable: dict[str, str] = {}
     for each in group:
         try:
-            found.append((each, read_image(each.path)))
+            found.append((each, digest(each.path), read_image(each.path)))
         except UserError as error:
             unreadable[str(each.path)] = str(error)
     return found, unreadable
@@ -168,20 +189,27 @@ def _expand(argument: str) -> Iterator[tuple[Path, Path]]:
         yield from ((each, Path(each.name)) for each in matches if not each.is_dir())
 
 
+def _check_inputs_are_kept(inputs: Sequence[Input], out: Path, submission: bool) -> None:
+    """Raise a UserError if a result would take the place of a file that is to be labelled."""
+    targets = {os.path.realpath(out / LEGEND)}
+    for each in inputs:
+        targets |= {os.path.realpath(path) for path in each.results(out, submission)}
+    for each in inputs:
+        if os.path.realpath(each.path) in targets:
+            raise UserError(f"{each.path}: would be overwritten by a result of the same name; pass another --out")
+
+
 def _settings(predictor: Predictor, submission: bool) -> dict[str, Any]:
     rule = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(predictor.rule).items()}
-    weights = predictor.path / WEIGHTS
-    model = {"path": str(weights.resolve()), "changed": weights.stat().st_mtime_ns}
-    return {"model": model, "rule": rule, "precision": predictor.compute.precision, "submission": submission}
+    model = {name: digest(predictor.path / name) for name in (CONFIG, WEIGHTS)}
+    path = str(predictor.path.resolve())
+    return {
+        "model": {"path": path, **model},
+        "rule": rule,
+        "precision": predictor.compute.precision,
+        "submission": submission,
+    }
 
 
-def _read_settings(out: Path) -> Any:
-    try:
-        return json.loads((out / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _marker(out: Path, each: Input) -> Path:
-    # Written last, so it stands for all files of an image.
-    return out / f"{each.name}_shares.json"
+def _write(out: Path, each: Input, shares: dict[str, float]) -> None:
+    files.write_json(out / f"{each.name}_shares.json", shares)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from switchseg import files
-from switchseg.data.dataset import Dataset
+from switchseg.data.dataset import Dataset, StoredDataset
 from switchseg.distributed import World
 from switchseg.engine.inference import Rule
 from switchseg.metrics import ImageScore, boundary_counts, confusion_matrix, image_score
@@ -33,14 +34,23 @@ class Tally:
         boundary: Also count along the boundaries.
         path: Where to keep the counts every minute; None keeps them nowhere.
         key: What the counts belong to; a file with another key is begun anew.
+        data: Number of images -> what tells so many of them, from the first, from others; counts of others are begun
+            anew as well. Those to come may change: whoever mends the image that stopped an evaluation goes on.
     """
 
-    def __init__(self, num_classes: int, boundary: bool, path: Path | None, key: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        boundary: bool,
+        path: Path | None,
+        key: dict[str, Any],
+        data: Callable[[int], list[str]],
+    ) -> None:
         self.matrix = torch.zeros(num_classes, num_classes, dtype=torch.int64, device="cpu")
         self.boundary = torch.zeros(3, num_classes, dtype=torch.int64, device="cpu") if boundary else None
         self.per_image: list[ImageScore] = []
         self.seconds = 0.0
-        self._path, self._key = path, key
+        self._path, self._key, self._data = path, key, data
         self._since = self._saved = time.perf_counter()
         if path is not None:
             self._restore(path)
@@ -92,7 +102,8 @@ class Tally:
             return
         boundary = None if self.boundary is None else self.boundary.tolist()
         counts = {"matrix": self.matrix.tolist(), "boundary": boundary, "per_image": [*map(astuple, self.per_image)]}
-        files.write_json(self._path, {"key": self._key, "seconds": self.seconds, **counts})
+        state = {"key": self._key, "data": self._data(self.images), "seconds": self.seconds, **counts}
+        files.write_json(self._path, state)
 
     def discard(self) -> None:
         """Remove the file; the evaluation is complete."""
@@ -102,15 +113,17 @@ class Tally:
     def _restore(self, path: Path) -> None:
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return
-        if state.get("key") != self._key:
-            return
-        self.matrix = torch.tensor(state["matrix"], dtype=torch.int64, device="cpu")
-        if state["boundary"] is not None:
-            self.boundary = torch.tensor(state["boundary"], dtype=torch.int64, device="cpu")
-        self.per_image = [ImageScore(*values) for values in state["per_image"]]
-        self.seconds = state["seconds"]
+            if state["key"] != self._key or state["data"] != self._data(len(state["per_image"])):
+                return
+            matrix = torch.tensor(state["matrix"], dtype=torch.int64, device="cpu").view_as(self.matrix)
+            boundary = (
+                None if self.boundary is None else torch.tensor(state["boundary"], dtype=torch.int64, device="cpu")
+            )
+            per_image = [ImageScore(*values) for values in state["per_image"]]
+            seconds = float(state["seconds"])
+        except (KeyError, OSError, RecursionError, RuntimeError, TypeError, ValueError):
+            return  # of another evaluation or damaged: counting begins anew
+        self.matrix, self.boundary, self.per_image, self.seconds = matrix, boundary, per_image, seconds
 
 
 def tally_key(model: Segmenter, dataset: Dataset, rule: Rule, world: World, boundary: bool) -> dict[str, Any]:
@@ -123,3 +136,21 @@ def tally_key(model: Segmenter, dataset: Dataset, rule: Rule, world: World, boun
     data = {**named, "images": len(dataset), "share": [world.rank, world.size]}
     rules = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(rule).items()}
     return {"weights": digest.hexdigest(), **data, "rule": rules, "boundary": boundary}
+
+
+def data_key(dataset: Dataset, indices: Sequence[int]) -> list[str]:
+    """Return the data set's name and a hash of these files' names, sizes and times of change."""
+    digest = hashlib.blake2b(digest_size=16)
+    if not isinstance(dataset, StoredDataset):
+        return [dataset.name]
+    for index in indices:
+        record = dataset.record(index)
+        digest.update(f"{record.image_name}\n{record.label_name}\n".encode())
+        for source in (record.image, record.label):
+            if isinstance(source, bytes):
+                digest.update(hashlib.blake2b(source).digest())
+            elif source is not None:
+                with contextlib.suppress(OSError):  # the evaluation will say so
+                    found = os.stat(source)
+                    digest.update(f"{found.st_size} {found.st_mtime_ns}\n".encode())
+    return [dataset.name, digest.hexdigest()]

@@ -22,6 +22,8 @@ VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".web
 def label_video(predictor: Predictor, path: Path, target: Path) -> dict[str, float]:
     """Write TARGET_overlay.mp4 with the timing of the video, and TARGET_labels/000001.png ... for its frames.
 
+    Frames are turned and mirrored as the video asks players to, which photos are too.
+
     Returns:
         The share of each class over all frames.
 
@@ -91,11 +93,34 @@ def _predictions(predictor: Predictor, frames: Any) -> Iterator[tuple[Prediction
     time = -1
     for frame in frames:
         time = time + 1 if frame.pts is None else frame.pts
-        waiting.append((frame.to_ndarray(format="rgb24"), time))
+        waiting.append((_upright(frame), time))
         if len(waiting) == predictor.compute.images_per_batch:
             yield from _flush(predictor, waiting)
             waiting = []
     yield from _flush(predictor, waiting)
+
+
+def _upright(frame: Any) -> Pixels:
+    """Return the pixels as a player shows them: phones store what their sensor sees and note how it was held."""
+    pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    matrix = _display_matrix(frame)
+    if matrix is None:
+        return pixels
+    (a, b), (c, d) = matrix
+    if not (a or d) and b and c:
+        pixels, a, d = pixels.transpose(1, 0, 2), c, b
+    elif b or c or not (a and d):
+        return pixels  # no way of holding a camera
+    return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def _display_matrix(frame: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Return ((a, b), (c, d)) of the display matrix: column x, row y is shown at column ax + cy, row bx + dy."""
+    entry = frame.side_data.get("DISPLAYMATRIX")
+    if entry is None:
+        return None
+    a, b, _, c, d, *_ = np.frombuffer(bytes(entry), np.int32).tolist()
+    return (a, b), (c, d)
 
 
 def _flush(predictor: Predictor, frames: list[tuple[Pixels, int]]) -> Iterator[tuple[Prediction, int]]:

@@ -11,14 +11,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental import _config
+from torch.utils._sympy.numbers import int_oo
+from torch.utils._sympy.value_ranges import ValueRanges
 
+from switchseg.export.norms import with_plain_norms
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import fold_norms
 
 Output = Literal["logits", "probabilities", "labels"]
 
 EXAMPLE_SIZE = (2, 3, 160, 192)
-"""(N, 3, H, W) of the images that are traced. No two numbers are equal or 1, which would tie or freeze sizes."""
+"""(N, 3, H, W) of the images that are traced. No two numbers are equal or 1, which would tie or freeze sizes.
+Encoders that pad images to multiples of more pixels get two and three of those."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +49,7 @@ class Deployed(nn.Module):
         super().__init__()
         self.network = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
         fold_norms(self.network)
+        with_plain_norms(self.network)
         self.spec = model.spec
         self.interface = interface
 
@@ -76,5 +82,19 @@ class Deployed(nn.Module):
 def trace(network: Deployed) -> ExportedProgram:
     """Return the network as a program of ATen operators whose batch size, height and width are free."""
     free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    with torch.no_grad():
-        return torch.export.export(network, (network.example(),), dynamic_shapes={"images": free})
+    # Without this, tracing assumes that no map ever has a side of 1, and makes the program refuse such images.
+    with torch.no_grad(), _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
+        program = torch.export.export(
+            network, (network.example(_example_size(network)),), dynamic_shapes={"images": free}
+        )
+    # Some families' code asks for sizes, mostly to choose an order in memory, and each answer would become a condition
+    # on the images. Whether the program is right at other sizes is not assumed but compared, before it is written.
+    program._guards_code = []
+    program.range_constraints.update(dict.fromkeys(program.range_constraints, ValueRanges(1, int_oo)))
+    return program
+
+
+def _example_size(network: Deployed) -> tuple[int, ...]:
+    images, channels, height, width = EXAMPLE_SIZE
+    multiple = network.network.encoder.multiple
+    return images, channels, max(height, 2 * multiple - 8), max(width, 3 * multiple - 8)

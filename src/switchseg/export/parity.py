@@ -12,8 +12,8 @@ import torch
 from switchseg.errors import UserError
 from switchseg.export.network import Deployed
 
-SIZES = ((1, 3, 128, 160), (2, 3, 200, 136), (1, 3, 264, 328))
-"""Sizes (N, 3, H, W) that the network was not traced with; every encoder takes multiples of 8."""
+SIZES = ((1, 3, 128, 160), (2, 3, 200, 136), (1, 3, 264, 328), (1, 3, 33, 97), (2, 3, 8, 8))
+"""Sizes (N, 3, H, W) that the network was not traced with; the deepest maps of the last one have a single cell."""
 
 Run = Callable[[npt.NDArray[np.generic]], npt.NDArray[np.generic]]
 

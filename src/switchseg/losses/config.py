@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from switchseg.errors import UserError
+from switchseg import limits
+from switchseg.limits import RATE
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
     """What is minimised."""
 
-    name: str = "cross_entropy"
-    """Loss of one pixel: cross_entropy."""
+    name: Literal["cross_entropy"] = "cross_entropy"
+    """Loss of one pixel."""
     auxiliary_weight: float = 0.4
     """Factor on the loss of the auxiliary head, for decoders that have one (deep supervision)."""
     average: Literal["pixels", "devices"] = "pixels"
@@ -19,5 +20,4 @@ class LossConfig:
     `devices`: each device's own mean, averaged over the devices and accumulation steps, as in 2018."""
 
     def __post_init__(self) -> None:
-        if self.auxiliary_weight < 0:
-            raise UserError(f"loss.auxiliary_weight must not be negative, but is {self.auxiliary_weight}")
+        limits.check("loss", self, auxiliary_weight=RATE)

@@ -24,6 +24,8 @@ class Encoder(nn.Module):
     """Turns images [N, 3, H, W] into a list of maps [N, C_i, H_i, W_i]; `maps` says their channels and strides."""
 
     maps: MapSizes
+    multiple: int = 1
+    """What the sides of an image are padded to on the way in; the maps are those of the image alone."""
 
     def checkpoint_activations(self) -> None:
         """Run the encoder's stages again in the backward pass instead of keeping their activations."""
@@ -68,10 +70,13 @@ def average_pool(maps: Tensor, size: int) -> Tensor:
     """Average [N, C, H, W] over size x size bins, exactly as `F.adaptive_avg_pool2d` does.
 
     It is written as two products with averaging matrices, because the ONNX form of adaptive pooling freezes the
-    height and width that it was exported with.
+    height and width that it was exported with. The second is a batched one, because tracing a plain one would exclude
+    maps of a single row.
     """
-    height, width = maps.shape[-2:]
-    return _averaging(height, size, maps) @ maps @ _averaging(width, size, maps).mT
+    images, channels, height, width = maps.shape
+    rows = maps @ _averaging(width, size, maps).mT  # [N, C, H, size]
+    over_rows = _averaging(height, size, maps).expand(images * channels, size, height)
+    return torch.bmm(over_rows, rows.flatten(0, 1)).view(images, channels, size, size)
 
 
 def _averaging(length: int, size: int, like: Tensor) -> Tensor:

@@ -8,8 +8,11 @@ from typing import Any
 
 import timm
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from switchseg.data.geometry import round_up
 from switchseg.errors import UserError
+from switchseg.models.any_size import padding_multiple
 from switchseg.models.blocks import Encoder, MapSizes
 from switchseg.models.hrnet import HRNetV2
 from switchseg.models.installed import PACKAGES
@@ -37,8 +40,11 @@ ALIASES = {
 # Transformers that would only take images of their training size otherwise.
 _ANY_SIZE: dict[str, dict[str, Any]] = {
     "timm.models.vision_transformer": {"dynamic_img_size": True, "dynamic_img_pad": True},
+    "timm.models.deit": {"dynamic_img_size": True, "dynamic_img_pad": True},
+    "timm.models.eva": {"dynamic_img_size": True, "dynamic_img_pad": True},
     "timm.models.swin_transformer": {"strict_img_size": False},
     "timm.models.swin_transformer_v2": {"strict_img_size": False},
+    "timm.models.swin_transformer_v2_cr": {"strict_img_size": False},
 }
 
 # Encoders whose maps differ from timm's -> the timm network that they are built on.
@@ -54,25 +60,43 @@ ENCODERS = (
 
 
 class TimmEncoder(Encoder):
-    """A timm network in its `features_only` form, without the maps that are larger than a quarter of the image."""
+    """A timm network in its `features_only` form, without the maps that are larger than a quarter of the image.
 
-    def __init__(self, body: Any) -> None:
+    Args:
+        body: The network.
+        multiple: What the sides of an image are padded to, at the right and the bottom, with the mean colour; of the
+            maps, what lies beyond the image is cut off.
+    """
+
+    def __init__(self, body: Any, multiple: int = 1) -> None:
         super().__init__()
         self.body = body
-        # Only the families with another order than [N, C, H, W] are sure to tell.
-        self._channels_last = getattr(body, "output_fmt", "NCHW") == "NHWC"
+        self.multiple = multiple
+        self._channels_last = _channels_last(body)
         strides, channels = body.feature_info.reduction(), body.feature_info.channels()
         self._taken = [index for index, stride in enumerate(strides) if stride >= 4]
         self.maps = MapSizes(tuple(channels[i] for i in self._taken), tuple(strides[i] for i in self._taken))
 
     def checkpoint_activations(self) -> None:
         """Let timm run its stages again in the backward pass."""
-        self.body.set_grad_checkpointing(True)
+        try:
+            self.body.set_grad_checkpointing(True)
+        except (AssertionError, AttributeError):
+            raise UserError("train.activation_checkpointing: this encoder cannot run its stages again") from None
 
     def forward(self, images: Tensor) -> list[Tensor]:  # noqa: D102
+        size = images.shape[-2:]
+        if self.multiple > 1:
+            height, width = (round_up(length, self.multiple) - length for length in size)
+            images = F.pad(images, (0, width, 0, height))
         maps = self.body(images)
         maps = [maps[index] for index in self._taken]
-        return [value.permute(0, 3, 1, 2) for value in maps] if self._channels_last else maps
+        if self._channels_last:
+            maps = [value.permute(0, 3, 1, 2) for value in maps]
+        if self.multiple > 1:
+            cells = [[round_up(length, stride) // stride for length in size] for stride in self.maps.strides]
+            maps = [value[..., :height, :width] for value, (height, width) in zip(maps, cells, strict=True)]
+        return maps
 
 
 def create_encoder(name: str, *, imagenet: bool = False) -> Encoder:
@@ -90,7 +114,29 @@ def create_encoder(name: str, *, imagenet: bool = False) -> Encoder:
         return HRNetV2(_build(name, _OWN[base], imagenet, maps | dilation))
     timm_name, changes = VARIANTS.get(base, (base, {}))
     changes = changes | _ANY_SIZE.get(timm.model_entrypoint(timm_name).__module__, {})
-    return TimmEncoder(_build(name, timm_name, imagenet, {"features_only": True} | changes | dilation))
+    body = _build(name, timm_name, imagenet, {"features_only": True} | changes | dilation)
+    return TimmEncoder(body, _padding(name, body))
+
+
+def _channels_last(body: Any) -> bool:
+    # Only the families with another order than [N, C, H, W] are sure to tell.
+    return bool(getattr(body, "output_fmt", "NCHW") == "NHWC")
+
+
+_multiples: dict[str, int | None] = {}  # asking takes up to a second, and the answer is the network's
+
+
+def _padding(name: str, body: Any) -> int:
+    if name not in _multiples:
+        strides = body.feature_info.reduction()
+        _multiples[name] = padding_multiple(body, strides, channels_last=_channels_last(body))
+    multiple = _multiples[name]
+    if multiple is None:
+        raise UserError(
+            f"encoder {name!r} only takes images of the size that it was made for; choose another one, such as "
+            "resnet50_dilated8, convnext_tiny or swin_tiny_patch4_window7_224"
+        )
+    return multiple
 
 
 def timm_network(name: str) -> str:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from switchseg.errors import UserError
+from switchseg import limits
+from switchseg.limits import COUNT, RATE, Between
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,15 @@ class OptimConfig:
     """Steps over which the rate rises linearly from near zero."""
 
     def __post_init__(self) -> None:
-        for key in ("lr_encoder", "lr_decoder", "momentum", "weight_decay", "mixing_lr_scale", "warmup_steps"):
-            if getattr(self, key) < 0:
-                raise UserError(f"optim.{key} must not be negative, but is {getattr(self, key)}")
+        limits.check(
+            "optim",
+            self,
+            lr_encoder=RATE,
+            lr_decoder=RATE,
+            momentum=Between(0, 1, below=True),
+            weight_decay=RATE,
+            mixing_lr_scale=RATE,
+            poly_power=Between(0, 100),
+            step_milestones=Between(0, 1, empty=True),
+            warmup_steps=COUNT,
+        )

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from switchseg.data.classes import Classes
+from switchseg.data.text import parse_yaml, read_text
 from switchseg.errors import UserError
 
 Record = dict[str, Any]
@@ -49,10 +49,7 @@ def read_config(path: Path) -> Record:
     """Return the settings of a run."""
     if not path.is_file():
         return {}
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
+    config = parse_yaml(read_text(path), path)
     return config if isinstance(config, dict) else {}
 
 

@@ -1,0 +1,103 @@
+"""Values that cannot be are refused when a config is read: every field of it is given some."""
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from switchseg.checkpoints.start import start_model
+from switchseg.cli import main
+from switchseg.config import yaml
+from switchseg.config.schema import RunConfig
+from switchseg.data.classes import Classes
+from switchseg.data.datasets import open_dataset
+from switchseg.errors import UserError
+from switchseg.losses.config import LossConfig
+from switchseg.losses.functions import LOSSES
+
+# Names of things: what they name is looked up when it is built or opened, which is before any training.
+NAMES = ("model.encoder", "model.decoder", "model.norm", "model.pretrained", "data.dataset", "data.root")
+SPLITS = ("data.train_split", "data.val_split", "data.train_list", "data.val_list")
+
+
+def fields(kind: type = RunConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, hint in typing.get_type_hints(kind).items():
+        if dataclasses.is_dataclass(hint):
+            yield from fields(typing.cast(type, hint), f"{prefix}{key}.")
+        else:
+            yield prefix + key, hint
+
+
+def bad_values(key: str, hint: Any) -> Iterator[Any]:
+    """Yield values of the wrong kind, and values of the right kind that no setting can have."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        for alternative in arguments:
+            if alternative is not type(None):
+                yield from bad_values(key, alternative)
+    elif origin is typing.Literal:
+        yield from ("nonsense", 7, ["x"])
+    elif origin is tuple:
+        yield from (3, "x", [{}])
+        for value in bad_values(key, arguments[0]):
+            yield [value] * (1 if arguments[-1] is Ellipsis else len(arguments))
+    elif hint is bool:
+        yield from ("false", 2, [], {})
+    elif hint is int:
+        yield from (-1, 10**30, 2.5, "many", [1], {})
+    elif hint is float:
+        yield from (-1.0, math.nan, math.inf, -math.inf, "fast", [1.0], {})
+    else:
+        yield from (5, True, ["x"], {})
+        if key not in (*NAMES, *SPLITS):
+            yield "nonsense"
+
+
+CASES = [(key, value) for key, hint in fields() for value in bad_values(key, hint)]
+
+
+@pytest.mark.parametrize(("key", "value"), CASES, ids=[f"{key}={value}" for key, value in CASES])
+def test_no_field_takes_what_cannot_be(key: str, value: Any) -> None:
+    section, name = key.split(".")
+    with pytest.raises(UserError, match=rf"^run\.yaml: .*{section}\.{name}") as caught:
+        yaml.from_mapping(RunConfig, {section: {name: value}}, "run.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_every_field_was_tried() -> None:
+    assert len({key for key, _ in CASES}) == sum(
+        len(dataclasses.fields(type(part))) for part in vars(RunConfig()).values()
+    )
+
+
+@pytest.mark.parametrize("key", [name for name in NAMES if name.startswith("model.")])
+def test_names_of_models_are_looked_up_when_the_model_is_built(key: str) -> None:
+    config = yaml.from_mapping(RunConfig, {"model": {"encoder": "resnet18", key.split(".")[1]: "nonsense"}}, "run.yaml")
+    with pytest.raises(UserError, match="nonsense"):
+        start_model(config.model, Classes.unnamed(2))
+
+
+@pytest.mark.parametrize("change", [{"dataset": "nonsense"}, {"root": "nonsense"}, {"train_split": "nonsense"}])
+def test_names_of_data_are_looked_up_when_it_is_opened(change: dict[str, str], tiny_camvid: Path) -> None:
+    config = yaml.from_mapping(
+        RunConfig, {"data": {"dataset": "camvid", "root": str(tiny_camvid), **change}}, "run.yaml"
+    )
+    with pytest.raises(UserError, match="nonsense"):
+        open_dataset(config.data.dataset, config.data.root, config.data.train_split)
+
+
+@pytest.mark.parametrize("flag", ["--evaluate.short-sides=0", "--train.seed=-1", "--optim.poly-power=nan"])
+def test_flags_are_held_to_the_same(flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c.yaml").write_text("")
+    assert main(["train", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "run"), flag]) == 2
+    assert flag[2:].split("=")[0].replace("-", "_") in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_loss_has_its_name_in_the_config() -> None:
+    assert typing.get_args(typing.get_type_hints(LossConfig)["name"]) == tuple(LOSSES)
