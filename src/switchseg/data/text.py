@@ -43,7 +43,15 @@ def parse_yaml(text: str, path: Path) -> Any:
     """
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+    except (
+        yaml.YAMLError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise UserError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())[:300]})") from None
 
 
