@@ -4,7 +4,7 @@ from PIL import Image
 
 from switchseg.data.check import Findings, inspect
 from switchseg.data.datasets import open_dataset
-from switchseg.data.likely_mistakes import advise
+from switchseg.data.likely_mistakes import advise, compare_splits
 from switchseg.data.readers.camvid import CAMVID
 from switchseg.data.readers.cityscapes import CITYSCAPES
 from switchseg.data.readers.voc import VOC
@@ -261,3 +261,14 @@ def test_an_image_that_is_listed_twice_is_told_from_two_of_one_name(tmp_path):
 def test_classes_that_never_occur(tmp_path):
     seen, _ = only(write(tmp_path, [values(0, [0, 2])]))
     assert seen == "1 of 3 classes never occur: b."
+
+
+def test_a_class_that_only_the_evaluation_split_has(tmp_path):
+    parts = {}
+    for split, choices in (("train", [0, 1]), ("val", [0, 2])):
+        save(tmp_path / f"images/{split}/0.png", picture(0))
+        save(tmp_path / f"masks/{split}/0.png", values(0, choices))
+        (tmp_path / "dataset.yaml").write_text("classes: [a, b, c]")
+        parts[split] = check(dataset := open_dataset("folder", tmp_path, split))
+    (advice,) = compare_splits(parts, dataset.meaning)
+    assert advice.seen == "1 classes occur in val but never in train: c."

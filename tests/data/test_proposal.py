@@ -1,5 +1,7 @@
 """Advice that is followed by program must mend what it was given for."""
 
+import shutil
+
 import numpy as np
 import pytest
 import yaml
@@ -34,6 +36,7 @@ CASES = {
     "void last": (values(0, list(range(12))), {"classes.txt": "\n".join(CAMVID.names)}),
     "off by one": (values(0, [1, 2]), {"dataset.yaml": ROAD}),
     "one more": (values(0, [0, 1, 2]), {"dataset.yaml": ROAD}),
+    "one more to ignore": (values(0, [0, 1, 5, 9]), {"dataset.yaml": f"{ROAD}ignore: [5]\n"}),
     "two more": (values(0, [0, 1, 2, 3]), {"dataset.yaml": ROAD}),
     "grey levels": (values(0, [0, 127, 254]), {"classes.txt": "a\nb\nc\n"}),
     "no names": (values(0, [0, 1, 7]), {}),
@@ -75,9 +78,18 @@ def test_what_contradicts_is_replaced():
     before = {"classes": ["a"], "palette": [[1, 2, 3]], "reduce_zero_label": True, "ignore": [7]}
     assert "reduce_zero_label" not in combined(before, {"label_map": {0: 0}})
     assert "palette" not in combined(before, {"classes": ["a", "b"]})
-    assert combined(before, {"ignore": [8]})["ignore"] == [8]
+    assert combined(before, {"ignore": [8, 7]})["ignore"] == [7, 8]
 
 
 def test_a_proposal_is_read_as_it_was_meant():
     settings = {"label_map": {k: k % 3 for k in range(200)}, "classes": ["on", "b: c", "ä" * 90]}
     assert yaml.safe_load(written(settings, ["a\nremark"])) == settings
+
+
+def test_where_nothing_is_wrong_the_proposal_says_nothing_new(tmp_path, tiny_camvid):
+    root = tmp_path / "camvid"
+    shutil.copytree(tiny_camvid, root)
+    command = ["check-data", "--dataset", "camvid", "--root", str(root), "--workers", "1"]
+    assert main([*command, "--propose", str(root / "dataset.yaml")]) == 0
+    assert yaml.safe_load((root / "dataset.yaml").read_text()) is None
+    assert main(command) == 0

@@ -46,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
     flags = parse(CheckDataFlags, "check-data", arguments)
     from switchseg import files
     from switchseg.data.check import Findings
-    from switchseg.data.likely_mistakes import advise
+    from switchseg.data.likely_mistakes import advise, compare_splits
     from switchseg.reports.data_page import data_page
     from switchseg.reports.data_summary import print_summary
     from switchseg.reports.readings import draw_readings
@@ -58,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
         found.add_split(part)
     dataset = next(iter(datasets.values()))
     settings = _settings(flags)
-    advices = advise(found, dataset.meaning)
+    advices = advise(found, dataset.meaning) + compare_splits(parts, dataset.meaning)
     print_summary(parts, found, dataset.meaning, advices)
     pictures = draw_readings(dataset, settings, advices) if flags.html or flags.propose else {}
     if flags.html:

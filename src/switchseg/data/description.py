@@ -146,7 +146,7 @@ def parse_description(text: str, path: Path) -> Description:
         except (ValueError, RecursionError) as error:
             raise UserError(f"{path}: cannot be read as JSON ({error})") from None
     else:
-        content = parse_yaml(text, path)
+        content = parse_yaml(text, path) or {}
     if isinstance(content, list):
         content = _from_entries(content, path)
     if not isinstance(content, dict):

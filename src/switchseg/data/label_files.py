@@ -36,9 +36,10 @@ def read_label(source: Source, name: str = "", colours: bool = False) -> np.ndar
             raise UserError(f"label values of {values.min()} .. {values.max()}; they must be 0 .. 65535")
         if highest is not None:
             full = 255 if values.dtype == np.uint8 else 65535
-            stored = (np.arange(full + 1) * highest + full // 2) // full
-            read: np.ndarray = stored.astype(np.uint8 if highest <= 255 else np.uint16)[values]
-            return read
+            stored = ((np.arange(full + 1) * highest + full // 2) // full).astype(
+                np.uint8 if highest <= 255 else np.uint16
+            )
+            return np.asarray(stored[values])
         return values if values.dtype == np.uint8 else values.astype(np.uint16)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from switchseg.data import colour_advice, value_advice
 from switchseg.data.advice import Advice, Reading, is_unnamed, listed, share
@@ -24,6 +24,21 @@ def advise(found: Findings, meaning: Meaning) -> list[Advice]:
     advices = [advice for check in checks if (advice := check(found, meaning))]
     if not any(advice.stops for advice in advices):
         advices += filter(None, [_one_class(found, meaning)])
+    return advices
+
+
+def compare_splits(parts: Mapping[str, Findings], meaning: Meaning) -> list[Advice]:
+    """Return the mistakes that only show between splits."""
+    if "train" not in parts:
+        return []
+    trained = parts["train"].class_pixels(meaning)
+    advices = []
+    for split, part in parts.items():
+        untrained = (part.class_pixels(meaning) > 0) & (trained == 0)
+        names = [name for name, only_here in zip(meaning.classes.names, untrained, strict=True) if only_here]
+        if names:
+            seen = f"{len(names)} classes occur in {split} but never in train: {listed(names)}."
+            advices.append(Advice(seen, remedy="They cannot be learned, and count against the score.", optional=True))
     return advices
 
 

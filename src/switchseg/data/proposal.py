@@ -39,11 +39,15 @@ def propose(found: Findings, meaning: Meaning, settings: dict[str, Any]) -> dict
 
 
 def combined(settings: dict[str, Any], further: dict[str, Any]) -> dict[str, Any]:
-    """Return settings with others on top, without those that contradict them."""
+    """Return settings with others on top, without those that contradict them; what is ignored stays ignored."""
     replaced = {key for key in _EXCLUSIVE if any(other in further for other in _EXCLUSIVE)}
     if "classes" in further:
         replaced.add("palette")
-    return {**{key: value for key, value in settings.items() if key not in replaced}, **further}
+    merged = {**{key: value for key, value in settings.items() if key not in replaced}, **further}
+    if "ignore" in further and "colour_masks" not in further:
+        before = settings.get("ignore", [])
+        merged["ignore"] = before + [value for value in further["ignore"] if value not in before]
+    return merged
 
 
 def meaning_with(settings: dict[str, Any], meaning: Meaning) -> Meaning:

@@ -74,6 +74,15 @@ def test_names_are_no_paths(root):
     assert open_dataset("voc", root, "train", root / "list.txt").record(0).name == "deep__..__2007_000032"
 
 
+def test_absolute_paths_below_the_root_are_read(root):
+    folder = next(root.rglob("JPEGImages")).parent
+    pair = " ".join(f"{folder}/{path}" for path in ("JPEGImages/2007_000039.jpg", "SegmentationClass/2007_000039.png"))
+    (root / "list.txt").write_text(f"{pair}\n")
+    sample = open_dataset("voc", root, "train", root / "list.txt").read(0)
+    assert sample.name == "2007_000039"
+    assert np.array_equal(sample.label, values(1, [0, 1, 20, 255]))
+
+
 def test_lists_of_another_task_are_refused(root):
     (root / "list.txt").write_text("2007_000032 -1\n2007_000039  1\n")
     with pytest.raises(UserError, match=r"list\.txt: '2007_000032 -1'; an image's name, or the paths"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -78,11 +79,16 @@ def _locate(root: Path, labels: str, list_file: str, line: str) -> Record:
     if label and not has_suffix(label, SUFFIXES):
         raise UserError(f"{list_file}: {line!r}; an image's name, or the paths of an image and a label, were expected")
     if label:
-        # Lists of the augmented set begin paths with a slash.
-        image, label = image.lstrip("/"), label.strip().lstrip("/")
+        image, label = (_below(root, path.strip()) for path in (image, label))
         for path in (image, label):
             inside(root, path, list_file)
     else:
         inside(root / labels, image, list_file)
         image, label = f"JPEGImages/{image}.jpg", f"{labels}/{image}.png"
     return file_record(root, image, label, sample_name(image, "JPEGImages/"))
+
+
+def _below(root: Path, path: str) -> str:
+    """Return a path relative to `root`, with which lists of the augmented set mean what begins with a slash."""
+    folder = os.path.abspath(root)
+    return os.path.relpath(path, folder) if path.startswith(f"{folder}/") else path.lstrip("/")
