@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from switchseg import files
 from switchseg.cli.arguments import parse
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class CheckDataFlags:
 def run(arguments: Sequence[str]) -> int:
     """Check, report, and return 2 if training would stop."""
     flags = parse(CheckDataFlags, "check-data", arguments)
-    from switchseg import files
+    files.check_places([flags.html])
     from switchseg.data.advice import advise
     from switchseg.data.check import Findings, inspect
     from switchseg.engine.progress import progress

@@ -39,6 +39,7 @@ def run(arguments: Sequence[str]) -> int:
 
     if unknown := set(flags.norms) - set(NORMS):  # said now, not after hours of training the others
         raise UserError(f"--norms: unknown norm {min(unknown)!r}; the norms are {', '.join(NORMS)}")
+    files.check_places([out / "table.md", out / "table.json", out / "report.html"])
     config = run_config(flags)
     runs = [out / norm for norm in flags.norms]
     for norm, path in zip(flags.norms, runs, strict=True):
