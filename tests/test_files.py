@@ -1,10 +1,12 @@
 """Files are written whole or not at all."""
 
+import errno
 import os
 
 import pytest
 
 from switchseg import files
+from switchseg.errors import UserError
 
 
 def test_content_and_folders_are_made(tmp_path):
@@ -34,3 +36,55 @@ def test_permissions_follow_the_umask(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o640
+
+
+def full_disk() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_an_error_names_the_file_that_was_to_be_written(tmp_path):
+    def fill() -> None:
+        with files.replacing(tmp_path / "x.txt"):
+            raise full_disk()
+
+    with pytest.raises(OSError, match="No space") as caught:
+        fill()
+    assert caught.value.filename == str(tmp_path / "x.txt")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file") as caught:
+        files.write_text(tmp_path / "file" / "x.txt", "")
+    assert caught.value.filename.startswith(str(tmp_path / "file"))
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_names_of_any_length_that_the_disk_takes_are_written(tmp_path):
+    files.write_text(tmp_path / ("n" * 255), "text")
+    with pytest.raises(OSError, match="File name too long") as caught:
+        files.write_text(tmp_path / ("n" * 256), "text")
+    assert caught.value.filename == str(tmp_path / ("n" * 256))
+    assert len(os.listdir(tmp_path)) == 1
+
+
+def test_places_that_can_be_written_are_left_as_they_are(tmp_path):
+    (tmp_path / "old.txt").write_text("old")
+    files.check_places([tmp_path / "old.txt", tmp_path / "a" / "b" / "new.txt", None], [tmp_path, tmp_path / "c", None])
+    assert os.listdir(tmp_path) == ["old.txt"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "folders", "message"),
+    [
+        (["folder"], [], "folder: is a folder; the name of a file"),
+        (["file/x"], [], "file/x: cannot be written, for .*file is no folder"),
+        ([], ["file"], "file: cannot be written, for .*file is no folder"),
+        ([], ["file/deep/er"], "is no folder"),
+        (["a", "folder/../a"], [], "two results cannot be written to one file"),
+        (["dangling/x"], [], "is no folder"),
+    ],
+)
+def test_places_that_cannot_be_written_are_named(tmp_path, wanted, folders, message):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=message):
+        files.check_places([tmp_path / name for name in wanted], [tmp_path / name for name in folders])

@@ -4,9 +4,11 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
+
+from switchseg.errors import UserError
 
 
 @contextlib.contextmanager
@@ -17,23 +19,70 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     never a part of either.
 
     Raises:
-        OSError: the folder cannot be written to or the disk is full; `path` is then as it was.
+        OSError: the folder cannot be written to or the disk is full; it names `path`, which is then as it was.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The name says nothing, so that it is never longer than names can be.
+        descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Let errors of the operating system name `path`: a full disk names nothing, a file being replaced another name."""
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    _sync_folder(path.parent)
+        yield
+    except OSError as error:
+        ours = error.filename is None or str(error.filename).endswith(".part")
+        if error.errno is None or not ours or type(error).__module__ != "builtins":
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+
+
+def check_places(files: Iterable[Path | None] = (), folders: Iterable[Path | None] = ()) -> None:
+    """Raise a UserError unless these files and folders can be written; to be called before the work, not after it.
+
+    Nothing is made, and None stands for something that is not to be written.
+    """
+    seen: set[str] = set()
+    for path in files:
+        if path is None:
+            continue
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; the name of a file to write was expected")
+        if os.path.realpath(path) in seen:
+            raise UserError(f"{path}: two results cannot be written to one file")
+        seen.add(os.path.realpath(path))
+        _check_folder(path.parent, path)
+    for path in folders:
+        if path is not None:
+            _check_folder(path, path)
+
+
+def _check_folder(folder: Path, path: Path) -> None:
+    """Check that files can be made in `folder`, or in the nearest folder above it that is there."""
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise UserError(f"{path}: cannot be written, for {folder} is no folder")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

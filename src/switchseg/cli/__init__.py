@@ -1,9 +1,15 @@
 """The `switchseg` program: one verb, one file of this folder, imported only when it is called for."""
 
+import contextlib
+import errno
+import io
+import os
+import select
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TextIO
 
 import switchseg
 from switchseg.errors import UserError
@@ -28,9 +34,37 @@ COMMANDS = {
 }
 
 
+_OF_WRITING = (errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPIPE)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb and return the exit code: 0 done, 2 a mistake of the user; a verb may have others."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    """Run one verb and return the exit code: 0 done, 2 a mistake of the user or a place that cannot be used.
+
+    A verb may have others. Nothing that is foreseen ends in a traceback: this is the one place where errors of the
+    operating system, wherever they come from, become a line.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names need not be text
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        return _failed(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        print("switchseg: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and _is_unread(sys.stdout):
+            _forget_output()
+            return 128 + signal.SIGPIPE  # whoever read the lines has seen enough
+        return _failed(_explain(error), UserError.exit_code)
+    except MemoryError:
+        return _failed("there is not enough memory for this", UserError.exit_code)
+
+
+def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
         return 0
@@ -38,16 +72,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"switchseg {switchseg.__version__}")
         return 0
     verb, *rest = arguments
+    if verb not in COMMANDS:
+        raise UserError(f"unknown command {verb!r}; the commands are {', '.join(COMMANDS)}")
+    return import_module(COMMANDS[verb][0]).run(rest) or 0
+
+
+def _failed(reason: str, code: int) -> int:
+    with contextlib.suppress(OSError):  # if stderr is lost too, the exit code has to say it
+        print(f"switchseg: error: {' '.join(reason.splitlines())}", file=sys.stderr)
+    return code
+
+
+def _explain(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.filename:
+        return f"{error.filename}: {reason}"
+    if error.errno in _OF_WRITING:  # whoever writes a file names it, so this was printed
+        _forget_output()
+        return f"standard output cannot be written: {reason}"
+    return reason
+
+
+def _is_unread(stream: TextIO) -> bool:
+    """Whether `stream` is a pipe that nobody reads any more."""
+    poll = select.poll()
     try:
-        if verb not in COMMANDS:
-            raise UserError(f"unknown command {verb!r}; the commands are {', '.join(COMMANDS)}")
-        return import_module(COMMANDS[verb][0]).run(rest) or 0
-    except UserError as error:
-        print(f"switchseg: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("switchseg: interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
+        poll.register(stream.fileno(), select.POLLOUT)
+    except (OSError, ValueError):  # it is no file
+        return False
+    return any(events & select.POLLERR for _, events in poll.poll(0))
+
+
+def _forget_output() -> None:
+    """Let what is still to be printed go nowhere; Python would complain of it at its end."""
+    with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _usage() -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from switchseg import files
 from switchseg.cli.arguments import parse
 from switchseg.errors import UserError
 
@@ -44,7 +45,7 @@ class CheckDataFlags:
 def run(arguments: Sequence[str]) -> int:
     """Check, report, and return 2 if training would stop."""
     flags = parse(CheckDataFlags, "check-data", arguments)
-    from switchseg import files
+    files.check_places([flags.html, flags.propose])
     from switchseg.data.check import Findings
     from switchseg.data.likely_mistakes import advise, compare_splits
     from switchseg.reports.data_page import data_page

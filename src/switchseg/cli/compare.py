@@ -40,6 +40,8 @@ def run(arguments: Sequence[str]) -> int:
     from switchseg.engine.study import combinations, obstacle
     from switchseg.engine.train import train
 
+    names = ("table.md", "table.json", "study.md", "study.json", "study.svg", "report.html")
+    files.check_places([out / name for name in names])
     # What is wrong with any of them is said now, not after hours of training the others.
     planned = combinations(run_config(flags), flags.norms, flags.images, flags.seeds)
     obstacles = {each.name: obstacle(each.config) for each in planned}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from switchseg import files
 from switchseg.cli.arguments import parse
 from switchseg.errors import UserError
 
@@ -105,7 +106,7 @@ class EvaluateFlags(ComputeFlags, RuleFlags):
 def run(arguments: Sequence[str]) -> None:
     """Evaluate, print the table, and write what was asked for."""
     flags = parse(EvaluateFlags, "evaluate", arguments)
-    from switchseg import files
+    files.check_places([flags.json, flags.confusion, flags.per_image], [flags.save])
     from switchseg.checkpoints.model_directory import load_model
     from switchseg.data.datasets import open_dataset
     from switchseg.distributed import joined_world

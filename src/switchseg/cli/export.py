@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from switchseg import files
 from switchseg.cli.arguments import parse
 from switchseg.errors import UserError
 
@@ -57,6 +58,7 @@ def run(arguments: Sequence[str]) -> None:
     flags = parse(ExportFlags, "export", arguments)
     if flags.int8 and (flags.format != "onnx" or flags.dataset is None or flags.root is None):
         raise UserError("--int8 needs --format onnx, --dataset and --root, to calibrate and to measure the cost")
+    files.check_places([flags.out])
     from switchseg.checkpoints.model_directory import load_model
     from switchseg.export import TARGETS, Deployed, Interface
 

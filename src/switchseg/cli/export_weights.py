@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tyro
 
+from switchseg import files
 from switchseg.cli.arguments import parse
 
 
@@ -29,10 +30,10 @@ class Options:
 def run(arguments: Sequence[str]) -> int | None:
     """Write the two files."""
     options = parse(Options, "export-weights", arguments)
+    files.check_places([options.encoder, options.decoder])
 
     import torch
 
-    from switchseg import files
     from switchseg.checkpoints.legacy import export_states
     from switchseg.checkpoints.model_directory import load_model
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from switchseg import files
 from switchseg.cli.arguments import parse
 from switchseg.errors import UserError
 
@@ -47,8 +48,9 @@ def run(arguments: Sequence[str]) -> int | None:
     from switchseg.models.create import create_model
     from switchseg.models.weights import read_weights
 
-    if options.num_classes < 1:
-        raise UserError(f"--num-classes must be at least 1, but is {options.num_classes}")
+    if not 1 <= options.num_classes <= 65535:
+        raise UserError(f"--num-classes must be at least 1 and at most 65535, but is {options.num_classes}")
+    files.check_places(folders=[options.out])
     encoder, decoder = read_weights(options.encoder), read_weights(options.decoder)
     layout = legacy.recognise(encoder, decoder)
     preprocessing = options.preprocessing or layout.preprocessing

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from switchseg import files
 from switchseg.cli.arguments import parse
 
 
@@ -28,7 +29,7 @@ class MakeListFlags:
 def run(arguments: Sequence[str]) -> None:
     """Write the list."""
     flags = parse(MakeListFlags, "make-list", arguments)
-    from switchseg import files
+    files.check_places([flags.out])
     from switchseg.data.classes import Classes
     from switchseg.data.dataset import existing_folder
     from switchseg.data.labels import LabelMap, Meaning

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from switchseg import files
 from switchseg.cli.arguments import parse
 from switchseg.errors import UserError
 
@@ -31,6 +32,7 @@ def run(arguments: Sequence[str]) -> None:
     for flag, value, least in (("images", flags.images, 1), ("seed", flags.seed, 0), ("workers", flags.workers, 1)):
         if value < least:
             raise UserError(f"--{flag} {value}: {least} or more was expected")
+    files.check_places(folders=[flags.out])
     from switchseg.data.scenes.generate import make_scenes
     from switchseg.engine.progress import progress
 

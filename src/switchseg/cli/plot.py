@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from switchseg import files
 from switchseg.cli.arguments import parse
 
 
@@ -28,6 +29,7 @@ class Arguments:
 def run(arguments: Sequence[str]) -> None:
     """Write the figure and say where it is."""
     options = parse(Arguments, "plot", arguments)
+    files.check_places([options.out])
 
     from switchseg.reports.figures import write_figure
     from switchseg.reports.runs import read_runs

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tyro
 
+from switchseg import files
 from switchseg.cli.arguments import parse
 from switchseg.cli.evaluate import ComputeFlags, RuleFlags
 from switchseg.errors import UserError
@@ -39,6 +40,7 @@ def run(arguments: Sequence[str]) -> int:
     flags = parse(PredictFlags, "predict", arguments)
     if not flags.inputs:
         raise UserError("nothing to label; name images, folders or videos after the model")
+    files.check_places(folders=[flags.out])
     from switchseg.engine.predict import find_inputs, predict, without_results
     from switchseg.engine.predictor import Predictor, usual_rule
 

@@ -24,16 +24,19 @@ class Journal:
         if path.exists():
             kept = [] if resume_step is None else [e for e in read(path) if e["step"] <= resume_step]
             files.write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
-        self._file = path.open("a", encoding="utf-8")
+        self._file = path.open("ab", buffering=0)
 
     def write(self, event: str, step: int, **values: Any) -> None:
         """Append one event that happened after `step` steps."""
-        self._file.write(json.dumps({"event": event, "step": step, "time": round(time.time(), 3), **values}) + "\n")
-        self._file.flush()
+        line = json.dumps({"event": event, "step": step, "time": round(time.time(), 3), **values}) + "\n"
+        with files.naming(self._file.name):
+            # Past Python's buffer, which would keep what a full disk did not take, and fail again on closing.
+            self._file.write(line.encode())
 
     def sync(self) -> None:
         """Return when everything written so far is on the disk."""
-        os.fsync(self._file.fileno())
+        with files.naming(self._file.name):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""

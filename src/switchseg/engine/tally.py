@@ -132,8 +132,8 @@ def tally_key(model: Segmenter, dataset: Dataset, rule: Rule, world: World, boun
     for name, tensor in model.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    named = {"dataset": dataset.name, "classes": list(dataset.classes.names)}
-    data = {**named, "images": len(dataset), "share": [world.rank, world.size]}
+    data = {"dataset": dataset.name, "images": len(dataset), "share": [world.rank, world.size]}
+    data |= {"classes": list(dataset.classes.names), "model_classes": list(model.spec.classes.names)}
     rules = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(rule).items()}
     return {"weights": digest.hexdigest(), **data, "rule": rules, "boundary": boundary}
 
