@@ -11,11 +11,13 @@ from typing import Any
 import torch
 
 from switchseg import __version__
+from switchseg.engine.precision import compute_dtype
 from switchseg.engine.training import Training
+from switchseg.norms import SwitchNorm, resolve_backend
 
 
 def describe_environment(training: Training, images: int) -> dict[str, Any]:
-    """Return versions, device, ranks, commit and sizes, as the `start` event holds them."""
+    """Return versions, device, ranks, commit, what computes the norms, and sizes, as the `start` event holds them."""
     device = training.world.device
     return {
         "environment": {
@@ -27,11 +29,23 @@ def describe_environment(training: Training, images: int) -> dict[str, Any]:
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "ranks": training.world.size,
+            **_norm_backend(training),
         },
         "parameters": sum(parameter.numel() for parameter in training.model.parameters()),
         "images": images,
         "images_per_step": training.images_per_step,
     }
+
+
+def _norm_backend(training: Training) -> dict[str, str]:
+    """Say what computes the Switchable Normalizations, and why, if there are any."""
+    layer = next((module for module in training.model.modules() if isinstance(module, SwitchNorm)), None)
+    if layer is None:
+        return {}
+    dtype = compute_dtype(training.config.train.precision)
+    maps = torch.empty(1, layer.num_features, 2, 2, dtype=dtype, device=training.world.device)
+    backend, reason = resolve_backend(maps, layer.statistics, layer.backend)
+    return {"norm_backend": f"{backend}: {reason}"}
 
 
 def _commit() -> str | None:

@@ -20,6 +20,11 @@ def computing(precision: Precision, device: torch.device) -> AbstractContextMana
     return torch.autocast(device.type, dtype=_AUTOCAST[precision])
 
 
+def compute_dtype(precision: Precision) -> torch.dtype:
+    """Return the type of the maps between a network's layers."""
+    return _AUTOCAST.get(precision, parameter_dtype(precision))
+
+
 def parameter_dtype(precision: Precision) -> torch.dtype:
     """Return the type of parameters and inputs."""
     return torch.float64 if precision == "fp64" else torch.float32

@@ -29,7 +29,12 @@ def count_pairs(rows: Tensor, columns: Tensor, values: int) -> Tensor:
 
     Returns:
         int32 or int64 [values, values] on the device of `rows`, counts at [r, c].
+
+    Raises:
+        ValueError: the two differ in shape; the loop would read past the end of one.
     """
+    if rows.shape != columns.shape:
+        raise ValueError(f"pairs need two arrays of one shape, got {tuple(rows.shape)} and {tuple(columns.shape)}")
     if functions is not None and rows.numel() < 2**31 and _are_bytes(rows) and _are_bytes(columns):
         rows, columns = rows.contiguous(), columns.contiguous()
         counts = torch.zeros(BYTES, BYTES, dtype=torch.int32, device="cpu")

@@ -22,7 +22,7 @@ def test_interpreted_kernels_equal_the_cpu(flags):
     subprocess.run(command, check=True)
 
 
-SPILLED = 256  # bytes of a thread
+SPILLED = 64  # bytes of a thread: tiles that are not aligned take many registers to say where they lie
 CASES = {
     "everything": (Options(STATISTICS, 1e-5, 0.003, relu=True, training=True), set(), set()),
     "no parameters": (
@@ -69,7 +69,6 @@ def test_kernels_compile_for_hopper(case, shape, tmp_path, monkeypatch):
         for recipe in recipes:
             for step in recipe.steps:
                 used = usage(compile_step(step, recipe.types, 90))
-                # Where tiles are not aligned, the numbers of what exists and where it lies may take a few bytes of stack.
                 assert used.spilled <= SPILLED, (step.kernel, used)
 
 
