@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,7 +116,15 @@ def _read(path: Path, mode: str | None = None) -> Any:
     try:
         with Image.open(path) as picture:
             return np.asarray(picture.convert(mode) if mode else picture)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        struct.error,
+        zlib.error,
+        Image.DecompressionBombError,
+    ) as error:
         raise UserError(f"{path}: cannot be read as an image ({error})") from None
 
 
