@@ -23,6 +23,7 @@ from switchseg.engine.interrupt import StopRequest, stop_on_signals
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.setup import batches_from, open_training, open_validation, restore
+from switchseg.engine.single_values import check_batch
 from switchseg.engine.step import train_step
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
@@ -61,6 +62,7 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         torch.manual_seed(config.train.seed)
         say = print if world.is_main else _silent
         training = Training.start(config, world, start_model(config.model, dataset.classes, say))
+        check_batch(training)
         resumed = restore(training, run, resume)
         if world.is_main:
             yaml.save(run.config, config)
