@@ -43,3 +43,14 @@ def test_a_line_that_a_crash_cut_off_is_left_out(tmp_path):
     assert steps(path) == [1]
     write(path, 2, resume_step=1)
     assert steps(path) == [1, 2]
+
+
+def test_lines_that_are_no_events_are_left_out_wherever_they_are(tmp_path):
+    path = tmp_path / "log.jsonl"
+    write(path, 1, 2)
+    first, second = path.read_bytes().splitlines()
+    damaged = [b"5", b"\xff", b"[]", b"{}", b'{"event": "train", "step": "x", "time": 1}', b"[" * 100_000, b""]
+    path.write_bytes(b"\n".join([b"", *damaged, first, *damaged, second, *damaged]))
+    assert steps(path) == [1, 2]
+    write(path, 2, resume_step=1)
+    assert path.read_bytes().count(b"\n") == 2

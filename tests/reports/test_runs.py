@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from switchseg.errors import UserError
+from switchseg.reports.page import report_page
 from switchseg.reports.runs import read_run, read_runs
 from tests.reports.make_runs import CLASSES, START, make_run
 
@@ -100,3 +101,79 @@ def test_a_damaged_file_is_named_in_one_line(copy, name, content):
         read_run(copy)
     assert str(caught.value).startswith(str(copy / name))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("images_single.csv", b"image,mean_iou,pixel_accuracy\na,0.5,0.5\n\xff\n", ", line 3"),
+        ("images_single.csv", b"image,mean_iou\na,0.5\nb,many\n", ", line 3"),
+        ("images_single.csv", b"name\na\n", ", line 2"),
+        ("confusion_single.csv", b",sky\nsky,\xff\n", ", line 2"),
+        ("confusion_single.csv", b",sky\nsky," + b"9" * 40 + b"\n", ""),
+        ("confusion_single.csv", b",sky\nsky,-1\n", ""),
+        ("confusion_single.csv", b"", ""),
+        ("confusion_single.csv", b",sky\n" + b"x" * 200_000 + b",1\n", ""),
+        ("metrics.json", b"\xff", ", line 1"),
+        ("metrics.json", b"[" * 100_000, ""),
+        ("model/config.json", b'{"classes": [{"name": 3, "color": [0, 0, 0]}]}', ""),
+        ("model/config.json", b'{"classes": [{"name": "sky", "color": [0, 0, "x"]}]}', ""),
+        ("config.yaml", b"\xff", ""),
+        ("config.yaml", b"a: !!timestamp x", ""),
+    ],
+)
+def test_bytes_of_any_kind_are_named_with_their_line(copy, name, content, line):
+    (copy / name).write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read_run(copy)
+    assert str(caught.value).startswith(f"{copy / name}{line}:")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["mean_iou", "images", "seconds", "per_class"])
+def test_scores_that_are_no_numbers_are_refused(copy, key):
+    metrics = json.loads((copy / "metrics.json").read_text())
+    metrics["single"][key] = [{"index": 0, "name": "sky", "iou": "x", "accuracy": None, "pixels": 1}]
+    (copy / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(UserError, match=r"metrics\.json: not the scores of a run"):
+        read_run(copy)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event": "shares", "step": 1, "time": 1, "layers": {"a": {}}}',
+        b'{"event": "shares", "step": 1, "time": 1, "layers": {"a": {"mean": {"in": "x"}, "var": {}}}}',
+        b'{"event": "shares", "step": 1, "time": 1, "layers": 5}',
+        b'{"event": [], "step": 1, "time": 1}',
+        b'{"event": "train", "step": "x", "time": 1}',
+        b'{"event": "train", "step": 1, "time": null}',
+        b'{"event": "train", "step": 1, "time": NaN}',
+        b'{"event": "train", "step": ' + b"9" * 400 + b', "time": 1}',
+        b'{"event": "start", "step": 0, "time": 1, "environment": 5}',
+        b"\xff",
+        b"5",
+        b"[" * 100_000,
+    ],
+)
+def test_a_damaged_line_of_the_log_is_left_out_and_counted(copy, line):
+    whole = report_page([read_run(copy)])
+    log = copy / "log.jsonl"
+    first, *rest = log.read_bytes().splitlines()
+    log.write_bytes(b"\n".join([first, line, *rest]) + b"\n")
+    run = read_run(copy)
+    assert run.unreadable_lines == 1
+    page = report_page([run])
+    assert "1 unreadable log line(s) left out" in page
+    assert page.replace(", 1 unreadable log line(s) left out", "") == whole
+
+
+@pytest.mark.parametrize("key", ["loss", "lr", "epoch", "images_per_second"])
+@pytest.mark.parametrize("value", [None, "x", [], {}, 1e999])
+def test_a_value_that_is_no_number_is_left_out_of_its_curve(copy, key, value):
+    lines = [json.loads(line) for line in (copy / "log.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["event"] == "train":
+            line[key] = value
+    (copy / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert report_page([read_run(copy)])

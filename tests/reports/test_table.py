@@ -1,7 +1,10 @@
+import json
 from dataclasses import replace
 
+from switchseg.reports.page import report_page
 from switchseg.reports.runs import read_runs
-from switchseg.reports.table import results_table
+from switchseg.reports.table import INCOMPARABLE, results_table
+from tests.reports.make_runs import make_run
 
 
 def test_markdown_has_one_row_per_run_and_the_best_scores_in_bold(run_folders):
@@ -40,3 +43,19 @@ def test_scores_that_are_not_there_are_dashes(run_folders):
 
 def test_a_single_run_has_no_best(run_folders):
     assert "**" not in results_table(read_runs(run_folders[:1])).to_markdown()
+
+
+def test_runs_of_different_data_are_not_ranked(tmp_path):
+    runs = [make_run(tmp_path / norm, norm, images=1) for norm in ("gn", "sn")]
+    metrics = json.loads((runs[1] / "metrics.json").read_text())
+    metrics["single"]["per_class"][0]["pixels"] += 1
+    (runs[1] / "metrics.json").write_text(json.dumps(metrics))
+    table = results_table(read_runs(runs))
+    assert not table.comparable
+    assert table.best("single", "mean_iou_all_classes") is None
+    assert "**" not in table.to_markdown()
+    assert INCOMPARABLE in table.to_markdown()
+    assert table.to_json()["comparable"] is False
+    page = report_page(read_runs(runs))
+    assert f'class="finding">{INCOMPARABLE}' in page
+    assert "has the highest" not in page

@@ -46,12 +46,13 @@ def save(folder: Path, state: dict[str, Any], step: int, keep: int) -> Path:
 def latest(folder: Path) -> Path | None:
     """Return the newest complete checkpoint of `folder`, or None."""
     try:
-        named = folder / (folder / "last").read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        named = None
-    if named is not None and _NAME.fullmatch(named.name) and named.is_file():
-        return named
-    # Killed between a checkpoint and its pointer: the file is complete, for it has its name.
+        name = (folder / "last").read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        name = ""
+    if _NAME.fullmatch(name) and (folder / name).is_file():
+        return folder / name
+    # Killed between a checkpoint and its pointer, or the pointer is damaged: a checkpoint is complete, for it has its
+    # name.
     return max(_all(folder), key=step_of, default=None)
 
 

@@ -67,7 +67,7 @@ class TrainConfig:
             steps=POSITIVE,
             images_per_device=POSITIVE,
             accumulate=POSITIVE,
-            seed=Between(0, 2**63 - 1),
+            seed=COUNT,
             threads=Between(0, 4096),
             clip_norm=Between(0, above=True),
             ema_decay=Between(0, 1),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from switchseg import files
+
+_END_OF_TIME = 1e12  # seconds since the epoch; also below what any arithmetic with them needs
 
 
 class Journal:
@@ -22,7 +25,7 @@ class Journal:
 
     def __init__(self, path: Path, resume_step: int | None = None) -> None:
         if path.exists():
-            kept = [] if resume_step is None else [e for e in read(path) if e["step"] <= resume_step]
+            kept = [] if resume_step is None else [event for event in read(path) if event["step"] <= resume_step]
             files.write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
         self._file = path.open("ab", buffering=0)
 
@@ -44,11 +47,22 @@ class Journal:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Return the events of a journal; a last line that was cut off by a crash is left out."""
-    events = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    """Return the events of a journal; lines that are none, as a crash or a full disk leave them, are left out."""
+    return list(events_of(path.read_bytes().splitlines()))
+
+
+def events_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the event of every line that holds one, with its kind, its step and its time."""
+    for line in lines:
         try:
-            events.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return events
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(event, dict) and isinstance(event.get("event"), str) and _is_count(event.get("step")):
+            time = event.get("time")
+            if isinstance(time, (int, float)) and 0 <= time < _END_OF_TIME:
+                yield event
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53

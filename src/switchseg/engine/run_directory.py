@@ -90,7 +90,7 @@ class RunDirectory:
         if not (self.journal.exists() and self.metrics.exists()):
             return False
         events = journal.read(self.journal)
-        return bool(events) and events[-1]["event"] == "end" and events[-1]["steps"] == steps
+        return bool(events) and events[-1]["event"] == "end" and events[-1].get("steps") == steps
 
     def check_same_run(self, config: RunConfig) -> None:
         """Refuse to go on with this run under settings that would make it another one.

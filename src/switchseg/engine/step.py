@@ -18,6 +18,7 @@ from switchseg.data.sample import Batch
 from switchseg.engine.capture import CudaGraphs, Graph, Recordings
 from switchseg.engine.diagnosis import first_non_finite
 from switchseg.engine.precision import computing, parameter_dtype
+from switchseg.engine.single_values import single_values_named
 from switchseg.engine.streams import Staging
 from switchseg.engine.training import Training
 from switchseg.losses.functions import LOSSES, count_labelled, resize_to
@@ -132,7 +133,7 @@ def network_input(training: Training, batch: Batch) -> Tensor:
 def _summed_loss(training: Training, batch: Batch) -> Tensor:
     config = training.config
     function = LOSSES[config.loss.name]
-    with computing(config.train.precision, training.world.device):
+    with computing(config.train.precision, training.world.device), single_values_named(training):
         output = training.forward(network_input(training, batch))
     logits, auxiliary = output if isinstance(output, tuple) else (output, None)
     logits = resize_to(logits, batch.labels)

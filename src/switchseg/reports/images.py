@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,12 +111,16 @@ def photograph(image: Pixels) -> str:
     return _data_uri(Image.fromarray(image), "jpeg", quality=82)
 
 
+# What Pillow raises for damaged files.
+_DAMAGES = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+
+
 def _read(path: Path, mode: str | None = None) -> Any:
     # Palette pictures read as their indices, which is what a label map means.
     try:
         with Image.open(path) as picture:
             return np.asarray(picture.convert(mode) if mode else picture)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except _DAMAGES as error:
         raise UserError(f"{path}: cannot be read as an image ({error})") from None
 
 

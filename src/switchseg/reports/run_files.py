@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from switchseg.data.classes import Classes
 from switchseg.data.text import parse_yaml, read_text
+from switchseg.engine.journal import events_of
 from switchseg.errors import UserError
 
 Record = dict[str, Any]
@@ -20,8 +20,8 @@ Record = dict[str, Any]
 
 def read_log(path: Path) -> tuple[dict[str, list[Record]], float, int]:
     """Return event name -> records, the seconds at work over all sessions, and how many lines could not be read."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    records = list(records_of(lines))
+    lines = path.read_bytes().splitlines()
+    records = [record for record in events_of(lines) if _is_whole(record)]
     events: dict[str, list[Record]] = {}
     seconds, previous = 0.0, None
     for record in records:
@@ -34,15 +34,26 @@ def read_log(path: Path) -> tuple[dict[str, list[Record]], float, int]:
     return events, seconds, sum(bool(line.strip()) for line in lines) - len(records)
 
 
-def records_of(lines: Sequence[str]) -> Iterator[Record]:
-    """Yield the events of a log; a run that is being written, or was killed, may end in half a line."""
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and {"event", "step", "time"} <= record.keys():
-            yield record
+def _is_whole(record: Record) -> bool:
+    """Whether what the report reads of a record, beyond its single numbers, is as a training writes it."""
+    if record["event"] == "start":
+        return isinstance(record.get("environment", {}), dict)
+    if record["event"] != "shares":
+        return True
+    layers = record.get("layers")
+    return isinstance(layers, dict) and all(
+        isinstance(moments, dict) and all(_are_numbers(moments.get(kind)) for kind in ("mean", "var"))
+        for moments in layers.values()
+    )
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, dict) and all(is_number(value) for value in values.values())
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of a JSON file is a number that can be drawn."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def read_config(path: Path) -> Record:
@@ -58,23 +69,28 @@ def read_classes(path: Path) -> Classes | None:
     if not path.is_file():
         return None
     try:
-        return Classes.from_json(read_json(path)["classes"])
+        classes = Classes.from_json(read_json(path)["classes"])
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise UserError(f"{path}: no list of classes with a name and a color each ({error})") from None
+    for name, colour in zip(classes.names, classes.palette, strict=True):
+        if not isinstance(name, str) or not all(isinstance(value, int) and 0 <= value <= 255 for value in colour):
+            raise UserError(f"{path}: a class must have a name and a color of 0 .. 255, but one is {name!r} {colour}")
+    return classes
 
 
 def read_confusion(path: Path) -> np.ndarray[Any, Any] | None:
     """Return the confusion matrix, int64 [C, C]."""
     if not path.is_file():
         return None
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))[1:]
+    rows = _rows(path)[1:]
     try:
         matrix = np.array([[int(cell) for cell in row[1:]] for row in rows], dtype=np.int64)
-    except ValueError as error:
+    except (OverflowError, ValueError) as error:
         raise UserError(f"{path}: not a matrix of whole numbers ({error})") from None
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
         raise UserError(f"{path}: the confusion matrix has the shape {matrix.shape}, not as many rows as columns")
+    if matrix.min() < 0:
+        raise UserError(f"{path}: a confusion matrix holds counts, but one is {matrix.min()}")
     return matrix
 
 
@@ -82,18 +98,38 @@ def read_image_scores(path: Path) -> dict[str, float]:
     """Return image name -> mean IoU of that image; those without a labelled pixel are left out."""
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    try:
-        scores = {row["image"]: float(row["mean_iou"]) for row in rows}
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not a table with image and mean_iou ({error})") from None
-    return {name: score for name, score in scores.items() if not math.isnan(score)}
+    head, *rows = _rows(path) or [[]]
+    scores: dict[str, float] = {}
+    for number, row in enumerate(rows, start=2):
+        entry = dict(zip(head, row, strict=False))
+        try:
+            score = float(entry["mean_iou"])
+            if not math.isnan(score):
+                scores[entry["image"]] = score
+        except (KeyError, ValueError) as error:
+            raise UserError(f"{path}, line {number}: not a table with image and mean_iou ({error})") from None
+    return scores
 
 
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        return json.loads(_text(path))
+    except (RecursionError, ValueError) as error:
         raise UserError(f"{path}: not JSON ({error})") from None
+
+
+def _rows(path: Path) -> list[list[str]]:
+    try:
+        return list(csv.reader(_text(path).splitlines()))
+    except csv.Error as error:
+        raise UserError(f"{path}: not a table of comma-separated values ({error})") from None
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}, line {line}: no text in UTF-8 (byte {error.start} of the file)") from None

@@ -6,21 +6,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from switchseg.data.classes import Classes
+from switchseg.engine.journal import events_of
 from switchseg.errors import UserError
 from switchseg.reports.run_files import (
     Record,
+    is_number,
     read_classes,
     read_config,
     read_confusion,
     read_image_scores,
     read_json,
     read_log,
-    records_of,
 )
 from switchseg.reports.theme import STATISTICS
 
@@ -34,6 +35,15 @@ class ClassScore:
     iou: float | None
     accuracy: float | None
     pixels: int
+
+    @classmethod
+    def from_json(cls, entry: Record) -> ClassScore:
+        """Read the scores of one class; raises as `Evaluation.from_json` does."""
+        values = {f.name: entry[f.name] for f in fields(cls)}
+        numbers = [values["index"], values["pixels"], *(v for k in ("iou", "accuracy") if (v := values[k]) is not None)]
+        if not all(map(is_number, numbers)) or not isinstance(values["name"], str):
+            raise TypeError(f"per_class holds {values}")
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -52,15 +62,28 @@ class Evaluation:
     flip: bool
     seconds: float
 
+    NUMBERS: ClassVar = (
+        *("mean_iou", "mean_iou_all_classes", "pixel_accuracy", "overall_score", "mean_class_accuracy"),
+        *("frequency_weighted_iou", "images", "seconds"),
+    )
+
+    @property
+    def data(self) -> tuple[Any, ...]:
+        """What tells the data that was scored on from others: the images, and the classes with the pixels of each."""
+        return self.images, tuple((score.name, score.pixels) for score in self.per_class)
+
     @classmethod
     def from_json(cls, entry: Record) -> Evaluation:
         """Read one evaluation; keys that this version does not know are left out.
 
         Raises:
-            KeyError: a key is missing.
+            KeyError, TypeError: a key is missing, or its value is not of the kind that is written.
         """
         values = {f.name: entry[f.name] for f in fields(cls)}
-        scores = tuple(ClassScore(**{f.name: c[f.name] for f in fields(ClassScore)}) for c in entry["per_class"])
+        for key in cls.NUMBERS:
+            if not is_number(values[key]):
+                raise TypeError(f"{key} must be a number, but is {values[key]!r}")
+        scores = tuple(ClassScore.from_json(each) for each in entry["per_class"])
         return cls(**{**values, "per_class": scores, "short_sides": tuple(entry["short_sides"])})
 
 
@@ -188,8 +211,8 @@ def _run_folders(path: Path) -> list[Path]:
 
 
 def _first_start(folder: Path) -> tuple[float, str]:
-    with (folder / "log.jsonl").open(encoding="utf-8") as file:
-        records = list(records_of([file.readline()]))
+    with (folder / "log.jsonl").open("rb") as file:
+        records = list(events_of([file.readline()]))
     return (records[0]["time"] if records else float("inf")), folder.name
 
 

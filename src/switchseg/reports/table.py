@@ -13,6 +13,8 @@ RULE = (
     "truth nor in the prediction counts 0; overall score = (pixel accuracy + mIoU) / 2."
 )
 
+INCOMPARABLE = "The runs were not scored on the same data, so none of them is ranked."
+
 # key in `evaluate --json` -> column title
 COLUMNS = {"mean_iou_all_classes": "mIoU", "pixel_accuracy": "pixel accuracy", "overall_score": "overall score"}
 
@@ -43,8 +45,15 @@ class Table:
 
     rows: tuple[Row, ...]
 
+    @property
+    def comparable(self) -> bool:
+        """Whether all runs were scored on the same data; scores of different data rank nothing."""
+        return len({e.data for row in self.rows if (e := row.single or row.multi) is not None}) <= 1
+
     def best(self, scales: str, key: str) -> float | None:
-        """Return the highest score of a column."""
+        """Return the highest score of a column; None where its scores cannot be compared."""
+        if not self.comparable:
+            return None
         return max((s for row in self.rows if (s := row.score(scales, key)) is not None), default=None)
 
     def short_sides(self, scales: str) -> str:
@@ -65,11 +74,13 @@ class Table:
             for scales in ("single", "multi")
             if (sides := self.short_sides(scales))
         ]
+        if not self.comparable:
+            notes.append(INCOMPARABLE)
         return "\n".join(lines) + "\n\n" + " ".join(notes) + "\n"
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule and the rows, scores as fractions under the keys of `evaluate --json`."""
-        return {"rule": RULE, "rows": [_row_json(row) for row in self.rows]}
+        return {"rule": RULE, "comparable": self.comparable, "rows": [_row_json(row) for row in self.rows]}
 
     def _cell(self, row: Row, scales: str, key: str) -> str:
         score = row.score(scales, key)

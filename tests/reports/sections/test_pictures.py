@@ -75,3 +75,16 @@ def test_classes_without_names_are_numbered(run_folders):
     assert "class 0" in markup
     assert "badge" not in markup
     assert pictures.section([replace(run, pictures=())]) is None
+
+
+def test_images_of_one_name_from_different_data_stay_apart(run_folders, tmp_path):
+    first, second, _ = read_runs(run_folders)
+    (own, *_), (other, *_) = first.pictures, second.pictures
+    with Image.open(other.truth) as truth:
+        truth.transpose(Image.Transpose.ROTATE_180).save(tmp_path / "truth.png")
+    runs = [
+        replace(first, pictures=(own,)),
+        replace(second, pictures=(replace(other, truth=tmp_path / "truth.png"),)),
+    ]
+    markup = pictures.section(runs)
+    assert markup.count('alt="Photograph') == 2

@@ -10,7 +10,7 @@ from switchseg.data.classes import IGNORED, Classes
 from switchseg.reports import images
 from switchseg.reports.images import Answer, Source
 from switchseg.reports.markup import Markup, join, tag
-from switchseg.reports.runs import Run
+from switchseg.reports.runs import Picture, Run
 from switchseg.reports.sections.parts import line_key, swatch
 
 MOST = 8
@@ -45,9 +45,12 @@ def section(runs: Sequence[Run]) -> Markup | None:
 
 
 def _cases(runs: Sequence[Run]) -> Iterable[tuple[Source, Answers]]:
-    names = dict.fromkeys(picture.name for run in runs for picture in run.pictures)
-    for name in names:
-        kept = {i: p for i, run in enumerate(runs) for p in run.pictures if p.name == name}
+    # Of different data sets, two images may have the same name.
+    same: dict[tuple[str, bytes], dict[int, Picture]] = {}
+    for index, run in enumerate(runs):
+        for picture in run.pictures:
+            same.setdefault((picture.name, picture.truth.read_bytes()), {})[index] = picture
+    for kept in same.values():
         source = images.read_source(next(iter(kept.values())))
         yield source, {index: images.read_answer(picture, source) for index, picture in kept.items()}
 

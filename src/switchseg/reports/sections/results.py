@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import Run
 from switchseg.reports.sections.parts import line_key, titled_table
-from switchseg.reports.table import COLUMNS, DASH, RULE, Row, Table, percent, results_table
+from switchseg.reports.table import COLUMNS, DASH, INCOMPARABLE, RULE, Row, Table, percent, results_table
 
 SCALES = {"single": "Single scale", "multi": "Multi-scale"}
 
@@ -19,7 +19,9 @@ def section(runs: Sequence[Run]) -> Markup | None:
     if not scales:
         return None
     caption = "Scores on the evaluation split."
-    if len(runs) > 1:
+    if not table.comparable:
+        caption += f" {INCOMPARABLE}"
+    elif len(runs) > 1:
         caption += f" Under each score: its difference to {runs[0].label}, in points. The best of a column is bold."
     results = titled_table("Results", _head(table, scales), _rows(table, scales), "results")
     return join(tag("p", caption, class_="lead"), results, tag("p", RULE, class_="note"))
@@ -33,6 +35,8 @@ def finding(runs: Sequence[Run]) -> str:
     ]
     if not scored:
         return "No run has been evaluated yet."
+    if not table.comparable:
+        return INCOMPARABLE
     (best, label), *others = sorted(scored, key=lambda pair: -pair[0])
     if not others:
         return f"{label} reaches {percent(best)} % mIoU at a single scale."
@@ -69,7 +73,8 @@ def _rows(table: Table, scales: Sequence[str]) -> list[Markup]:
 
 
 def _cell(table: Table, row: Row, scales: str, key: str) -> Markup:
-    score, first = row.score(scales, key), table.rows[0].score(scales, key)
+    score = row.score(scales, key)
+    first = table.rows[0].score(scales, key) if table.comparable else None
     text = percent(score)
     best = len(table.rows) > 1 and text == percent(table.best(scales, key)) != DASH
     classes = " ".join(name for name, wanted in (("best", best), ("first", key == "mean_iou_all_classes")) if wanted)
