@@ -1,42 +1,65 @@
 #!/usr/bin/env bash
-# What has to be measured on a GPU, in parts that fit into ten minutes each: benchmarks/gpu.sh PART...
-# Rows go to benchmarks/results.csv. Trainings, several at a time, are in benchmarks/study.py.
+# What has to be measured on a GPU: benchmarks/gpu.sh all, or PART...
+# `all` takes the parts in order of worth, each for no longer than its share of ten minutes. It works without network, with torch 2.11.
+# Rows go to benchmarks/results.csv, logs to $LOGS. More trainings, several at a time, are in benchmarks/study.py.
 #
-#   parity   the Triton kernels against the reference; nothing else means anything before this passes
-#   norms    SN against torch's norms, the plain formula and the floor, kernels alone (CUDA graphs) and with their launches
-#   train    whole training steps, eager, captured and compiled, 1 to 8 images
+#   host      what a layer costs the host
+#   norms     the 53 norms of a dilated ResNet-50 as kernels alone (CUDA graphs), against torch's own and the floor, in both types and layouts
+#   train     whole training steps, eager and captured, 1 to 8 images
+#   parity    the kernels, the launches and captured steps against the formula, Triton's launches and eager steps
+#   compiled  whole training steps by torch.compile
+#   study     CamVid from ImageNet weights, as far as time is left; needs CAMVID
 #
-# Environment: PYTHON, DEVICE (cuda), SIZE (512), PRECISION (bf16).
+# Environment: PYTHON (.venv/bin/python), DEVICE (cuda), SIZE (512), PRECISION (bf16), CAMVID, LOGS (runs/gpu).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-python=${PYTHON:-.venv/bin/python} device=${DEVICE:-cuda} size=${SIZE:-512}
+python=${PYTHON:-.venv/bin/python} device=${DEVICE:-cuda} size=${SIZE:-512} precision=${PRECISION:-bf16} logs=${LOGS:-runs/gpu}
+export PYTHONUNBUFFERED=1
 
-switchseg() { "$python" -m switchseg "$@"; }
+bench() { "$python" -W ignore -m switchseg bench "$@"; }
 
-parity() { "$python" -m pytest -q tests/norms/operator; }
+host() { bench host --device "$device"; }
 
 norms() {
-    local encoder options
-    for encoder in resnet50_dilated8 hrnetv2; do
-        for options in "--dtype bfloat16 --channels-last --graphs" "--dtype bfloat16 --channels-last" "--dtype bfloat16" "--dtype float32"; do
-            # shellcheck disable=SC2086
-            switchseg bench norms --encoder "$encoder" --size "$size" "$size" --device "$device" $options
-        done
+    local options
+    for options in "bfloat16 --channels-last" "float32 --channels-last" "bfloat16" "float32"; do
+        # shellcheck disable=SC2086
+        bench norms --encoder resnet50_dilated8 --size "$size" "$size" --device "$device" --graphs --no-parity --no-memory --rounds 7 \
+            --dtype $options
     done
 }
 
-train() {
-    local modes
-    for modes in "eager captured" "compiled"; do
-        # shellcheck disable=SC2086
-        switchseg bench train --encoder resnet50_dilated8 --size "$size" "$size" --images 1 2 4 8 --device "$device" \
-            --precision "${PRECISION:-bf16}" --channels-last --norms bn gn sn torchvision-bn --modes $modes --rounds 5 --in-a-row 10
-    done
+steps() {
+    bench train --encoder resnet50_dilated8 --size "$size" "$size" --images 2 8 1 4 --device "$device" --precision "$precision" \
+        --channels-last --norms bn sn gn torchvision-bn --rounds 5 --in-a-row 8 --modes "$@"
+}
+
+train() { steps eager captured; }
+
+compiled() { steps compiled; }
+
+parity() {
+    "$python" -m pytest -q -n 10 --tb=short -p no:cacheprovider -o filterwarnings= -m "slow or not slow" tests/norms/operator/test_cuda.py \
+        tests/norms/operator/test_launches.py tests/engine/test_capture_on_device.py -k "device or launch"
+}
+
+study() { "$python" benchmarks/study.py norms --camvid "${CAMVID:?the folder of CamVid}" --out "$logs/study" --seconds "${1:-540}" --jobs 6; }
+
+run() { # part, seconds
+    local status=0
+    mkdir -p "$logs"
+    timeout "$2" "$BASH" "$0" "$1" >"$logs/$1.log" 2>&1 || status=$?
+    echo "== $1: exit $status"
+    tail -n 30 "$logs/$1.log" | cut -c 1-160
 }
 
 for part in "$@"; do
     case $part in
-        parity | norms | train) "$part" ;;
-        *) echo "unknown part '$part': parity, norms or train" >&2 && exit 2 ;;
+        all)
+            run host 30 && run norms 150 && run train 100 && run parity 200 && run compiled 60
+            [ -z "${CAMVID:-}" ] || run study 560
+            ;;
+        host | norms | train | parity | compiled | study) "$part" ;;
+        *) echo "unknown part '$part': all, host, norms, train, parity, compiled or study" >&2 && exit 2 ;;
     esac
 done

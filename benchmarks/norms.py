@@ -63,6 +63,8 @@ class Arguments:
     """Replay CUDA graphs, to see the kernels rather than their launches."""
     memory: bool = True
     """Also measure the peak memory of forward and backward, each norm in a process of its own."""
+    parity: bool = True
+    """Run the tests that compare the operator with the formula first; no number without them."""
     save: bool = True
     """Append the rows to benchmarks/results.csv."""
 
@@ -77,7 +79,8 @@ def run(arguments: Sequence[str]) -> None:
     options = parse(Arguments, "bench norms", arguments)
     if options.graphs and not options.device.startswith("cuda"):
         raise UserError(f"--graphs replays CUDA graphs and needs --device cuda, not {options.device}")
-    _check_parity()
+    if options.parity:
+        _check_parity()
     _warn_if_busy(options.threads)
     torch.set_num_threads(options.threads)
     results.keep_heap()

@@ -56,10 +56,10 @@ def interleaved(
         for name, work in variants.items():
             if primed:
                 work()
-            _wait()
+            wait()
             began = time.perf_counter()
             work()
-            _wait()
+            wait()
             if number >= warm_up:
                 seconds[name].append(time.perf_counter() - began)
     return seconds
@@ -95,7 +95,8 @@ def append(benchmark: str, rows: Sequence[Mapping[str, object]]) -> None:
         table.writerows({**common, **row} for row in rows)
 
 
-def _wait() -> None:
+def wait() -> None:
+    """Wait for the device, if there is one."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 

@@ -1,4 +1,4 @@
-"""`switchseg bench norms|train|evaluate|data`: the measurements of the folder benchmarks/."""
+"""`switchseg bench norms|host|train|evaluate|data`: the measurements of the folder benchmarks/."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from switchseg.errors import UserError
 # name -> what it measures; the module benchmarks/NAME.py has `run(arguments) -> int | None`
 BENCHMARKS = {
     "norms": "the layers, forward and backward, against torch's own",
+    "host": "what a layer costs the host, beside a GPU that is never waited for",
     "train": "whole training steps, and what the loop adds to them",
     "evaluate": "evaluation against the plain loop of 2018, and the metric alone",
     "data": "the training pipelines against the plain one of 2018 and torchvision",

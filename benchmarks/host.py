@@ -1,0 +1,78 @@
+"""What one layer costs the host: calls on a map so small that a device is never waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from benchmarks import results
+from benchmarks.norms import PASSES, make_input, make_pass
+from switchseg.cli.arguments import parse
+from switchseg.norms import SwitchNorm2d, resolve_backend
+
+VARIANTS: dict[str, Callable[[int], nn.Module]] = {"bn": nn.BatchNorm2d, "sn": SwitchNorm2d}
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Measure what a layer costs the host."""
+
+    channels: int = 64
+    side: int = 16
+    """Height and width of the maps, two images of them."""
+    channels_last: bool = True
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    device: str = "cuda"
+    calls: int = 300
+    """How many are queued before the device is waited for, outside of the time."""
+    rounds: int = 9
+    save: bool = True
+    """Append the rows to benchmarks/results.csv."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Measure, print and record."""
+    options = parse(Arguments, "bench host", arguments)
+    shape = (2, options.channels, options.side, options.side)
+    like = (shape, options.channels_last, options.dtype, options.device)
+    print("SwitchNorm:", *resolve_backend(make_input(*like)))
+    grad = make_input(*like)
+    rows: list[dict[str, object]] = []
+    for name in PASSES:
+        passes = {
+            variant: make_pass(make(options.channels).to(options.device), make_input(*like), grad, name)
+            for variant, make in VARIANTS.items()
+        }
+        seconds: dict[str, list[float]] = {variant: [] for variant in passes}
+        for number in range(options.rounds + 1):
+            for variant, work in passes.items():
+                took = _a_call(work, options.calls)
+                if number:  # the first round compiles
+                    seconds[variant].append(took)
+        for variant, times in seconds.items():
+            timing = results.summary(times)
+            ratio = f"{results.ratio(times, seconds['bn']):.3f}"
+            numbers = {key: f"{getattr(timing, key) * 1e6:.1f}" for key in ("median", "low", "high")}
+            layout = "channels_last" if options.channels_last else "contiguous"
+            case = f"{'x'.join(map(str, shape))} {layout} {options.dtype}"
+            rows.append(
+                {"case": case, "variant": variant, "measure": name, **numbers, "unit": "us", "ratio": ratio}
+                | {"ratio_to": "bn"}
+            )
+            print(f"  {name:<17} {variant:<4} {numbers['median']:>8} us  x bn {ratio}", flush=True)
+    if options.save:
+        results.append("host", rows)
+
+
+def _a_call(work: Callable[[], object], calls: int) -> float:
+    results.wait()
+    began = time.perf_counter()
+    for _ in range(calls):
+        work()
+    took = (time.perf_counter() - began) / calls
+    results.wait()
+    return took
