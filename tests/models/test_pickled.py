@@ -43,8 +43,6 @@ BOMBS = {
     "storage": called("torch", "FloatStorage", HUGE),
     "untyped storage": called("torch.storage", "UntypedStorage", HUGE),
     "storage of the file": STORAGE + b"tQ.",
-    + HUGE
-    + b"tQ.",
     "old storage": STORAGE + b"NtQ.",
     "instructions": b"\x80\x02" + b"K\x010" * (2 << 20) + b"N.",
     "no end": b"\x80\x02}",
