@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from switchseg.errors import UserError
+from switchseg.models.pickled import check_torch_file
 from switchseg.norms import from_2018
 
 
@@ -50,6 +51,7 @@ def load_torch(path: Path) -> Any:
         pickle.UnpicklingError, OSError, EOFError, LookupError, RuntimeError, TypeError, ValueError: it is damaged, or
             holds more than tensors and plain values.
     """
+    check_torch_file(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the format of a hostile file; the error says enough
         return torch.load(path, map_location="cpu", weights_only=True)
