@@ -21,8 +21,8 @@ def check_batch(training: Training) -> None:
         UserError: a norm would see one value per channel; the line names norms that work.
     """
     config, model = training.config, training.model
-    synced = model.spec.norm == "syncbn" and training.world.size > 1
-    if config.train.images_per_device > 1 or synced or model.spec.norm not in ("bn", "syncbn", "in"):
+    synced = model.spec.norm.startswith("sync") and training.world.size > 1
+    if config.train.images_per_device > 1 or synced:
         return
     data = config.data
     sides = (min(data.short_sides),) * 2 if data.pipeline == "short_side" else data.crop_size
