@@ -2,14 +2,11 @@
 
 import itertools
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from switchseg.errors import UserError
 from switchseg.export import TARGETS, Deployed, Interface, parity
@@ -18,8 +15,6 @@ from switchseg.export.onnx import runner, session, to_onnx
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
 from tests.models.test_any_size import FAMILIES
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_predict.py"
 
 
 def network(decoder: str = "c1", norm: str = "sn", encoder: str = "resnet18", **interface: object) -> Deployed:
@@ -93,21 +88,6 @@ def test_pt2_runs_on_other_sizes(tmp_path: Path) -> None:
     assert labels.dtype == torch.uint8
     assert (labels == net(images)).float().mean() >= 0.9999
     assert json.loads(extra["switchseg.json"])["output"] == "labels"
-
-
-def test_the_example_needs_no_torch(tmp_path: Path) -> None:
-    TARGETS["onnx"](network(norm="bn", preprocess=True, output="labels"), tmp_path / "model.onnx")
-    pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "street.jpg")
-    watch = f"import sys, runpy; sys.argv = sys.argv[1:]; runpy.run_path({str(EXAMPLE)!r}, run_name='__main__')"
-    watch += "; assert not {'torch', 'switchseg'} & set(sys.modules)"
-    files = [str(tmp_path / name) for name in ("model.onnx", "street.jpg", "labels.png")]
-    done = subprocess.run([sys.executable, "-c", watch, "example", *files], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "class" in done.stdout
-    with Image.open(tmp_path / "labels.png") as labels:
-        assert (labels.mode, labels.size) == ("P", (120, 90))
-        assert np.asarray(labels).max() < 7
 
 
 def test_folding_leaves_the_model_as_it_was_and_changes_nothing_but_rounding() -> None:

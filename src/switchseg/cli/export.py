@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +11,7 @@ import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
+from switchseg.cli.evaluate import RuleFlags
 from switchseg.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportFlags:
+class ExportFlags(RuleFlags):
     """Write a model as a file that runs without SwitchSeg. It is checked against the model before it is written.
 
+    The rule of scales and windows goes into the file's metadata, for whoever shows images to it.
     Batch size, height and width stay free; BatchNorms, and Switchable Normalizations that only use BN, are folded.
     """
 
@@ -49,8 +51,6 @@ class ExportFlags:
     """For --int8: the split that the cost is measured on; the calibration uses the first images of train."""
     calibration_images: int = 32
     """For --int8: how many images set the ranges of the activations."""
-    short_sides: tuple[int, ...] | None = None
-    """For --int8: the scales to calibrate and measure at (default: those that `evaluate` uses)."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -60,9 +60,11 @@ def run(arguments: Sequence[str]) -> None:
         raise UserError("--int8 needs --format onnx, --dataset and --root, to calibrate and to measure the cost")
     files.check_places([flags.out])
     from switchseg.checkpoints.model_directory import load_model
+    from switchseg.engine.predictor import usual_rule
     from switchseg.export import TARGETS, Deployed, Interface
 
-    network = Deployed(load_model(flags.model), Interface(preprocess=flags.preprocess, output=flags.output))
+    interface = Interface(preprocess=flags.preprocess, output=flags.output)
+    network = Deployed(load_model(flags.model), interface, flags.resolve(usual_rule(flags.model)))
     parity = _export_int8(network, flags) if flags.int8 else TARGETS[flags.format](network, flags.out)
     size = flags.out.stat().st_size / 1e6
     print(f"{flags.out}: {size:.1f} MB, {network.interface.describe()}")
@@ -73,14 +75,11 @@ def _export_int8(network: Deployed, flags: ExportFlags) -> Parity:
     from switchseg.data.datasets import open_dataset
     from switchseg.engine.class_order import match_classes
     from switchseg.engine.evaluate import evaluate
-    from switchseg.engine.predictor import usual_rule
     from switchseg.export.quantize import OnnxNetwork, export_int8
 
     assert flags.dataset is not None
     assert flags.root is not None
-    rule = usual_rule(flags.model)
-    if flags.short_sides is not None:
-        rule = replace(rule, short_sides=flags.short_sides)
+    rule = network.rule
     measured = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
     match_classes(network.network.spec.classes, measured, tell=False)
     calibration = open_dataset(flags.dataset, flags.root, "train", flags.list_file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import torch
@@ -15,6 +15,7 @@ from torch.fx.experimental import _config
 from torch.utils._sympy.numbers import int_oo
 from torch.utils._sympy.value_ranges import ValueRanges
 
+from switchseg.engine.inference import Rule
 from switchseg.export.norms import with_plain_norms
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import fold_norms
@@ -43,10 +44,17 @@ class Interface:
 
 
 class Deployed(nn.Module):
-    """A copy of the model in evaluation mode behind an interface, its BatchNorms folded into the convolutions."""
+    """A copy of the model in evaluation mode behind an interface, its BatchNorms folded into the convolutions.
 
-    def __init__(self, model: Segmenter, interface: Interface) -> None:
+    Args:
+        model: Left as it is.
+        interface: What goes in and what comes out.
+        rule: The scales and windows at which images are to be shown to the file; it tells whoever uses it.
+    """
+
+    def __init__(self, model: Segmenter, interface: Interface, rule: Rule = Rule()) -> None:  # noqa: B008 - frozen
         super().__init__()
+        self.rule = rule
         self.network = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
         fold_norms(self.network)
         with_plain_norms(self.network)
@@ -55,8 +63,16 @@ class Deployed(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return what `interface.output` says of images [N, 3, H, W]."""
+        return self.finished(self.logits(images), images)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return the logits [N, C, h, w] of images as they go in."""
         inputs = self.spec.preprocessing.normalize(images) if self.interface.preprocess else images
         logits: Tensor = self.network(inputs)
+        return logits
+
+    def finished(self, logits: Tensor, images: Tensor) -> Tensor:
+        """Turn the logits of images into what comes out."""
         if self.interface.output == "logits":
             return logits
         logits = F.interpolate(logits, size=images.shape[-2:], mode="bilinear", align_corners=False)
@@ -73,20 +89,39 @@ class Deployed(nn.Module):
         return pixels if self.interface.preprocess else self.spec.preprocessing.normalize(pixels)
 
     def describe(self) -> str:
-        """Return, as JSON, what a program needs to know to use the file: classes, input and output."""
+        """Return, as JSON, what a program needs to know to use the file as `switchseg predict` does.
+
+        That is the content of a model's config.json, the kind of `input` and `output`, the `stride` of the logits, and
+        the `rule`: short sides, longest side, the multiple that sides are rounded up to, how they are resized, whether
+        the mirrored image is averaged in, windows and their stride; all in pixels.
+        """
         kind = "RGB uint8" if self.interface.preprocess else "normalized float32"
         description = {**self.spec.to_json(), "input": kind, "output": self.interface.output}
+        description |= {"stride": self.network.stride, "rule": asdict(self.rule)}
         return json.dumps(description, ensure_ascii=False)
 
 
-def trace(network: Deployed) -> ExportedProgram:
+class WithLogits(nn.Module):
+    """A network that also returns its logits: labels at another size than the input's are made of them."""
+
+    def __init__(self, network: Deployed) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the network returns, and its logits."""
+        logits = self.network.logits(images)
+        return self.network.finished(logits, images), logits
+
+
+def trace(network: Deployed, *, with_logits: bool = False) -> ExportedProgram:
     """Return the network as a program of ATen operators whose batch size, height and width are free."""
+    module = WithLogits(network) if with_logits else network
+    example = network.example(_example_size(network))
     free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     # Without this, tracing assumes that no map ever has a side of 1, and makes the program refuse such images.
     with torch.no_grad(), _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
-        program = torch.export.export(
-            network, (network.example(_example_size(network)),), dynamic_shapes={"images": free}
-        )
+        program = torch.export.export(module, (example,), dynamic_shapes={"images": free})
     # Some families' code asks for sizes, mostly to choose an order in memory, and each answer would become a condition
     # on the images. Whether the program is right at other sizes is not assumed but compared, before it is written.
     program._guards_code = []

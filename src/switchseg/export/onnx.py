@@ -15,7 +15,7 @@ from switchseg.errors import UserError
 from switchseg.export.network import Deployed, trace
 from switchseg.export.parity import Parity, Run, compare, require
 
-INPUT = "images"
+INPUT, LOGITS = "images", "logits"
 DESCRIPTION = "switchseg"
 """The key of the file's metadata that says, as JSON, what goes in and what comes out."""
 
@@ -35,10 +35,18 @@ def export_onnx(network: Deployed, path: Path) -> Parity:
 
 
 def to_onnx(network: Deployed) -> bytes:
-    """Return the network as an ONNX model with free batch size, height and width."""
+    """Return the network as an ONNX model with free batch size, height and width.
+
+    Its first output is the interface's, its last one the logits; if these are the same, there is one.
+    """
     require_onnx()
+    outputs = list(dict.fromkeys([network.interface.output, LOGITS]))
     program = torch.onnx.export(
-        trace(network), dynamo=True, verbose=False, input_names=[INPUT], output_names=[network.interface.output]
+        trace(network, with_logits=len(outputs) > 1),
+        dynamo=True,
+        verbose=False,
+        input_names=[INPUT],
+        output_names=outputs,
     )
     assert program is not None
     program.model.metadata_props[DESCRIPTION] = network.describe()

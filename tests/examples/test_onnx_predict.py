@@ -1,0 +1,99 @@
+"""The example labels as `switchseg predict` does, from what the file says of itself, without torch and SwitchSeg."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from switchseg.checkpoints.model_directory import save_model
+from switchseg.data.preprocessing import BGR, RGB
+from switchseg.engine.inference import Rule
+from switchseg.engine.predictor import Predictor
+from switchseg.export import TARGETS, Deployed, Interface
+from switchseg.models.create import create_model
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_predict.py"
+
+RULES = {
+    "a short side": Rule(short_sides=(72,)),
+    "several, mirrored": Rule(short_sides=(48, 80), flip=True, resize="pil"),
+    "windows": Rule(short_sides=(120,), window=64, stride=40),
+    "a long side": Rule(short_sides=(300,), max_long_side=100),
+}
+
+
+def smooth(seed: int, size: tuple[int, int]) -> np.ndarray:
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC))
+
+
+def write_image(path: Path, kind: str) -> Path:
+    image = Image.fromarray(smooth(1, (90, 121)))
+    if kind == "turned":
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        image.save(path.with_suffix(".jpg"), exif=exif)
+        return path.with_suffix(".jpg")
+    if kind == "16 bits":
+        image = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) << 8)
+    elif kind != "RGB":
+        image = image.convert(kind)
+    image.save(path.with_suffix(".png"))
+    return path.with_suffix(".png")
+
+
+def check(tmp_path: Path, interface: Interface, rule: Rule, kind: str = "RGB", preprocessing: object = RGB) -> None:
+    torch.manual_seed(0)
+    model = create_model("resnet18", "c1", "bn", num_classes=5, preprocessing=preprocessing).eval()
+    save_model(model, tmp_path / "model")
+    TARGETS["onnx"](Deployed(model, interface, rule), tmp_path / "model.onnx")
+    source = write_image(tmp_path / "street", kind)
+    files = [str(tmp_path / "model.onnx"), str(source), str(tmp_path / "labels.png")]
+    done = subprocess.run([sys.executable, EXAMPLE, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "class" in done.stdout
+    expected = Predictor(tmp_path / "model", rule=rule, device="cpu")(source).labels
+    with Image.open(tmp_path / "labels.png") as labels:
+        assert labels.mode == "P"
+        found = np.asarray(labels)
+    assert found.shape == expected.shape
+    assert len(np.unique(expected)) > 1
+    assert (found == expected).mean() >= 0.999
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_rule_of_the_file_is_followed(tmp_path: Path, rule: str) -> None:
+    check(tmp_path, Interface(), RULES[rule])
+
+
+@pytest.mark.parametrize("kind", ["L", "16 bits", "turned", "RGBA", "P"])
+def test_images_are_read_as_predict_reads_them(tmp_path: Path, kind: str) -> None:
+    check(tmp_path, Interface(preprocess=True, output="labels"), RULES["a short side"], kind)
+
+
+@pytest.mark.parametrize("output", ["logits", "probabilities"])
+def test_preprocessing_is_that_of_the_file(tmp_path: Path, output: str) -> None:
+    check(tmp_path, Interface(output=output), RULES["a short side"], preprocessing=BGR)
+
+
+@pytest.mark.parametrize("size", [(90, 121), (31, 200), (400, 57), (1, 1)])
+def test_images_are_resized_as_opencv_does(size: tuple[int, int]) -> None:
+    resize = runpy.run_path(str(EXAMPLE))["resize"]
+    image = np.random.default_rng(0).integers(0, 256, (90, 121, 3), np.uint8)
+    expected = cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
+    difference = np.abs(resize(image, size, "cv2").astype(int) - expected)
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 0.01
+
+
+def test_neither_torch_nor_switchseg_is_needed() -> None:
+    watch = (
+        f"import runpy, sys; runpy.run_path({str(EXAMPLE)!r}); assert not {{'torch', 'switchseg'}} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", watch], check=True)
