@@ -50,7 +50,7 @@ def write_image(path: Path, kind: str) -> Path:
 
 def check(tmp_path: Path, interface: Interface, rule: Rule, kind: str = "RGB", preprocessing: object = RGB) -> None:
     torch.manual_seed(0)
-    model = create_model("resnet18", "c1", "bn", num_classes=5, preprocessing=preprocessing).eval()
+    model = create_model("resnet18", "c1", "sn", num_classes=5, preprocessing=preprocessing).eval()
     save_model(model, tmp_path / "model")
     TARGETS["onnx"](Deployed(model, interface, rule), tmp_path / "model.onnx")
     source = write_image(tmp_path / "street", kind)

@@ -23,8 +23,12 @@ from switchseg.norms import fold_norms
 Output = Literal["logits", "probabilities", "labels"]
 
 EXAMPLE_SIZE = (2, 3, 160, 192)
-"""(N, 3, H, W) of the images that are traced. No two numbers are equal or 1, which would tie or freeze sizes.
-Encoders that pad images to multiples of more pixels get two and three of those."""
+"""(N, 3, H, W) of the images that `Deployed.example` makes."""
+
+TRACED_SIZE = (2, 3, 899, 963)
+"""(N, 3, H, W) of the images that are traced; only shapes are computed. No two numbers are equal or 1, which would tie
+or freeze sizes. At every stride the maps are larger than the windows of any encoder, and their sides multiples neither
+of 2 nor of 7, 8 or 12: an encoder that pads where it must takes the way with padding, which may then be of no cell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +121,7 @@ class WithLogits(nn.Module):
 def trace(network: Deployed, *, with_logits: bool = False) -> ExportedProgram:
     """Return the network as a program of ATen operators whose batch size, height and width are free."""
     module = WithLogits(network) if with_logits else network
-    example = network.example(_example_size(network))
+    example = network.example(TRACED_SIZE)
     free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     # Without this, tracing assumes that no map ever has a side of 1, and makes the program refuse such images.
     with torch.no_grad(), _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
@@ -127,9 +131,3 @@ def trace(network: Deployed, *, with_logits: bool = False) -> ExportedProgram:
     program._guards_code = []
     program.range_constraints.update(dict.fromkeys(program.range_constraints, ValueRanges(1, int_oo)))
     return program
-
-
-def _example_size(network: Deployed) -> tuple[int, ...]:
-    images, channels, height, width = EXAMPLE_SIZE
-    multiple = network.network.encoder.multiple
-    return images, channels, max(height, 2 * multiple - 8), max(width, 3 * multiple - 8)
