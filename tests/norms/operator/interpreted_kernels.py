@@ -12,8 +12,9 @@ from switchseg.norms import reference
 from switchseg.norms.operator import cuda, cut
 from switchseg.norms.operator.call import Gradients, Inputs, Options, Saved
 
-# The last ones are cut into no spans, and into blocks of channels that are not full.
-SHAPES = [(2, 5, 3, 7), (1, 3, 1, 1), (3, 70, 2, 3), (2, 3, 40, 40), (20, 3, 5, 5), (1, 300, 9, 9), (2, 260, 4, 1)]
+# The last ones are cut into no spans, and into blocks of channels that are not full. One value of one image is not here:
+# its deviation from every mean is 0, and what is left is rounding, magnified by 1 / sqrt(eps).
+SHAPES = [(2, 5, 3, 7), (2, 3, 1, 1), (3, 70, 2, 3), (2, 3, 40, 40), (20, 3, 5, 5), (1, 300, 9, 9), (2, 260, 4, 1)]
 MIXTURES = [("in", "ln", "bn"), ("in", "ln"), ("in", "bn"), ("bn",), ("ln",)]
 BOTH = (False, True)
 
@@ -75,8 +76,7 @@ def close(name, ours, theirs):
 if __name__ == "__main__":
     options = itertools.product(BOTH, MIXTURES, BOTH, BOTH, BOTH, BOTH, BOTH)
     cases = list(itertools.product(SHAPES, options))
-    if "--all" not in sys.argv:
-        cases = cases[::61]
+    cases = cases[::17] if "--many" in sys.argv else cases[::61]
     for programs in (cut.PROGRAMS, 4):  # with few, maps are whole or cut into few spans
         cut.PROGRAMS = programs
         for shape, option in cases:

@@ -15,7 +15,7 @@ from tests.norms.cases import SUBSETS, arguments, assert_same, run
 on_device = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
-@pytest.mark.parametrize("flags", [(), pytest.param(("--all",), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("flags", [(), pytest.param(("--many",), marks=pytest.mark.slow)])
 def test_interpreted_kernels_equal_the_cpu(flags):
     pytest.importorskip("triton")
     command = [sys.executable, "-W", "ignore", "-m", "tests.norms.operator.interpreted_kernels", *flags]
