@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from switchseg.cli.demo import load_predictors
 from switchseg.demo.app import build_app, launch
+from switchseg.demo.storage import temporary_storage
 from switchseg.demo.uploads import Limits
 from switchseg.reports.figures import FIGURES, write_figure
 from switchseg.reports.page import report_page
@@ -69,18 +70,20 @@ def draw_demo(browser: Browser, runs: list[Run]) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    app = build_app(load_predictors([run.path for run in (runs[-1], *runs[:-1])], "cpu"))
-    address = launch(app, host="127.0.0.1", port=port, concurrency=1, limits=Limits(), block=False)
-    try:
-        for scheme in SCHEMES:
-            page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme=scheme)
-            page.goto(address)
-            page.wait_for_selector(".viewer canvas")
-            compare(page, len(runs))
-            save(page.screenshot(), f"demo-{scheme}")
-            page.close()
-    finally:
-        app.close()
+    predictors = load_predictors([run.path for run in (runs[-1], *runs[:-1])], "cpu")
+    with temporary_storage(2**30) as storage:
+        app = build_app(predictors, storage)
+        address = launch(app, storage, host="127.0.0.1", port=port, concurrency=1, limits=Limits(), block=False)
+        try:
+            for scheme in SCHEMES:
+                page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme=scheme)
+                page.goto(address)
+                page.wait_for_selector(".viewer canvas")
+                compare(page, len(runs))
+                save(page.screenshot(), f"demo-{scheme}")
+                page.close()
+        finally:
+            app.close()
 
 
 def compare(page: Page, models: int) -> None:

@@ -24,6 +24,7 @@ class Demo(NamedTuple):
     address: str
     process: subprocess.Popen
     models: list[Path]
+    uploads: Path
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +57,7 @@ def demo(model_folders: list[Path], tmp_path_factory: pytest.TempPathFactory) ->
         line = process.stdout.readline()
         address = re.search(r"http://127\.0\.0\.1:\d+", line)
         assert address, line
-        yield Demo(address[0], process, model_folders)
+        yield Demo(address[0], process, model_folders, folder)
         process.terminate()
 
 

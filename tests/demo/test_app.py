@@ -1,7 +1,10 @@
 """The demo as a visitor meets it: in a browser, through its interface for programs, and with fifty others."""
 
 import base64
+import http.server
 import io
+import re
+import socket
 import threading
 import time
 from pathlib import Path
@@ -166,15 +169,93 @@ def test_the_page_fits_and_is_accessible(browser, demo, width, scheme):
         assert foreign == []
 
 
-def test_files_of_the_machine_stay_there(demo):
-    with httpx.Client(base_url=demo.address) as http:
-        assert http.get("/gradio_api/file=/etc/passwd").status_code in (403, 404)
-        payload = {"data": [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, SN, "none"]}
-        started = http.post("/gradio_api/call/predict", json=payload).json()
-        answer = http.get(f"/gradio_api/call/predict/{started['event_id']}", timeout=60).text
-    assert "event: error" in answer
-    assert "passwd" not in answer
-    assert "Traceback" not in answer
+def asked(demo, path: str, **headers: str) -> httpx.Response:
+    payload = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, SN, "none"]}
+    return httpx.post(f"{demo.address}/gradio_api/call/predict", json=payload, headers=headers, timeout=60)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "uploads/../../etc/passwd", "", 5, ["x"], "http://127.0.0.1:9/x.png"])
+def test_files_of_the_machine_stay_there_and_no_address_is_fetched(demo, path):
+    with httpx.Client(base_url=demo.address) as client:
+        assert client.get("/gradio_api/file=/etc/passwd").status_code in (403, 404)
+    said = asked(demo, path)
+    assert said.status_code == 400
+    assert said.text == "a file must be uploaded first"
+
+
+def test_an_address_is_never_asked_for_a_file(demo):
+    asked_for = []
+
+    class Listener(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            asked_for.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Listener) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        target = f"http://127.0.0.1:{server.server_port}"
+        asked(demo, f"{target}/predict.png")
+        file = {"path": f"{target}/data.png", "url": f"{target}/url.png", "meta": {"_type": "gradio.FileData"}}
+        for place in ("call/predict", "queue/join", "run/predict"):
+            body = {"data": [file, file, file], "fn_index": 0, "session_hash": "x"}
+            assert httpx.post(f"{demo.address}/gradio_api/{place}", json=body).status_code == 400
+        for path in (f"proxy={target}/a", f"file={target}/b", "deep_link", "run-history/records"):
+            assert httpx.get(f"{demo.address}/gradio_api/{path}").status_code in (403, 404)
+        time.sleep(0.5)
+        server.shutdown()
+    assert asked_for == []
+
+
+@pytest.mark.parametrize(("host", "status"), [("evil.example", 421), ("localhost:1", 200), ("[::1]:1", 200), ("", 421)])
+def test_the_page_is_known_by_its_own_names_only(demo, host, status):
+    assert httpx.get(f"{demo.address}/config", headers={"Host": host}).status_code == status
+
+
+def upload(demo, content: bytes, name: str = "image.png") -> str:
+    return httpx.post(f"{demo.address}/gradio_api/upload", files={"files": (name, content)}).json()[0]
+
+
+def test_no_answer_tells_where_files_lie(demo):
+    picture = io.BytesIO()
+    Image.fromarray(sample_images()[0]).save(picture, "PNG")
+    path = upload(demo, picture.getvalue())
+    started = asked(demo, path).json()
+    answers = [path, httpx.get(f"{demo.address}/gradio_api/call/predict/{started['event_id']}", timeout=60).text]
+    assert "event: complete" in answers[1]
+    answers += [httpx.get(demo.address + place).text for place in ("/", "/config", "/gradio_api/info")]
+    sample = re.search(r'"path":\s*"(/uploads-[^"]+)"', answers[3])[1]
+    assert httpx.get(f"{demo.address}/gradio_api/file={sample}").headers["content-type"].startswith("image/")
+    answers.append(httpx.get(f"{demo.address}/gradio_api/file=/no/such/file").text)
+    for answer in answers:
+        assert str(demo.uploads) not in answer
+        assert "switchseg-demo-" not in answer
+        assert str(Path(__file__).parents[2]) not in answer
+
+
+def test_more_than_there_is_room_for_is_refused(demo):
+    headers = {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(2**31)}
+    request = httpx.Client().build_request("POST", f"{demo.address}/gradio_api/upload", headers=headers, content=b"")
+    request.headers["Content-Length"] = str(2**31)
+    with socket.create_connection((request.url.host, request.url.port)) as connection:
+        head = "".join(f"{key}: {value}\r\n" for key, value in request.headers.items())
+        connection.sendall(f"POST /gradio_api/upload HTTP/1.1\r\n{head}\r\n".encode())
+        assert b" 503 " in connection.recv(4096).splitlines()[0]
+
+
+@pytest.mark.slow
+def test_no_file_outlives_its_answer_by_more_than_a_minute(demo):
+    samples = {path for path in demo.uploads.rglob("*") if path.is_file()}
+    picture = io.BytesIO()
+    Image.fromarray(sample_images()[0]).save(picture, "PNG")
+    for content in (picture.getvalue(), b"", b"no image"):
+        started = asked(demo, upload(demo, content, f"image{len(content)}.png")).json()
+        httpx.get(f"{demo.address}/gradio_api/call/predict/{started['event_id']}", timeout=60)
+    upload(demo, b"never asked about", "forgotten.png")
+    assert len([path for path in demo.uploads.rglob("*") if path.is_file()]) > len(samples)
+    time.sleep(60)
+    assert {path for path in demo.uploads.rglob("*") if path.is_file()} <= samples
 
 
 @pytest.mark.slow

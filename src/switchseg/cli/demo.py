@@ -34,6 +34,10 @@ class Arguments:
     """Largest file that is accepted."""
     max_megapixels: int = 50
     """Most pixels of an image that is accepted."""
+    max_gigabytes: int = 1
+    """Most space on the disk that all images together may take; each is deleted within a minute of its answer."""
+    names: tuple[str, ...] = ()
+    """Names that visitors reach the page by, behind a proxy for example; this machine's own and numbers always work."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -41,15 +45,30 @@ def run(arguments: Sequence[str]) -> None:
     options = parse(Arguments, "demo", arguments)
     if not options.models:
         raise UserError("no model given; name one or more model or run directories")
+    ranges = {"port": (1, 65535), "concurrency": (1, 1024), "max_megabytes": (1, 1024), "max_megapixels": (1, 1000)}
+    for flag, (low, high) in (ranges | {"max_gigabytes": (1, 1 << 20)}).items():
+        if not low <= getattr(options, flag) <= high:
+            name = flag.replace("_", "-")
+            raise UserError(f"--{name} {getattr(options, flag)}: {low} .. {high} was expected")
     if find_spec("gradio") is None:
         raise UserError("the demo needs gradio, which is not installed; pip install 'switchseg[demo]'")
 
     from switchseg.demo.app import build_app, launch
+    from switchseg.demo.storage import temporary_storage
     from switchseg.demo.uploads import Limits
 
     limits = Limits(options.max_megabytes, options.max_megapixels)
-    app = build_app(load_predictors(options.models, options.device), limits)
-    launch(app, host=options.host, port=options.port, concurrency=options.concurrency, limits=limits)
+    predictors = load_predictors(options.models, options.device)
+    with temporary_storage(options.max_gigabytes * 2**30) as storage:
+        launch(
+            build_app(predictors, storage, limits),
+            storage,
+            host=options.host,
+            port=options.port,
+            concurrency=options.concurrency,
+            limits=limits,
+            names=options.names,
+        )
 
 
 def load_predictors(paths: Sequence[Path], device: str) -> dict[str, Predictor]:

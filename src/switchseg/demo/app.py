@@ -9,11 +9,14 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import numpy.typing as npt
+from starlette.middleware import Middleware
 
 from switchseg.data.order import generator
 from switchseg.data.scenes.classes import SCENE_CLASSES
 from switchseg.data.scenes.generate import Scene, make_scene
+from switchseg.demo.guard import Guard
 from switchseg.demo.labelling import ALONE, Labelling
+from switchseg.demo.storage import Storage
 from switchseg.demo.uploads import Limits
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError
@@ -27,19 +30,23 @@ FONTS = ("-apple-system", "BlinkMacSystemFont", "Segoe UI", "Roboto", "Helvetica
 
 
 def build_app(
-    predictors: Mapping[str, Predictor], limits: Limits | None = None, samples: Sequence[npt.NDArray[np.uint8]] = ()
+    predictors: Mapping[str, Predictor],
+    storage: Storage,
+    limits: Limits | None = None,
+    samples: Sequence[npt.NDArray[np.uint8]] = (),
 ) -> gr.Blocks:
     """Return the page for these models.
 
     Args:
         predictors: Name on the page -> model; at least one.
+        storage: Where uploads lie.
         limits: What a visitor may ask for.
         samples: Images to pick from, RGB uint8 [H, W, 3]; generated scenes that suit the first model unless given.
     """
     limits, names = limits or Limits(), list(predictors)
     samples = list(samples) or sample_images(predictors[names[0]].model.spec.classes.names)
-    labelling = Labelling(predictors, samples, limits)
-    app = gr.Blocks(title="SwitchSeg", analytics_enabled=False, delete_cache=(300, 600))
+    labelling = Labelling(predictors, samples, limits, storage)
+    app = gr.Blocks(title="SwitchSeg", analytics_enabled=False)
     with app:
         gr.HTML(_heading(names))
         current = gr.State(0)  # what is shown: the path of an upload, or the place of a sample
@@ -61,7 +68,7 @@ def build_app(
                 other = gr.Dropdown([ALONE, *names], value=ALONE, label="Compare with", visible=several)
                 gr.Markdown(
                     f"Up to {limits.megabytes} MB and {limits.megapixels} megapixels. "
-                    "Images are labelled on this machine, sent nowhere, and deleted after ten minutes.",
+                    "Images are labelled on this machine, sent nowhere, and deleted within a minute.",
                     elem_classes="fine",
                 )
             with gr.Column(scale=3, min_width=260):
@@ -85,13 +92,26 @@ def build_app(
     return app
 
 
-def launch(app: gr.Blocks, *, host: str, port: int, concurrency: int, limits: Limits, block: bool = True) -> str:
+def launch(
+    app: gr.Blocks,
+    storage: Storage,
+    *,
+    host: str,
+    port: int,
+    concurrency: int,
+    limits: Limits,
+    names: Sequence[str] = (),
+    block: bool = True,
+) -> str:
     """Serve the page and return its address; with `block`, only when the server is stopped.
+
+    `names` are what it may be addressed by besides numbers and this machine's own names.
 
     Raises:
         UserError: the port is taken.
     """
     app.queue(max_size=WAITING, default_concurrency_limit=concurrency)
+    storage.keep_what_is_there()
     try:
         _, address, _ = app.launch(
             server_name=host,
@@ -108,8 +128,9 @@ def launch(app: gr.Blocks, *, host: str, port: int, concurrency: int, limits: Li
             ssr_mode=False,
             mcp_server=False,
             prevent_thread_lock=True,
+            app_kwargs={"middleware": [Middleware(Guard, storage=storage, hosts=(host, *names))]},
         )
-    except OSError:
+    except (OSError, OverflowError):
         raise UserError(f"--port {port} of {host} cannot be used; another program may have it, pass another") from None
     print(f"the demo is at {address} (Ctrl-C stops it)", flush=True)
     if block:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from switchseg.demo.answer import answer
+from switchseg.demo.storage import Storage
 from switchseg.demo.uploads import Limits, read_upload
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError
@@ -26,12 +27,17 @@ class Labelling:
         predictors: Name on the page -> model.
         samples: Images to pick from, RGB uint8 [H, W, 3].
         limits: What a visitor may ask for.
+        storage: Where the uploads lie.
     """
 
     def __init__(
-        self, predictors: Mapping[str, Predictor], samples: Sequence[npt.NDArray[np.uint8]], limits: Limits
+        self,
+        predictors: Mapping[str, Predictor],
+        samples: Sequence[npt.NDArray[np.uint8]],
+        limits: Limits,
+        storage: Storage,
     ) -> None:
-        self._predictors, self._samples, self._limits = predictors, samples, limits
+        self._predictors, self._samples, self._limits, self._storage = predictors, samples, limits, storage
         # Every visitor's page begins with a sample.
         self._sample = lru_cache(maxsize=4 * len(samples))(self._label_sample)
 
@@ -46,6 +52,8 @@ class Labelling:
             return self._label(image, (model, other), Path(path).stem, remark), path
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
+        finally:
+            self._storage.answered(path)
 
     def take(self, model: str, other: str, event: gr.SelectData) -> tuple[str, int]:
         """Label the sample that was picked; return the viewer's value and the place of the sample."""

@@ -12,8 +12,8 @@ from switchseg.norms import reference
 from switchseg.norms.operator import cuda, cut
 from switchseg.norms.operator.call import Gradients, Inputs, Options, Saved
 
-# The last ones are cut into no spans, and into blocks of channels that are not full. One value of one image is not here:
-# its deviation from every mean is 0, and what is left is rounding, magnified by 1 / sqrt(eps).
+# The last ones are cut into no spans, and into blocks of channels that are not full. A single value is not among them:
+# it deviates from no mean, and what is left is rounding, magnified by 1 / sqrt(eps).
 SHAPES = [(2, 5, 3, 7), (2, 3, 1, 1), (3, 70, 2, 3), (2, 3, 40, 40), (20, 3, 5, 5), (1, 300, 9, 9), (2, 260, 4, 1)]
 MIXTURES = [("in", "ln", "bn"), ("in", "ln"), ("in", "bn"), ("bn",), ("ln",)]
 BOTH = (False, True)

@@ -1,0 +1,149 @@
+"""What a request must be to reach Gradio at all: the page needs little of what Gradio can do."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from switchseg.demo.storage import Storage
+
+_MOST_BYTES = 1 << 20
+"""Of a request that is no upload."""
+
+_PAGE = (
+    *("/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", "/assets/", "/static/", "/svelte/"),
+    *(f"/gradio_api/{name}" for name in ("info", "app_id", "theme.css", "startup-events", "heartbeat/", "file=")),
+    *(
+        f"/gradio_api/{name}"
+        for name in ("upload", "upload_progress", "queue/join", "queue/data", "run/", "call/", "cancel")
+    ),
+    "/gradio_api/reset",
+)
+
+Scope = dict[str, Any]
+Receive = Callable[[], Any]
+Send = Callable[[dict[str, Any]], Any]
+
+
+class Guard:
+    """Passes on requests for the page from visitors who address it by its name; all others are answered here.
+
+    No file is named by an address, so that none is ever fetched; uploads wait until there is room for them; and where
+    files lie is told to nobody: in requests and answers, the folder is called by a name of equal length.
+
+    Args:
+        app: The application behind.
+        storage: Where the uploads lie.
+        hosts: The names that the page may be addressed by, besides this machine's and numbers: a page elsewhere
+            could otherwise give itself an address here and read the answers.
+    """
+
+    def __init__(self, app: Any, storage: Storage, hosts: Iterable[str]) -> None:
+        self._app, self._storage = app, storage
+        self._hosts = {"localhost", socket.gethostname().lower(), *(host.lower() for host in hosts)}
+        self._folder = str(storage.folder).encode()
+        self._public = b"/" + b"uploads-".ljust(len(self._folder) - 1, b"-")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return None
+        headers = {key.lower(): value for key, value in scope["headers"]}
+        if not self._knows(headers.get(b"host", b"").decode("latin-1")):
+            return await _refuse(send, 421, "this page is not known by that name")
+        path = scope["path"]
+        if path != "/" and not path.startswith(_PAGE):
+            return await _refuse(send, 404, "there is no such page")
+        if path.startswith("/gradio_api/file="):
+            scope = {**scope, "path": self._private(path.encode()).decode()}
+        elif path == "/gradio_api/upload":
+            length = headers.get(b"content-length", b"")
+            if not length.isdigit():
+                return await _refuse(send, 411, "the length of an upload must be told")
+            if not self._storage.has_room(int(length)):
+                return await _refuse(send, 503, "there are too many images at the moment; try again in a minute")
+        elif scope["method"] == "POST":
+            try:
+                receive = await self._checked(receive)
+            except ValueError as error:
+                return await _refuse(send, 400, str(error))
+            scope = {**scope, "headers": [(k, v) for k, v in scope["headers"] if k.lower() != b"content-length"]}
+        await self._app(scope, receive, self._masked(send))
+        return None
+
+    def _knows(self, host: str) -> bool:
+        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+        name = name.strip("[]").lower()
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return name in self._hosts
+        return True
+
+    async def _checked(self, receive: Receive) -> Receive:
+        """Read the whole request, and return how to receive it again.
+
+        Raises:
+            ValueError: it is too long, no JSON, or names a file that was not uploaded.
+        """
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > _MOST_BYTES:
+                raise ValueError("the request is too long")
+        body = self._private(body)
+        try:
+            content = json.loads(body or b"null")
+        except (RecursionError, ValueError):
+            raise ValueError("the request is no JSON") from None
+        for path in _paths(content):
+            if not isinstance(path, str) or not path.encode().startswith(self._folder + b"/"):
+                raise ValueError("a file must be uploaded first")
+            self._storage.await_answer(path)
+        sent = False
+
+        async def again() -> dict[str, Any]:
+            nonlocal sent
+            if sent:
+                return dict(await receive())
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        return again
+
+    def _masked(self, send: Send) -> Send:
+        async def masked(message: dict[str, Any]) -> None:
+            if "body" in message:
+                message = {**message, "body": bytes(message["body"]).replace(self._folder, self._public)}
+            await send(message)
+
+        return masked
+
+    def _private(self, text: bytes) -> bytes:
+        return text.replace(self._public, self._folder)
+
+
+def _paths(content: Any) -> Iterator[Any]:
+    """Yield what is said to be the path of a file, wherever it stands."""
+    waiting = [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if "path" in value and value["path"] is not None:
+                yield value["path"]
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+async def _refuse(send: Send, status: int, reason: str) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": reason.encode()})

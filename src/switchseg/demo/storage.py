@@ -1,0 +1,106 @@
+"""Where uploads lie, for how long, and how many of them there may be."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+SECONDS_AFTER_ANSWER = 45.0
+"""How long an image stays after its answer, for the visitor to see it by another model."""
+SECONDS_WAITING = 600.0
+"""How long an image that was asked about may wait for its answer."""
+SECONDS_BETWEEN_LOOKS = 5.0
+
+
+class Storage:
+    """A folder of its own for the files of one demo; a thread removes what nobody waits for any more.
+
+    Args:
+        folder: An empty folder.
+        most_bytes: How much may lie in it; see `has_room`.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int) -> None:
+        self.folder, self._most_bytes = folder, most_bytes
+        self._kept: frozenset[Path] = frozenset()
+        self._deadlines: dict[Path, float] = {}
+        self._lock = threading.Lock()
+
+    def keep_what_is_there(self) -> None:
+        """Never remove the files that lie in the folder now: the samples of the page."""
+        self._kept = frozenset(self._files())
+
+    def await_answer(self, path: str | Path) -> None:
+        """Somebody has asked about a file: it stays until it is answered, unless that takes too long."""
+        self._set(path, SECONDS_WAITING)
+
+    def answered(self, path: str | Path) -> None:
+        """The answer is given, or the file refused."""
+        self._set(path, SECONDS_AFTER_ANSWER)
+
+    def has_room(self, more_bytes: int) -> bool:
+        """Whether so many bytes more may be stored."""
+        return sum(map(_size, self._files())) + more_bytes <= self._most_bytes
+
+    def sweep(self) -> None:
+        """Remove the files whose time is over, or that nobody asked about, with the folders that are empty then."""
+        now = time.time()
+        with self._lock:
+            deadlines = dict(self._deadlines)
+            self._deadlines = {path: end for path, end in deadlines.items() if end > now}
+        for path in self._files():
+            with contextlib.suppress(OSError):  # somebody else was faster
+                if path not in self._kept and now > deadlines.get(path, path.stat().st_mtime + SECONDS_AFTER_ANSWER):
+                    path.unlink()
+        for parent, _, _ in os.walk(self.folder, topdown=False):
+            with contextlib.suppress(OSError):  # it is not empty
+                if Path(parent) != self.folder and now > os.stat(parent).st_mtime + SECONDS_AFTER_ANSWER:
+                    os.rmdir(parent)
+
+    def _set(self, path: str | Path, seconds: float) -> None:
+        with self._lock:
+            self._deadlines[Path(os.path.abspath(path))] = time.time() + seconds
+
+    def _files(self) -> list[Path]:
+        return [Path(parent, name) for parent, _, names in os.walk(self.folder) for name in names]
+
+
+@contextlib.contextmanager
+def temporary_storage(most_bytes: int) -> Iterator[Storage]:
+    """Make a folder, let Gradio store everything in it, sweep it while the block lasts, and remove it afterwards."""
+    inside = os.environ.get("GRADIO_TEMP_DIR")
+    if inside is not None:
+        os.makedirs(inside, exist_ok=True)
+    folder = Path(os.path.abspath(tempfile.mkdtemp(prefix="switchseg-demo-", dir=inside)))
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    storage, over = Storage(folder, most_bytes), threading.Event()
+
+    def look() -> None:
+        while not over.wait(SECONDS_BETWEEN_LOOKS):
+            storage.sweep()
+
+    thread = threading.Thread(target=look, name="sweeper", daemon=True)
+    thread.start()
+    try:
+        yield storage
+    finally:
+        over.set()
+        thread.join()
+        if inside is None:
+            del os.environ["GRADIO_TEMP_DIR"]
+        else:
+            os.environ["GRADIO_TEMP_DIR"] = inside
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
