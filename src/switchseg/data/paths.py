@@ -64,6 +64,11 @@ def describe_suffixes(paths: Iterable[str]) -> str:
     return ", ".join(shown + ["..."] * (len(counts) > _MOST_NAMED))
 
 
+def printable(path: str) -> str:
+    """Return a path with what is no UTF-8 in its name spelled out, so that any file or terminal can take it."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
 def inside(root: Path, path: str, listed_in: str) -> str:
     """Return `path`, relative to `root`, as a full path.
 
