@@ -66,7 +66,7 @@ def restore(training: Training, run: RunDirectory, resume: str) -> bool:
         path = Path(resume)
     try:
         training.load_state_dict(training_state.load(path))
-    except (KeyError, RuntimeError, ValueError, TypeError) as error:
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: belongs to another training ({reason[:300]})") from None
     return True
