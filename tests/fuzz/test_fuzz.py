@@ -20,9 +20,7 @@ def test_damaged_files_are_read_or_refused_in_one_line(name: str, tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    "SWITCHSEG_EVERY" not in os.environ, reason="by hand: it limits time and memory"
-)
+@pytest.mark.skipif("SWITCHSEG_EVERY" not in os.environ, reason="by hand: it limits time and memory")
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", READERS)
 def test_many_damaged_files_in_watched_processes(name: str, tmp_path: Path) -> None:
