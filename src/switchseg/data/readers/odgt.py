@@ -88,7 +88,7 @@ class _Visitor:
         """Return the records; one call for the whole block takes half the time of a call for each line."""
         try:
             records: list[dict[str, Any]] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             records = []
         if len(records) != len(lines):
             self._find_fault(lines)
@@ -103,7 +103,7 @@ class _Visitor:
 def _record(line: str, where: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{where}: not JSON ({error}); one JSON object a line was expected") from None
     if not isinstance(record, dict) or not isinstance(record.get("fpath_img"), str):
         raise UserError(f'{where}: no "fpath_img"; a record is {{"fpath_img", "fpath_segm", "width", "height"}}')
