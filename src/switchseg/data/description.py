@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from switchseg.data.classes import IGNORED, Classes
 from switchseg.data.labels import LabelMap
-from switchseg.data.text import parse_yaml
 from switchseg.errors import UserError
 
 CLASS_FILES = ("dataset.yaml", "classes.json", "classes.txt")
@@ -68,8 +69,8 @@ def _read(path: Path) -> Description:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".txt":
             return _from_lines(text, path)
-        content = json.loads(text) if path.suffix == ".json" else parse_yaml(text, path)
-    except (OSError, RecursionError, ValueError) as error:
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
     if isinstance(content, list):
         content = _from_entries(content, path)
