@@ -172,3 +172,15 @@ def test_small_maps_with_every_norm_and_decoder(norm: str, decoder: str) -> None
 @pytest.mark.parametrize("encoder", FAMILIES)
 def test_every_family_of_encoders_at_every_size(encoder: str) -> None:
     check_deepest_maps(network("c1", "sn", encoder), (1, 8, 32))
+
+
+def test_a_network_that_cannot_be_exported_is_refused_in_one_line() -> None:
+    class Looking(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images * int(images.sum().item() > 0)
+
+    net = network()
+    net.network.encoder.body.conv1 = Looking()
+    with pytest.raises(UserError, match=r"^encoder 'resnet18' with decoder 'c1' cannot be exported \(") as caught:
+        trace(net)
+    assert "\n" not in str(caught.value)
