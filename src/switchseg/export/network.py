@@ -71,7 +71,7 @@ class Deployed(nn.Module):
         with_plain_norms(self.network)
         for module in self.network.modules():
             if type(module).__name__ in _SPELLED_OUT:
-                module.fused_attn = False
+                module.fused_attn = False  # type: ignore[assignment]
         self.spec = model.spec
         self.interface = interface
 
