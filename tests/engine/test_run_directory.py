@@ -81,3 +81,11 @@ def test_complete_means_scored_and_as_long_as_asked(run):
     run.metrics.write_text("{}")
     assert run.is_complete(10)
     assert not run.is_complete(20)
+
+
+def test_pictures_of_an_earlier_end_are_removed_and_nothing_else(run):
+    for name in ("a_image.jpg", "a_truth.png", "deep/b_labels.png", "deep/b_confidence.png", "mine.png", "a_notes.txt"):
+        (run.pictures / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.pictures / name).write_text("")
+    run.remove_pictures()
+    assert sorted(path.name for path in run.pictures.rglob("*") if path.is_file()) == ["a_notes.txt", "mine.png"]

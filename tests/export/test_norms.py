@@ -21,6 +21,17 @@ def test_the_output_is_that_of_the_layer(name: str, size: tuple[int, ...]) -> No
         torch.testing.assert_close(PlainSwitchNorm(layer)(x), layer(x), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [(1, 6), (3, 6), (2, 6, 1), (2, 6, 5)])
+def test_maps_of_one_dimension_and_none(size: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    layer = norms.SwitchNorm1d(6).eval()
+    for tensor in (*layer.parameters(), layer.running_mean, layer.running_var):
+        tensor.data.uniform_(0.2, 1.5)
+    x = torch.randn(size)
+    with torch.no_grad():
+        torch.testing.assert_close(PlainSwitchNorm(layer)(x), layer(x), rtol=1e-5, atol=1e-5)
+
+
 def test_an_activation_and_a_layer_without_scale_are_kept() -> None:
     layer = norms.SwitchNorm2d(4, affine=False, activation="relu").eval()
     x = torch.randn(2, 4, 3, 3)

@@ -127,7 +127,7 @@ def watched(name: str, seed: int, inputs: int, kept: Path) -> Findings:
             arguments = (name, Path(folder) / "example", seed, start, inputs, index, answers)
             process = context.Process(target=_work, args=arguments)
             process.start()
-            fault = _watch(process, index, answers, findings, (name, seed))
+            fault = _watch(process, index, answers, findings, (name, seed, inputs))
             if fault is None:
                 return findings
             start = max(index.value, start) + 1
@@ -136,22 +136,24 @@ def watched(name: str, seed: int, inputs: int, kept: Path) -> Findings:
     return findings
 
 
-def _watch(process: Any, index: Any, answers: Any, findings: Findings, source: tuple[str, int]) -> str | None:
+def _watch(process: Any, index: Any, answers: Any, findings: Findings, source: tuple[str, int, int]) -> str | None:
     """Collect answers until the process ends; return what was wrong with it."""
+    name, seed, inputs = source
     current, since = index.value, time.monotonic()
     while True:
         alive = process.is_alive()
         for number, answer in _drained(answers):
-            _count(findings, answer, *source, number)
+            _count(findings, answer, name, seed, number)
         if not alive:
             return None if process.exitcode == 0 else f"the process died ({process.exitcode})"
         if index.value != current:
             current, since = index.value, time.monotonic()
         findings.memory = max(findings.memory, _memory(process.pid))
         seconds = time.monotonic() - since
-        if current >= 0:
+        at_work = 0 <= current < inputs  # neither starting nor ending
+        if at_work:
             findings.seconds = max(findings.seconds, seconds)
-        hangs = current >= 0 and seconds > MOST_SECONDS
+        hangs = at_work and seconds > MOST_SECONDS
         if hangs or findings.memory > MOST_BYTES:
             process.kill()
             process.join()

@@ -13,7 +13,7 @@ from tests.fuzz.readers import READERS, Reader
 
 @pytest.mark.parametrize("name", READERS)
 def test_damaged_files_are_read_or_refused_in_one_line(name: str, tmp_path: Path) -> None:
-    found = fuzz.in_process(name, tmp_path / "example", seed=1, inputs=25)
+    found = fuzz.in_process(name, tmp_path / "example", seed=3, inputs=25)
     assert found.failures == []
     assert found.read + found.refused == 25
     assert found.refused > 0 or name == "journals"  # of which what is whole is used

@@ -45,11 +45,11 @@ def run(arguments: Sequence[str]) -> int | None:
     from switchseg.data.classes import Classes
     from switchseg.data.preprocessing import PREPROCESSINGS
     from switchseg.data.readers.ade20k_classes import ADE20K
-    from switchseg.models.create import create_model
+    from switchseg.models.create import MOST_CLASSES, create_model
     from switchseg.models.weights import read_weights
 
-    if not 1 <= options.num_classes <= 65535:
-        raise UserError(f"--num-classes must be at least 1 and at most 65535, but is {options.num_classes}")
+    if not 1 <= options.num_classes <= MOST_CLASSES:
+        raise UserError(f"--num-classes must be at least 1 and at most {MOST_CLASSES}, but is {options.num_classes}")
     files.check_places(folders=[options.out])
     encoder, decoder = read_weights(options.encoder), read_weights(options.decoder)
     layout = legacy.recognise(encoder, decoder)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from switchseg.cli.arguments import parse
 from switchseg.errors import UserError
+from switchseg.limits import LONGEST_SIDE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,8 @@ def run(arguments: Sequence[str]) -> int | None:
     from switchseg.models.encoders import ENCODERS
     from switchseg.models.summary import Summary, summarize_encoder, summarize_model
 
-    if options.side < 64:
-        raise UserError(f"--side must be at least 64 pixels, but is {options.side}")
+    if not 64 <= options.side <= LONGEST_SIDE:
+        raise UserError(f"--side must be at least 64 and at most {LONGEST_SIDE} pixels, but is {options.side}")
 
     # First of all, so that a mistake is told before the long list; C1 goes with every encoder.
     chosen = summarize_model(options.encoder, "c1", options.norm, options.num_classes, options.side)

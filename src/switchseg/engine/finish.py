@@ -47,6 +47,8 @@ def finish(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dat
     config, world = training.config, training.world
     if world.is_main and not config.train.evaluate_every:
         save_model(training.best_model, run.model)
+    if world.is_main:
+        run.remove_pictures()
     world.barrier()
     model = load_model(run.model).to(world.device)  # what is scored is what was saved
     if config.train.channels_last:

@@ -113,7 +113,7 @@ def _read(path: Path) -> dict[str, tuple[str, str]]:
     except OSError:
         return made
     for line in lines:
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(KeyError, RecursionError, TypeError, ValueError):
             entry = json.loads(line)
             made[str(entry["name"])] = (str(entry["source"]), str(entry["settings"]))
     return made

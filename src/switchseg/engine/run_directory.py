@@ -65,6 +65,12 @@ class RunDirectory:
         """A few images with truth and prediction."""
         return self.path / "pictures"
 
+    def remove_pictures(self) -> None:
+        """Remove what an earlier, shorter training of this run has left in the pictures."""
+        for kind in ("image.jpg", "truth.png", "labels.png", "confidence.png"):
+            for path in self.pictures.rglob(f"*_{kind}"):
+                path.unlink()
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the directory for this process; the kernel lets go of it however the process ends.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -16,6 +18,7 @@ from torch.utils._sympy.numbers import int_oo
 from torch.utils._sympy.value_ranges import ValueRanges
 
 from switchseg.engine.inference import Rule
+from switchseg.errors import UserError
 from switchseg.export.norms import with_plain_norms
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import fold_norms
@@ -29,6 +32,10 @@ TRACED_SIZE = (2, 3, 899, 963)
 """(N, 3, H, W) of the images that are traced; only shapes are computed. No two numbers are equal or 1, which would tie
 or freeze sizes. At every stride the maps are larger than the windows of any encoder, and their sides multiples neither
 of 2 nor of 7, 8 or 12: an encoder that pads where it must takes the way with padding, which may then be of no cell."""
+
+
+_SPELLED_OUT = ("LocallyGroupedAttn",)
+"""Attention of timm in five dimensions, for which ONNX has no operator: it is written as products and a softmax."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +69,9 @@ class Deployed(nn.Module):
         self.network = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
         fold_norms(self.network)
         with_plain_norms(self.network)
+        for module in self.network.modules():
+            if type(module).__name__ in _SPELLED_OUT:
+                module.fused_attn = False  # type: ignore[assignment]
         self.spec = model.spec
         self.interface = interface
 
@@ -118,13 +128,32 @@ class WithLogits(nn.Module):
         return self.network.finished(logits, images), logits
 
 
+@contextlib.contextmanager
+def refused(network: Deployed) -> Iterator[None]:
+    """Turn whatever an exporter raises of a network that it cannot take into a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"encoder {network.spec.encoder!r} with decoder {network.spec.decoder!r} cannot be exported ({reason})"
+        ) from error
+
+
 def trace(network: Deployed, *, with_logits: bool = False) -> ExportedProgram:
-    """Return the network as a program of ATen operators whose batch size, height and width are free."""
+    """Return the network as a program of ATen operators whose batch size, height and width are free.
+
+    Raises:
+        UserError: torch cannot trace it.
+    """
     module = WithLogits(network) if with_logits else network
     example = network.example(TRACED_SIZE)
     free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     # Without this, tracing assumes that no map ever has a side of 1, and makes the program refuse such images.
-    with torch.no_grad(), _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
+    oblivious = _config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+    with torch.no_grad(), oblivious, refused(network):
         program = torch.export.export(module, (example,), dynamic_shapes={"images": free})
     # Some families' code asks for sizes, mostly to choose an order in memory, and each answer would become a condition
     # on the images. Whether the program is right at other sizes is not assumed but compared, before it is written.

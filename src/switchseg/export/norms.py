@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -26,9 +27,11 @@ class PlainSwitchNorm(nn.Module):
         self.running_mean, self.running_var = _constant(norm.running_mean), _constant(norm.running_var)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize `x` [N, C, H, W]."""
-        elements = x.shape[2] * x.shape[3]
-        var, mean = torch.var_mean(x, dim=(2, 3), correction=0)
+        """Normalize `x` [N, C], [N, C, L] or [N, C, H, W]."""
+        inner = (1,) * (x.dim() - 2)
+        elements = math.prod(x.shape[2:])
+        maps = x if inner else x[..., None]
+        var, mean = torch.var_mean(maps, dim=tuple(range(2, maps.dim())), correction=0)
         correction: Any = elements / torch.sym_max(elements - 1, 1)
         unbiased: Tensor = var * correction
         between, middle = torch.var_mean(mean, dim=1, correction=0, keepdim=True)
@@ -44,9 +47,9 @@ class PlainSwitchNorm(nn.Module):
         scale = torch.rsqrt(mixed_var + self.eps)
         if self.weight is not None:
             scale = scale * self.weight
-        y = (x - mixed_mean[..., None, None]) * scale[..., None, None]
+        y = (x - mixed_mean.reshape(*mean.shape, *inner)) * scale.reshape(*mean.shape, *inner)
         if self.bias is not None:
-            y = y + self.bias[:, None, None]
+            y = y + self.bias.reshape(-1, *inner)
         return torch.relu(y) if self.activation == "relu" else y
 
 

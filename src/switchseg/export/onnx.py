@@ -12,7 +12,7 @@ import torch
 
 from switchseg import files
 from switchseg.errors import UserError
-from switchseg.export.network import Deployed, trace
+from switchseg.export.network import Deployed, refused, trace
 from switchseg.export.parity import Parity, Run, compare, require
 
 INPUT, LOGITS = "images", "logits"
@@ -41,13 +41,15 @@ def to_onnx(network: Deployed) -> bytes:
     """
     require_onnx()
     outputs = list(dict.fromkeys([network.interface.output, LOGITS]))
-    program = torch.onnx.export(
-        trace(network, with_logits=len(outputs) > 1),
-        dynamo=True,
-        verbose=False,
-        input_names=[INPUT],
-        output_names=outputs,
-    )
+    traced = trace(network, with_logits=len(outputs) > 1)
+    with refused(network):
+        program = torch.onnx.export(
+            traced,
+            dynamo=True,
+            verbose=False,
+            input_names=[INPUT],
+            output_names=outputs,
+        )
     assert program is not None
     program.model.metadata_props[DESCRIPTION] = network.describe()
     model = program.model_proto

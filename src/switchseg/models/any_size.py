@@ -14,7 +14,7 @@ SIZES = ((72, 104), (8, 8), (33, 97), (1, 1), (16, 1000), (520, 72))
 _CELLS = (1, 2, 4, 7, 8)
 
 
-def padding_multiple(body: nn.Module, strides: Sequence[int], *, channels_last: bool) -> int | None:
+def padding_multiple(body: nn.Module, strides: Sequence[int], *, channels_last: bool, pad: bool = False) -> int | None:
     """Return the multiple that images must be padded to for `body` to take them whatever their size.
 
     Many networks drop what is left over at the right and the bottom when a side is no multiple of their stride, so
@@ -26,11 +26,13 @@ def padding_multiple(body: nn.Module, strides: Sequence[int], *, channels_last: 
         body: Images [N, 3, H, W] -> one map for each of `strides`; left in training mode.
         strides: Pixels of the image between two cells of each map.
         channels_last: Whether the maps are [N, H, W, C].
+        pad: Pad to the largest stride at least, whether that is needed or not.
     """
     state = {name: _shape_of(tensor) for name, tensor in (*body.named_parameters(), *body.named_buffers())}
     body.eval()
+    multiples = [cells * max(strides) for cells in _CELLS]
     try:
-        for multiple in (1, *(cells * max(strides) for cells in _CELLS)):
+        for multiple in multiples if pad else (1, *multiples):
             if all(_fits(body, state, strides, _padded(size, multiple), channels_last) for size in SIZES):
                 return multiple
     finally:

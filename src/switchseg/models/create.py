@@ -14,6 +14,9 @@ from switchseg.models.pretrained import create_pretrained, pretrained_preprocess
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.spec import ModelSpec
 
+MOST_CLASSES = 2**16 - 1
+"""What a label map of 16 bits has room for."""
+
 
 def create_model(
     encoder: str,
@@ -50,8 +53,8 @@ def create_model(
         UserError: a name is unknown, or the encoder has too few maps for the decoder.
     """
     if classes is None:
-        if num_classes < 1:
-            raise UserError(f"num_classes must be at least 1, but is {num_classes}")
+        if not 1 <= num_classes <= MOST_CLASSES:
+            raise UserError(f"num_classes must be at least 1 and at most {MOST_CLASSES}, but is {num_classes}")
         classes = Classes.unnamed(num_classes)
     base, deepsup = parse_decoder(decoder)
     kind = parse_norm(norm)

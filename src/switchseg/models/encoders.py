@@ -47,6 +47,10 @@ _ANY_SIZE: dict[str, dict[str, Any]] = {
     "timm.models.swin_transformer_v2_cr": {"strict_img_size": False},
 }
 
+# Families that pad to multiples of their windows at every stage: tracing that for sizes of any kind takes minutes, for
+# multiples of the stride seconds.
+_PADDED = ("timm.models.davit",)
+
 # Encoders whose maps differ from timm's -> the timm network that they are built on.
 _OWN = {"mobilenetv2": "mobilenetv2_100", "hrnetv2": "hrnet_w48"}
 
@@ -115,7 +119,7 @@ def create_encoder(name: str, *, imagenet: bool = False) -> Encoder:
     timm_name, changes = VARIANTS.get(base, (base, {}))
     changes = changes | _ANY_SIZE.get(timm.model_entrypoint(timm_name).__module__, {})
     body = _build(name, timm_name, imagenet, {"features_only": True} | changes | dilation)
-    return TimmEncoder(body, _padding(name, body))
+    return TimmEncoder(body, _padding(name, body, pad=timm.model_entrypoint(timm_name).__module__ in _PADDED))
 
 
 def _channels_last(body: Any) -> bool:
@@ -126,10 +130,10 @@ def _channels_last(body: Any) -> bool:
 _multiples: dict[str, int | None] = {}  # asking takes up to a second, and the answer is the network's
 
 
-def _padding(name: str, body: Any) -> int:
+def _padding(name: str, body: Any, *, pad: bool) -> int:
     if name not in _multiples:
         strides = body.feature_info.reduction()
-        _multiples[name] = padding_multiple(body, strides, channels_last=_channels_last(body))
+        _multiples[name] = padding_multiple(body, strides, channels_last=_channels_last(body), pad=pad)
     multiple = _multiples[name]
     if multiple is None:
         raise UserError(
