@@ -19,7 +19,6 @@ from torch.utils._sympy.value_ranges import ValueRanges
 
 from switchseg.engine.inference import Rule
 from switchseg.errors import UserError
-from switchseg.export.norms import with_plain_norms
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import fold_norms
 
@@ -68,7 +67,6 @@ class Deployed(nn.Module):
         self.rule = rule
         self.network = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
         fold_norms(self.network)
-        with_plain_norms(self.network)
         for module in self.network.modules():
             if type(module).__name__ in _SPELLED_OUT:
                 module.fused_attn = False  # type: ignore[assignment]

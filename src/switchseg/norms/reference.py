@@ -6,6 +6,7 @@ Shapes: N images, C channels, L positions of the map (1 for an input (N, C)), K 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,8 +24,13 @@ def statistics_dtype(dtype: torch.dtype) -> torch.dtype:
 
 def instance_moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and unbiased variance (N, C) of every map of `x` (N, C, L); one element has variance 0."""
-    var, mean = torch.var_mean(x, dim=2, correction=min(1, x.shape[2] - 1))
-    return mean, var
+    elements = x.shape[2]
+    # Not by torch's own correction, nor by Python's maximum: an exported program would keep the answer of the size that
+    # it was traced with. TorchScript, which has no other sizes, knows Python's alone.
+    largest: Any = max if torch.jit.is_tracing() else torch.sym_max  # type: ignore[attr-defined, no-untyped-call]
+    var, mean = torch.var_mean(x, dim=2, correction=0)
+    unbiased: Tensor = var * (elements / largest(elements - 1, 1))
+    return mean, unbiased
 
 
 def switch_norm(
@@ -54,20 +60,24 @@ def switch_norm(
 
     Returns:
         The output with the shape and type of `x`, and the batch moments (C,) that running statistics follow; they are
-        empty where "bn" is not mixed.
+        empty where "bn" is not mixed or `running` is given.
     """
     dtype = statistics_dtype(x.dtype)
     values = x.to(dtype).flatten(2) if x.dim() > 2 else x.to(dtype).unsqueeze(2)
     mean_in, var_in = instance_moments(values)
     # 2018's layer for (N, C) has no maps to start from: its variances are unbiased over their own axis.
     correction = int(x.dim() == 2 and "in" not in statistics)
-    moments = {name: MERGES[name](mean_in, var_in, correction) for name in statistics}
+    of_batch = "bn" in statistics and running is None
+    merged = [name for name in statistics if name != "bn" or of_batch]
+    moments = {name: MERGES[name](mean_in, var_in, correction) for name in merged}
     mean_bn, var_bn = mean_in.new_empty(0), mean_in.new_empty(0)
-    if "bn" in statistics:
+    if of_batch:
         mean_bn, var_bn = (moment.view(-1) for moment in moments["bn"])
         if combine is not None:
             mean_bn, var_bn = combine(mean_bn, var_bn, x.numel() // x.shape[1])
-        moments["bn"] = (mean_bn, var_bn) if running is None else (running[0].to(dtype), running[1].to(dtype))
+        moments["bn"] = (mean_bn, var_bn)
+    elif running is not None:
+        moments["bn"] = (running[0].to(dtype), running[1].to(dtype))
     mean, var = mean_in.new_zeros(()), var_in.new_zeros(())
     for name, of_mean, of_var in zip(statistics, mean_share, var_share, strict=True):
         mean, var = mean + of_mean * moments[name][0], var + of_var * moments[name][1]
