@@ -34,7 +34,8 @@ sys.path.insert(0, str(REPOSITORY / "src"))
 from switchseg.cli.arguments import parse  # noqa: E402
 from switchseg.config import yaml  # noqa: E402
 from switchseg.config.schema import RunConfig  # noqa: E402
-from switchseg.engine.study import combinations, obstacle  # noqa: E402
+from switchseg.engine.single_values import obstacle  # noqa: E402
+from switchseg.engine.study import combinations  # noqa: E402
 from switchseg.errors import UserError  # noqa: E402
 
 SEEDS = (304, 305, 306)

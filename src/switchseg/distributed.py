@@ -65,6 +65,11 @@ def is_main_process() -> bool:
     return int(os.environ.get("RANK", 0)) == 0
 
 
+def launched_ranks() -> int:
+    """Return how many processes torchrun started, 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
 @contextlib.contextmanager
 def joined_world(device: str = "auto", timeout_seconds: float = 600.0) -> Iterator[World]:
     """Join the ranks that torchrun started, or be a world of one, on `device` (`auto`, `cpu`, `cuda`, `cuda:1`).
@@ -73,7 +78,7 @@ def joined_world(device: str = "auto", timeout_seconds: float = 600.0) -> Iterat
         UserError: the device is not there, or a rank did not arrive within `timeout_seconds`.
         LostRankError: in the block, the connection to another rank broke, or it did not answer for as long.
     """
-    size, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+    size, rank = launched_ranks(), int(os.environ.get("RANK", 0))
     chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", 0)))
     if size == 1:
         yield World(rank=0, size=1, device=chosen)

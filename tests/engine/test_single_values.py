@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from switchseg.cli import main
+from switchseg.config.schema import RunConfig, TrainConfig
+from switchseg.engine.single_values import obstacle
+from switchseg.models.config import ModelConfig
 
 CONFIG = """
 model: {{encoder: resnet18, decoder: {decoder}, norm: {norm}}}
@@ -44,3 +47,21 @@ def test_the_norms_that_are_named_work_in_the_same_directory(
 
 def test_two_images_work(tmp_path: Path, tiny_camvid: Path) -> None:
     assert train(tmp_path, tiny_camvid, images=2) == 0
+
+
+@pytest.mark.parametrize(
+    ("norm", "decoder", "ranks", "possible"),
+    [
+        ("bn", "aspp", 1, False),
+        ("bn", "aspp", 2, False),
+        ("syncbn", "aspp", 1, False),
+        ("syncbn", "aspp", 2, True),
+        ("bn", "c1", 1, True),
+        ("sn", "aspp", 1, True),
+    ],
+)
+def test_processes_that_share_their_statistics_see_more_than_one_image(
+    norm: str, decoder: str, ranks: int, possible: bool
+) -> None:
+    model = ModelConfig(encoder="resnet18_dilated8", decoder=decoder, norm=norm)
+    assert (obstacle(RunConfig(model=model, train=TrainConfig(images_per_device=1)), ranks) is None) == possible

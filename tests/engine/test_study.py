@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from switchseg.config.schema import EvaluateConfig, RunConfig, TrainConfig
-from switchseg.engine.study import combinations, obstacle, with_images
+from switchseg.engine.study import combinations, with_images
 from switchseg.errors import UserError
 from switchseg.models.config import ModelConfig
 from switchseg.optim.config import OptimConfig
@@ -46,27 +46,3 @@ def test_another_batch_size_sees_as_many_images() -> None:
 def test_mistakes_are_refused(changes: dict) -> None:
     with pytest.raises(UserError, match=r"^--images: 0; 1 or more|^--norms: unknown norm 'xn'; the norms are bn"):
         combinations(CONFIG, changes.get("norms", ("sn",)), changes.get("images", ()))
-
-
-@pytest.mark.parametrize(
-    ("norm", "images", "decoder", "possible"),
-    [
-        ("bn", 1, "aspp", False),
-        ("syncbn", 1, "aspp", False),
-        ("bn", 2, "aspp", True),
-        ("bn", 1, "c1", True),
-        ("sn", 1, "aspp", True),
-    ],
-)
-def test_batch_norm_of_one_value_is_an_obstacle(norm: str, images: int, decoder: str, possible: bool) -> None:
-    model = replace(CONFIG.model, norm=norm, decoder=decoder, pretrained="imagenet", norm_init=0.9)
-    found = obstacle(with_images(replace(CONFIG, model=model), images))
-    assert (found is None) == possible
-    assert possible or "Expected more than 1 value per channel" in str(found)
-
-
-def test_ranks_that_share_their_statistics_see_more_than_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    single = with_images(CONFIG, 1)
-    assert obstacle(replace(single, model=replace(single.model, norm="syncbn"))) is None
-    assert obstacle(replace(single, model=replace(single.model, norm="bn"))) is not None

@@ -36,15 +36,16 @@ def run(arguments: Sequence[str]) -> int:
     """Train every combination, then write and print the tables and draw figure and report."""
     flags, stem = parse_run(CompareFlags, "compare", arguments)
     out = flags.out or Path("runs") / stem
-    from switchseg.distributed import is_main_process
-    from switchseg.engine.study import combinations, obstacle
+    from switchseg.distributed import is_main_process, launched_ranks
+    from switchseg.engine.single_values import obstacle
+    from switchseg.engine.study import combinations
     from switchseg.engine.train import train
 
     names = ("table.md", "table.json", "study.md", "study.json", "study.svg", "report.html")
     files.check_places([out / name for name in names])
     # What is wrong with any of them is said now, not after hours of training the others.
     planned = combinations(run_config(flags), flags.norms, flags.images, flags.seeds)
-    obstacles = {each.name: obstacle(each.config) for each in planned}
+    obstacles = {each.name: obstacle(each.config, launched_ranks()) for each in planned}
     possible = [each for each in planned if obstacles[each.name] is None]
     if is_main_process():
         for name, reason in obstacles.items():

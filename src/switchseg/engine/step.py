@@ -133,7 +133,7 @@ def network_input(training: Training, batch: Batch) -> Tensor:
 def _summed_loss(training: Training, batch: Batch) -> Tensor:
     config = training.config
     function = LOSSES[config.loss.name]
-    with computing(config.train.precision, training.world.device), single_values_named(training):
+    with computing(config.train.precision, training.world.device), single_values_named(config):
         output = training.forward(network_input(training, batch))
     logits, auxiliary = output if isinstance(output, tuple) else (output, None)
     logits = resize_to(logits, batch.labels)

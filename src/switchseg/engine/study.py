@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import torch
-
 from switchseg.config.schema import RunConfig
 from switchseg.errors import UserError
-from switchseg.models.create import create_model, parse_norm
+from switchseg.models.create import parse_norm
 
 
 @dataclass(frozen=True)
@@ -85,25 +82,3 @@ def with_images(config: RunConfig, images: int) -> RunConfig:
             evaluate_every=steps(train.evaluate_every),
         ),
     )
-
-
-def obstacle(config: RunConfig) -> str | None:
-    """Return why `config` cannot be trained whatever the data, None where it can be: BatchNorm of a single value.
-
-    The model is run without any memory for its tensors (PyTorch's `meta` device), so this takes a fraction of a second.
-
-    Raises:
-        UserError: the config names an unknown encoder or decoder, or a pair that does not fit.
-    """
-    model, data = config.model, config.data
-    images = config.train.images_per_device
-    if model.norm.startswith("sync"):
-        images *= int(os.environ.get("WORLD_SIZE", 1))
-    height, width = data.crop_size if data.pipeline == "crop" else (min(data.short_sides),) * 2
-    with torch.device("meta"):
-        network = create_model(model.encoder, model.decoder, model.norm, 2, auxiliary=model.auxiliary).train()
-        try:
-            network(torch.empty(images, 3, height, width))
-        except ValueError as error:
-            return str(error).splitlines()[0]
-    return None

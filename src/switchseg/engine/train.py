@@ -25,7 +25,7 @@ from switchseg.engine.interrupt import StopRequest, stop_on_signals
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.setup import batches_from, open_training, open_validation, restore
-from switchseg.engine.single_values import check_batch
+from switchseg.engine.single_values import obstacle
 from switchseg.engine.step import Stepper
 from switchseg.engine.streams import own_stream
 from switchseg.engine.training import Training
@@ -67,7 +67,8 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         torch.manual_seed(config.train.seed)
         say = print if world.is_main else _silent
         training = Training.start(config, world, start_model(config.model, dataset.classes, say))
-        check_batch(training)
+        if reason := obstacle(config, world.size):
+            raise UserError(reason)
         resumed = restore(training, run, resume)
         # A broken file ends the run now, not after its training.
         validation = readable(validation, dataset, config.data, world)
