@@ -25,9 +25,7 @@ def test_runs_leave_what_a_study_reads(part, tiny_camvid, tmp_path, capsys):
     jobs = jobs_of(part, tmp_path / "out", {"data.root": str(tiny_camvid)})
     assert run_jobs(jobs, 2, time.monotonic() + 100) == 0
     told = capsys.readouterr().out
-    assert (
-        "aspp-bn-images1-seed3: left out, it cannot be trained (model.norm bn: with" in told
-    )
+    assert "aspp-bn-images1-seed3: left out, it cannot be trained (model.norm bn: with" in told
     assert "out/aspp-gn-images1-seed3: " in told
     folder = tmp_path / "out" / "aspp-gn-images1-seed3"
     assert {path.name for path in folder.iterdir()} == {"config.yaml", "log.jsonl", "metrics.json"}

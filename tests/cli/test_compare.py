@@ -82,10 +82,7 @@ def test_a_study_trains_what_can_be_trained_and_sums_it_up(study, capsys):
     assert main(arguments) == 0
     output = capsys.readouterr().out
     for seed in (3, 4):
-        assert (
-            f"bn-images1-seed{seed}: left out, it cannot be trained (model.norm bn: with"
-            in output
-        )
+        assert f"bn-images1-seed{seed}: left out, it cannot be trained (model.norm bn: with" in output
     trained = {path.parent.name for path in out.glob("*/metrics.json")}
     assert trained == {f"{name}-seed{seed}" for name in ("gn-images1", "bn-images2", "gn-images2") for seed in (3, 4)}
     cells = json.loads((out / "study.json").read_text())["single"]["cells"]
