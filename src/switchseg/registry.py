@@ -1,0 +1,73 @@
+"""Registry: the things of one kind by name, to which plugins add their own. Importing it loads no torch."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Generic, TypeVar, cast
+
+from switchseg.errors import UserError
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """A mapping from names to things of one kind, in the order in which they were added.
+
+    The package's own are given as "module:attribute" and imported when they are first asked for, so that a config can
+    be checked, and help be printed, without what they need.
+    """
+
+    def __init__(self, kind: str, own: Mapping[str, str] | None = None) -> None:
+        """Make a registry of the package's own entries.
+
+        Args:
+            kind: What an entry is, for messages: "loss", "decoder".
+            own: Name -> "module:attribute".
+        """
+        self.kind = kind
+        self._places = dict(own or {})
+        self._entries: dict[str, T] = {}
+
+    def register(self, name: str, *, replace: bool = False) -> Callable[[T], T]:
+        """Return a decorator that adds what it decorates, and returns it as it is.
+
+        Raises:
+            UserError: the name is taken by something else, and `replace` is false.
+        """
+
+        def add(entry: T) -> T:
+            if not replace and name in self and self[name] is not entry:
+                raise UserError(f"there is a {self.kind} called {name!r} already; another name was expected")
+            self._places.setdefault(name, "")
+            self._entries[name] = entry
+            return entry
+
+        return add
+
+    def require(self, key: str, name: str) -> None:
+        """Raise a UserError that names the setting `key` and the nearest names if there is no entry `name`."""
+        if name in self:
+            return
+        near = difflib.get_close_matches(name, self._places, n=1, cutoff=0.5)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise UserError(f"{key}: there is no {self.kind} {name!r}{meant} (there are {', '.join(self._places)})")
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._entries:
+            module, _, attribute = self._places[name].partition(":")
+            self._entries[name] = cast(T, getattr(importlib.import_module(module), attribute))
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __repr__(self) -> str:
+        return f"Registry({self.kind}: {', '.join(self._places)})"
