@@ -2,12 +2,12 @@ import pytest
 import torch
 from torch import nn
 
-from switchseg.data.classes import Classes
-from switchseg.data.preprocessing import BGR
+from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.models.blocks import MapSizes
 from switchseg.models.create import create_model, parse_decoder
 from switchseg.norms import NORMS, SwitchNorm, SwitchNorm2d
+from switchseg.preprocessing import BGR
 
 RESNET50 = MapSizes((256, 512, 1024, 2048), (4, 8, 8, 8))
 

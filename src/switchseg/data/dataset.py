@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.data.images import Source, image_size, read_image
 from switchseg.data.label_files import read_label
 from switchseg.data.labels import Meaning

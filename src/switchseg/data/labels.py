@@ -8,8 +8,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from switchseg.data.classes import IGNORED, Classes
+from switchseg.classes import Classes
 from switchseg.errors import UserError
+from switchseg.labels import IGNORED
 
 _INVALID = -1
 

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from switchseg.data.classes import IGNORED
 from switchseg.data.config import DataConfig
 from switchseg.data.dataset import Dataset, JoinedDataset, StoredDataset, Subset
 from switchseg.distributed import World
 from switchseg.engine.class_order import match_classes
 from switchseg.engine.progress import progress
 from switchseg.errors import UserError
+from switchseg.labels import IGNORED
 
 _log = logging.getLogger(__name__)
 
