@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from switchseg.config.inference import RULES, Compute, Rule
 from switchseg.engine import inference
-from switchseg.engine.inference import RULES, Compute, Rule, evaluating, fuse, logit_maps, probability_tiles
+from switchseg.engine.inference import evaluating, fuse, logit_maps, probability_tiles
+from switchseg.engine.network import prepare
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
 
@@ -122,7 +124,7 @@ def test_channels_last_changes_nothing_but_rounding(model: Segmenter) -> None:
     rule = Rule(short_sides=(48,))
     exact = logit_maps(model, [picture(48, 64)], rule)[0][0]
     compute = Compute(channels_last=True)
-    prepared = compute.prepare(copy.deepcopy(model), torch.device("cpu"))
+    prepared = prepare(copy.deepcopy(model), compute, torch.device("cpu"))
     weight = next(parameter for parameter in prepared.parameters() if parameter.ndim == 4)
     assert weight.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(logit_maps(prepared, [picture(48, 64)], rule, compute)[0][0], exact, atol=1e-5, rtol=0)
@@ -132,7 +134,7 @@ def test_channels_last_changes_nothing_but_rounding(model: Segmenter) -> None:
 @pytest.mark.timeout(900)
 def test_compilation_changes_nothing_but_rounding(model: Segmenter) -> None:
     compute = Compute(compile=True)
-    compiled = compute.prepare(copy.deepcopy(model), torch.device("cpu"))
+    compiled = prepare(copy.deepcopy(model), compute, torch.device("cpu"))
     for size in ((48, 64), (64, 48), (40, 40)):
         rule = Rule(short_sides=(min(size), 56))
         exact, fast = (logit_maps(net, [picture(*size)], rule)[0] for net in (model, compiled))

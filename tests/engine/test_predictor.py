@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from switchseg.engine.inference import Compute, Rule
+from switchseg.config.inference import Compute, Rule
 from switchseg.engine.predictor import Predictor, usual_rule
 from switchseg.errors import UserError
 

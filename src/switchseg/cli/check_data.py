@@ -12,7 +12,9 @@ import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
+from switchseg.data import DATASETS
 from switchseg.errors import UserError
+from switchseg.registry import named
 
 if TYPE_CHECKING:
     from switchseg.data.check import Findings
@@ -26,8 +28,8 @@ class CheckDataFlags:
     The exit code is 2 if training would stop.
     """
 
-    dataset: str
-    """ade20k, camvid, cityscapes, coco_stuff, folder, huggingface, odgt, scenes, voc or webdataset."""
+    dataset: str = named(DATASETS)
+    """How its files are laid out."""
     root: Path
     """The data set's folder."""
     list_file: Annotated[Path | None, tyro.conf.arg(name="list")] = None

@@ -1,44 +1,11 @@
-"""Every data set that a config or a flag can name."""
+"""Opening a data set that a config or a flag names."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
+from switchseg.data import DATASETS
 from switchseg.data.dataset import Dataset
-from switchseg.data.readers.ade20k import open_ade20k
-from switchseg.data.readers.camvid import open_camvid
-from switchseg.data.readers.cityscapes import open_cityscapes
-from switchseg.data.readers.coco_stuff import open_coco_stuff
-from switchseg.data.readers.folder import open_folder
-from switchseg.data.readers.hugging_face import open_hugging_face
-from switchseg.data.readers.odgt import open_odgt
-from switchseg.data.readers.scenes import open_scenes
-from switchseg.data.readers.voc import open_voc
-from switchseg.data.readers.webdataset import open_webdataset
-from switchseg.errors import UserError
-
-
-class Opener(Protocol):
-    """Opens the split `train`, `val` or `test` below the folder `root`, or the records of `list_file`."""
-
-    def __call__(self, root: str | Path, split: str, list_file: str | Path | None = None) -> Dataset:
-        """Raise a UserError if the files are not laid out as the data set's owner publishes them."""
-        ...
-
-
-DATASETS: dict[str, Opener] = {
-    "ade20k": open_ade20k,
-    "camvid": open_camvid,
-    "cityscapes": open_cityscapes,
-    "coco_stuff": open_coco_stuff,
-    "folder": open_folder,
-    "huggingface": open_hugging_face,
-    "odgt": open_odgt,
-    "scenes": open_scenes,
-    "voc": open_voc,
-    "webdataset": open_webdataset,
-}
 
 
 def open_dataset(name: str, root: str | Path, split: str, list_file: str | Path | None = None) -> Dataset:
@@ -47,6 +14,5 @@ def open_dataset(name: str, root: str | Path, split: str, list_file: str | Path 
     Raises:
         UserError: the name is unknown, or the files are not laid out as the data set's owner publishes them.
     """
-    if name not in DATASETS:
-        raise UserError(f"dataset: {name!r} is unknown; the data sets are {', '.join(DATASETS)}")
+    DATASETS.require("data.dataset", name)
     return DATASETS[name](root, split, list_file)
