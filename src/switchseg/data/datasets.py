@@ -5,14 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from switchseg.data import DATASETS
-from switchseg.data.dataset import Dataset
+from switchseg.data.dataset import Dataset, JoinedDataset, StoredDataset, canonical_split
+from switchseg.errors import UserError
 
 
 def open_dataset(name: str, root: str | Path, split: str, list_file: str | Path | None = None) -> Dataset:
-    """Open the split `train`, `val` or `test` of a data set, or the records of `list_file`.
+    """Open the split `train`, `val` or `test` of a data set, several as `train+val`, or the records of `list_file`.
 
     Raises:
-        UserError: the name is unknown, or the files are not laid out as the data set's owner publishes them.
+        UserError: the name is unknown, the files are not laid out as the data set's owner publishes them, or splits
+            that are joined have other classes, are the same, or are not stored in files.
     """
     DATASETS.require("data.dataset", name)
-    return DATASETS[name](root, split, list_file)
+    splits = split.split("+")
+    if list_file or len(splits) == 1:
+        return DATASETS[name](root, split, list_file)
+    opened = [DATASETS[name](root, part, None) for part in splits]
+    parts = [part for part in opened if isinstance(part, StoredDataset)]
+    if len(parts) < len(opened):
+        raise UserError(f"data.dataset: {name} is not stored in files, so {split} cannot be joined; name one split")
+    if any(part.meaning != parts[0].meaning for part in parts) or len({*map(canonical_split, splits)}) < len(splits):
+        raise UserError(f"{root}: {split} cannot be joined; different splits with the same classes were expected")
+    return JoinedDataset(parts)

@@ -27,6 +27,11 @@ class LabelMap:
         # The same for 8 bits, in the form that OpenCV looks up ten times as fast.
         self._classes, self._invalid = self._table[:256].astype(np.uint8), (self._table[:256] < 0).astype(np.uint8)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LabelMap) and (self.values, self.colours) == (other.values, other.colours)
+
+    __hash__ = None  # type: ignore[assignment]
+
     @classmethod
     def identity(cls, classes: Classes) -> LabelMap:
         """Values are class indices; 255 is ignored."""

@@ -19,7 +19,7 @@ class Network:
         compute: The precision, and whether passes are recorded.
     """
 
-    def __init__(self, model: Segmenter, compute: Compute) -> None:
+    def __init__(self, model: Segmenter, compute: Compute = Compute()) -> None:  # noqa: B008 - frozen
         self.model, self._precision = model, compute.precision
         capture = compute.capture == "auto" and next(model.parameters()).is_cuda
         self.recordings = Recordings(self._logits, CudaGraphs() if capture else None)
