@@ -1,8 +1,8 @@
 """The whole network: what it returns, at which stride, and a head for other classes."""
 
 import torch
-from switchseg.data.classes import Classes
 
+from switchseg.classes import Classes
 from switchseg.models.create import create_model
 from switchseg.models.decoders import DECODERS
 
