@@ -112,7 +112,8 @@ def _open_split(flags: CheckDataFlags, split: str) -> StoredDataset:
         meaning = Meaning(classes, LabelMap.identity(classes))
         return open_undescribed(existing_folder(flags.root), canonical_split(split), flags.list_file, meaning)
     dataset = open_dataset(flags.dataset, flags.root, split, flags.list_file)
-    assert isinstance(dataset, StoredDataset)
+    if not isinstance(dataset, StoredDataset):
+        raise UserError(f"--dataset: {flags.dataset} is not stored in files, which check-data looks at")
     return dataset
 
 
