@@ -22,8 +22,6 @@ from switchseg.data.records import Lines
 from switchseg.data.sample import Sample
 from switchseg.errors import UserError
 
-_SPLITS = {"training": "train", "validation": "val", "testing": "test"}
-
 
 class Dataset(Protocol):
     """Images with labels, read by number in any order."""
@@ -194,11 +192,6 @@ def file_record(root: str | Path, image: str, label: str | None, name: str) -> R
     """Return the record of two files below `root`."""
     image_path, label_path = os.path.join(root, image), os.path.join(root, label) if label else None
     return Record(image_path, label_path, name, image_path, label_path or "")
-
-
-def canonical_split(split: str) -> str:
-    """Return `train`, `val` or `test` for the longer words; other splits stay as they are."""
-    return _SPLITS.get(split, split)
 
 
 def sample_name(path: str, folder: str, ending: str = "") -> str:

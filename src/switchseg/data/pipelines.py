@@ -167,9 +167,6 @@ class Crop(Pipeline):
         return (photometric(image, rng) if config.photometric else image), label
 
 
-PIPELINES: dict[str, type[Pipeline]] = {"short_side": ShortSide, "crop": Crop}
-
-
 def _batch(
     images: np.ndarray, labels: np.ndarray, sizes: Sequence[tuple[int, ...]], names: list[str], skipped: list[str]
 ) -> Batch:

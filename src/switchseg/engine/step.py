@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -182,10 +181,7 @@ def _explain_non_finite(training: Training, batches: Sequence[Batch], step: int,
         layer = first_non_finite(training.model, network_input(training, batch))
         if layer is not None:
             findings.append(f"images {', '.join(batch.names)}: the first output that is not finite is that of {layer}")
-    if training.world.size > 1:
-        gathered: list[list[str]] = [[] for _ in range(training.world.size)]
-        dist.all_gather_object(gathered, findings)
-        findings = [finding for rank in gathered for finding in rank]
+    findings = [finding for rank in training.world.gather(findings) for finding in rank]
     names = ", ".join(name for batch in batches for name in batch.names)
     where = "; ".join(findings) or f"images {names}: all layers are finite, so the labels or the loss are at fault"
     return (

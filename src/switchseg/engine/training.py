@@ -15,10 +15,11 @@ from switchseg.distributed import World
 from switchseg.engine.average import MovingAverage
 from switchseg.engine.guard import Guard
 from switchseg.engine.meter import Meter
+from switchseg.engine.network import lay_out_channels_last
 from switchseg.engine.precision import parameter_dtype
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import MIXING
-from switchseg.optim.groups import build_optimizer, load_optimizer_state, optimizer_state
+from switchseg.optim.groups import FUSED, build_optimizer, load_optimizer_state, optimizer_state
 from switchseg.optim.schedule import build_scheduler
 
 
@@ -51,7 +52,7 @@ class Training:
         if train.activation_checkpointing:
             model.encoder.checkpoint_activations()
         if train.channels_last:
-            model.to(memory_format=torch.channels_last)
+            lay_out_channels_last(model)
         if train.freeze_norms:
             freeze_norms(model)
         forward: nn.Module = cast(nn.Module, torch.compile(model)) if train.compile else model
@@ -59,7 +60,8 @@ class Training:
             forward = DistributedDataParallel(
                 forward, device_ids=[world.device] if world.device.type == "cuda" else None
             )
-        on_device = world.device.type == "cuda" and train.precision != "fp64"  # fused kernels take float32 rates
+        # Fused kernels take float32 rates, and what a plugin adds may have none.
+        on_device = world.device.type == "cuda" and train.precision != "fp64" and config.optim.name in FUSED
         optimizer = build_optimizer(model, config.optim, MIXING, on_device)
         return cls(
             config=config,

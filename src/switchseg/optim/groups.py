@@ -8,7 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from switchseg.optim import OPTIMIZERS
 from switchseg.optim.config import OptimConfig
+
+FUSED = ("sgd", "adamw")
+"""The optimizers that can keep their rates on the device and be stopped by it; others are run as they are."""
 
 _OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")
 """What a group holds as suits the device that it is on."""
@@ -61,15 +65,28 @@ def build_optimizer(
         for group in groups:
             group["initial_lr"] = group["lr"]  # what the scheduler multiplies, on the host
             group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=group["params"][0].device)
-    fused = True if on_device else None
-    if config.name == "adamw":
-        return torch.optim.AdamW(groups, betas=(config.momentum, 0.999), fused=fused)
+    return OPTIMIZERS[config.name](groups, config)
+
+
+def sgd(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
+    """Return SGD with the momentum of `config`."""
+    fused = _are_on_device(groups)
     optimizer = torch.optim.SGD(groups, momentum=config.momentum, fused=fused)
-    if on_device and config.momentum:
+    if fused and config.momentum:
         # torch allocates it in the first step, and leaves it as it is, unset, if `found_inf` skips that.
         for parameter in (parameter for group in groups for parameter in group["params"]):
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, requires_grad=False)
     return optimizer
+
+
+def adamw(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
+    """Return AdamW whose beta1 is the momentum of `config`."""
+    return torch.optim.AdamW(groups, betas=(config.momentum, 0.999), fused=_are_on_device(groups))
+
+
+def _are_on_device(groups: list[dict[str, Any]]) -> bool | None:
+    """Say whether the rates are tensors, which the fused kernels read; None leaves the kernels to torch."""
+    return any(isinstance(group["lr"], Tensor) for group in groups) or None
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:

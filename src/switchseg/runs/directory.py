@@ -17,6 +17,7 @@ from switchseg.runs import journal
 # Settings that may differ when a run goes on: where it runs, what it reports, and how long it shall be.
 # (How the images of a step are spread over devices may differ too; their number is checked with the checkpoint.)
 _FREE = (
+    "plugins",
     *("data.root", "data.val_", "data.workers", "evaluate.", "train.device", "train.threads", "train.timeout"),
     "train.capture",
     *("train.steps", "train.images_per_device", "train.accumulate", "train.keep_checkpoints", "train.patience"),
