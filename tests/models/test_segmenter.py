@@ -2,7 +2,7 @@
 
 import torch
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.models.create import create_model
 from switchseg.models.decoders import DECODERS
 
