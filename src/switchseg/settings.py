@@ -22,6 +22,7 @@ def from_mapping(kind: type[T], content: Any, source: str, prefix: str = "") -> 
     if not isinstance(content, dict):
         where = f"{source}: {prefix.rstrip('.')}" if prefix else source
         raise UserError(f"{where}: expected keys and values, found {_shown(content)}")
+    content = getattr(kind, "upgraded", dict)(content)  # a section may know how it was written before
     hints = typing.get_type_hints(kind)
     for key in content:
         if key not in hints:

@@ -18,7 +18,6 @@ from switchseg.config.schema import RunConfig
 from switchseg.data.datasets import open_dataset
 from switchseg.errors import UserError
 from switchseg.losses.config import LossConfig
-from switchseg.losses.functions import LOSSES
 from switchseg.settings import from_mapping
 
 # Names of things: what they name is looked up when it is built or opened, which is before any training.
@@ -100,5 +99,31 @@ def test_flags_are_held_to_the_same(flag: str, tmp_path: Path, capsys: pytest.Ca
     assert not (tmp_path / "run").exists()
 
 
-def test_every_loss_has_its_name_in_the_config() -> None:
-    assert typing.get_args(typing.get_type_hints(LossConfig)["name"]) == tuple(LOSSES)
+@pytest.mark.parametrize(
+    ("loss", "reason"),
+    [
+        ({"terms": ["dicee"]}, "loss.terms: there is no loss 'dicee'; did you mean 'dice'?"),
+        ({"terms": []}, "loss.terms: nothing; "),
+        ({"terms": ["dice", "dice"]}, "loss.terms: dice dice; losses, each once, were expected"),
+        ({"terms": ["dice"], "weights": [1, 2]}, "loss.weights: 2 numbers for 1 terms"),
+        ({"terms": ["dice", "lovasz"], "class_weights": "auto"}, "loss.class_weights: dice and lovasz weigh all"),
+        ({"name": "nonsense"}, "loss.terms: there is no loss 'nonsense'"),
+        ({"name": ["dice"]}, "loss.terms must be a list of texts"),
+        ({"name": "dice", "terms": ["dice"]}, "unknown key loss.name; "),
+    ],
+)
+def test_losses_that_do_not_go_together_are_refused(loss: dict[str, Any], reason: str) -> None:
+    with pytest.raises(UserError) as caught:
+        from_mapping(RunConfig, {"loss": loss}, "run.yaml")
+    assert str(caught.value).startswith(f"run.yaml: {reason}")
+
+
+def test_each_loss_has_its_factor() -> None:
+    assert LossConfig(terms=("focal", "dice")).factors == {"focal": 1.0, "dice": 1.0}
+    assert LossConfig(terms=("focal", "dice"), weights=(2, 0.5)).factors == {"focal": 2, "dice": 0.5}
+
+
+def test_a_loss_section_with_one_name_means_what_it_meant() -> None:
+    old = {"name": "cross_entropy", "auxiliary_weight": 0.2, "average": "devices"}
+    read = from_mapping(RunConfig, {"loss": old}, "run.yaml").loss
+    assert read == LossConfig(terms=("cross_entropy",), auxiliary_weight=0.2, average="devices")

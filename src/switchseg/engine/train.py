@@ -19,6 +19,7 @@ from switchseg.data.loader import dead_workers_named
 from switchseg.data.sample import Batch
 from switchseg.distributed import joined_world
 from switchseg.engine import interrupt
+from switchseg.engine.class_weights import class_weights
 from switchseg.engine.data_checks import readable, require_two_classes
 from switchseg.engine.finish import evaluate_and_keep_best, finish
 from switchseg.engine.interrupt import StopRequest, stop_on_signals
@@ -66,7 +67,8 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         validation = open_validation(config.data)
         torch.manual_seed(config.train.seed)
         say = print if world.is_main else _silent
-        training = Training.start(config, world, start_model(config.model, dataset.classes, say))
+        model = start_model(config.model, dataset.classes, say)
+        training = Training.start(config, world, model, class_weights(config, dataset, run, world, say))
         if reason := obstacle(config, world.size):
             raise UserError(reason)
         resumed = restore(training, run, resume)

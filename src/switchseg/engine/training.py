@@ -17,6 +17,7 @@ from switchseg.engine.guard import Guard
 from switchseg.engine.meter import Meter
 from switchseg.engine.network import lay_out_channels_last
 from switchseg.engine.precision import parameter_dtype
+from switchseg.losses.criterion import Criterion
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import MIXING
 from switchseg.optim.groups import FUSED, build_optimizer, load_optimizer_state, optimizer_state
@@ -33,6 +34,7 @@ class Training:
     """The plain model: its parameters are what is trained, saved and evaluated."""
     forward: nn.Module
     """The same model as the step calls it: compiled, and wrapped to average gradients over ranks."""
+    criterion: Criterion
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LambdaLR
     scaler: torch.amp.GradScaler
@@ -45,8 +47,10 @@ class Training:
     evaluations_since_best: int = 0
 
     @classmethod
-    def start(cls, config: RunConfig, world: World, model: Segmenter) -> Training:
-        """Set up the training of `model` from step 0."""
+    def start(
+        cls, config: RunConfig, world: World, model: Segmenter, class_weights: Sequence[float] | None = None
+    ) -> Training:
+        """Set up the training of `model` from step 0, with a weight of each class in the loss."""
         train = config.train
         model.to(world.device, parameter_dtype(train.precision))
         if train.activation_checkpointing:
@@ -68,6 +72,7 @@ class Training:
             world=world,
             model=model,
             forward=forward,
+            criterion=Criterion.configured(config.loss, class_weights, world.device),
             optimizer=optimizer,
             scheduler=build_scheduler(optimizer, config.optim, train.steps),
             scaler=_scaler(config, world),

@@ -37,6 +37,11 @@ class RunDirectory:
         return self.path / "config.yaml"
 
     @property
+    def class_weights(self) -> Path:
+        """The weights that the loss gave to the classes, where they were made from the data."""
+        return self.path / "class_weights.json"
+
+    @property
     def journal(self) -> Path:
         """The one record of the run."""
         return self.path / "log.jsonl"
