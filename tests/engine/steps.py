@@ -42,6 +42,7 @@ def make_training(
     optimizer: str = "sgd",
     encoder: str = "resnet18_dilated8",
     dropout: float = 0.0,
+    lr: float = 1e-3,
     world: World = WORLD,
     **train,
 ) -> Training:
@@ -52,7 +53,7 @@ def make_training(
     config = RunConfig(
         train=TrainConfig(steps=10, precision=train.pop("precision", "fp64"), **train),
         loss=LossConfig(average=average),
-        optim=OptimConfig(name=optimizer, lr_encoder=1e-3, lr_decoder=1e-3),
+        optim=OptimConfig(name=optimizer, lr_encoder=lr, lr_decoder=lr),
     )
     training = Training.start(config, world, model)
     training.set_training_mode()

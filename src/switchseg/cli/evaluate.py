@@ -12,6 +12,7 @@ import tyro
 from switchseg import files
 from switchseg.cli.arguments import parse
 from switchseg.errors import UserError
+from switchseg.limits import FRACTION
 
 if TYPE_CHECKING:
     from switchseg.engine.evaluate import Evaluation
@@ -90,6 +91,10 @@ class EvaluateFlags(ComputeFlags, RuleFlags):
     list_file: Annotated[Path | None, tyro.conf.arg(name="list")] = None
     """A list of images and labels, for data sets that have one."""
     split: str = "val"
+    val_fraction: float = 0.0
+    """Score only the images of the split (then usually train) that a training with this data.val_fraction held out."""
+    val_seed: int = 0
+    """The data.val_seed of that training."""
     json: Path | None = None
     """Write the scores to this file. Until they are complete, what is counted is kept in FILE.partial, from which the
     same command goes on if it was stopped."""
@@ -106,9 +111,12 @@ class EvaluateFlags(ComputeFlags, RuleFlags):
 def run(arguments: Sequence[str]) -> None:
     """Evaluate, print the table, and write what was asked for."""
     flags = parse(EvaluateFlags, "evaluate", arguments)
+    if flags.val_fraction not in FRACTION:
+        raise UserError(f"--val-fraction: {flags.val_fraction}; {FRACTION} was expected")
     files.check_places([flags.json, flags.confusion, flags.per_image], [flags.save])
     from switchseg.checkpoints.model_directory import load_model
     from switchseg.data.datasets import open_dataset
+    from switchseg.data.held_out import hold_out
     from switchseg.distributed import joined_world
     from switchseg.engine.evaluate import evaluate, write_confusion, write_per_image
     from switchseg.engine.predictor import usual_rule
@@ -117,6 +125,8 @@ def run(arguments: Sequence[str]) -> None:
     with joined_world(flags.device) as world:
         compute = flags.resolve_compute()
         dataset = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
+        if flags.val_fraction:
+            dataset = hold_out(dataset, flags.val_fraction, flags.val_seed)[1]
         evaluation = evaluate(
             compute.prepare(load_model(flags.model), world.device),
             dataset,

@@ -58,7 +58,7 @@ def readable(dataset: Dataset, trained_on: Dataset, config: DataConfig, world: W
         UserError: a sample cannot be used, or none can; or the classes are not those of `trained_on`.
     """
     match_classes(trained_on.classes, dataset, tell=world.is_main)
-    if world.is_main and _same_images(trained_on, dataset):
+    if world.is_main and same_images(trained_on, dataset):
         _log.warning("the evaluation split has the images of the training split; scores tell nothing about others")
 
     def fault(index: int) -> str | None:
@@ -88,7 +88,7 @@ def readable(dataset: Dataset, trained_on: Dataset, config: DataConfig, world: W
     return Subset(dataset, [index for index in range(len(dataset)) if index not in faults])
 
 
-def _same_images(one: Dataset, other: Dataset) -> bool:
+def same_images(one: Dataset, other: Dataset) -> bool:
     """Return whether two splits are the same, as in a folder that has none."""
     if not (isinstance(one, StoredDataset) and isinstance(other, StoredDataset)) or len(one) != len(other):
         return False
