@@ -52,3 +52,5 @@ POSITIVE = Between(1)
 COUNT = Between(0)
 SIDE = Between(1, LONGEST_SIDE)
 RATE = Between(0, 1e30)
+FRACTION = Between(0, 1, below=True)
+"""Of something of which a part has to stay."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from switchseg import limits
 from switchseg.data import DATASETS, PIPELINES
 from switchseg.errors import UserError
-from switchseg.limits import SIDE, Between
+from switchseg.limits import COUNT, FRACTION, SIDE, Between
 from switchseg.registry import check_names, named
 
 ON_ERROR = ("stop", "skip")
@@ -29,6 +29,11 @@ class DataConfig:
     """A list file in place of the training split; its paths are relative to the root."""
     val_list: str | None = None
     """A list file in place of the evaluation split."""
+    val_fraction: float = 0.0
+    """Share of the training images that are held out of the training and evaluated on, in place of a split. An image's
+    name decides, so that further images move none from one side to the other."""
+    val_seed: int = 0
+    """Another seed holds out other images."""
     pipeline: str = named(PIPELINES, "short_side")
     """`short_side`: the 2018 pipeline, whole images at one short side a sub-batch. `crop`: random crops of one size."""
     flip: bool = True
@@ -74,10 +79,21 @@ class DataConfig:
             crop_scales=Between(0, 100, above=True),
             crop_max_share=Between(0, 1, above=True),
             workers=Between(0, 1024),
+            val_fraction=FRACTION,
+            val_seed=COUNT,
         )
+        if self.val_fraction and self.val_list is not None:
+            raise UserError(
+                f"data.val_list and data.val_fraction are {self.val_list} and {self.val_fraction}: give one"
+            )
         low, high = self.crop_scales
         if low > high:
             raise UserError(f"data.crop_scales: {low} {high}; the lower factor first was expected")
+
+    @property
+    def evaluated_on(self) -> str:
+        """What the images that a training is scored on are called."""
+        return f"{self.val_fraction:.0%} of {self.train_split}" if self.val_fraction else self.val_split
 
 
 def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
