@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from switchseg import limits
+from switchseg.data.augment import build
 from switchseg.errors import UserError
 from switchseg.limits import SIDE, Between
 
-PIPELINES = ("short_side", "crop")
+PIPELINES = ("short_side", "crop", "augment")
 ON_ERROR = ("stop", "skip")
 
 
@@ -29,7 +31,11 @@ class DataConfig:
     val_list: str | None = None
     """A list file in place of the evaluation split."""
     pipeline: str = "short_side"
-    """`short_side`: the 2018 pipeline, whole images at one short side a sub-batch. `crop`: random crops of one size."""
+    """`short_side`: the 2018 pipeline, whole images at one short side a sub-batch. `crop`: random crops of one size.
+    `augment`: images as they are stored, changed by `data.augment` alone."""
+    augment: tuple[dict[str, Any], ...] = ()
+    """Further transforms of what the pipeline makes, in this order: of each its `name` (scale, crop, flip, rotation,
+    perspective, blur, noise, colour, erasing, class_mix or `torchvision.NAME`), `probability` and settings."""
     flip: bool = True
     """Mirror half of the training images, left to right."""
     short_sides: tuple[int, ...] = (300, 375, 450, 525, 600)
@@ -74,9 +80,8 @@ class DataConfig:
             crop_max_share=Between(0, 1, above=True),
             workers=Between(0, 1024),
         )
-        low, high = self.crop_scales
-        if low > high:
-            raise UserError(f"data.crop_scales: {low} {high}; the lower factor first was expected")
+        limits.check_ranges("data", self, "crop_scales")
+        build(self.augment)  # for its complaints
 
 
 def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
