@@ -133,7 +133,6 @@ def _stages(dataset: StoredDataset, rounds: int) -> Iterator[dict[str, object]]:
         "decode image, simplejpeg": lambda: read_image(record.image, decoder="simplejpeg"),
         "decode label": lambda: read_label(record.label or ""),
         "map label": lambda: dataset.label_map(stored, ""),
-        "flip": lambda: (cv2.flip(image, 1), cv2.flip(label, 1)),
         "resize image, torch": lambda: resize_image(image, height, width),
         "resize image, Pillow": lambda: resize_image(image, height, width, "pillow"),
         "resize label to 1/8": lambda: resize_label(label, height, width, _STRIDE),
