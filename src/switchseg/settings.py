@@ -46,9 +46,9 @@ def _convert(hint: Any, value: Any, source: str, key: str) -> Any:
 
 def _fit(hint: Any, value: Any) -> Any:
     """Return `value` as the type `hint`; TypeError or ValueError where it is of another kind."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return value
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _fit_union(arguments, value)
     if origin is typing.Literal:

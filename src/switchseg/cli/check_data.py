@@ -96,11 +96,12 @@ def _open(flags: CheckDataFlags) -> tuple[dict[str, StoredDataset], list[str]]:
 
 
 def _open_split(flags: CheckDataFlags, split: str) -> StoredDataset:
-    from switchseg.data.classes import IGNORED, Classes
+    from switchseg.classes import Classes
     from switchseg.data.dataset import StoredDataset, canonical_split, existing_folder
     from switchseg.data.datasets import open_dataset
     from switchseg.data.labels import LabelMap, Meaning
     from switchseg.data.readers.folder import open_undescribed
+    from switchseg.labels import IGNORED
 
     if flags.dataset == "folder" and not _settings(flags).get("classes"):
         # Whoever has no class list yet finds out here which values there are.

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import yaml
 
 from switchseg import files
-from switchseg.data.text import parse_yaml, read_text
 from switchseg.errors import UserError
 from switchseg.settings import from_mapping
+from switchseg.text import parse_yaml, read_text
 
 T = TypeVar("T")
 

@@ -15,11 +15,11 @@ from switchseg.data.augment.chain import Chain
 from switchseg.data.augment.transform import Pair
 from switchseg.data.config import DataConfig
 from switchseg.data.dataset import Dataset
-from switchseg.data.geometry import fit_short_side, round_up
 from switchseg.data.order import EpochOrder, generator
 from switchseg.data.resize import resize_image, resize_label
 from switchseg.data.sample import Batch
 from switchseg.errors import UserError
+from switchseg.geometry import fit_short_side, round_up
 from switchseg.labels import IGNORED
 
 # First element of the path of a random generator; the order has 0 and 1, the transforms of `data.augment` have 5.

@@ -10,9 +10,9 @@ from switchseg.data.augment.pixels import Colour
 from switchseg.data.augment.transform import Pair
 from switchseg.data.config import DataConfig
 from switchseg.data.datasets import open_dataset
-from switchseg.data.geometry import fit_short_side
 from switchseg.data.order import generator
 from switchseg.data.pipelines import PIPELINES
+from switchseg.geometry import fit_short_side
 from tests.data.trees import ade_folders
 
 SIZES = [(40, 60), (60, 40), (37, 53), (50, 50), (64, 41), (45, 90), (33, 34), (80, 39)]

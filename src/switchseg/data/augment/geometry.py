@@ -11,7 +11,7 @@ import numpy as np
 
 from switchseg import limits
 from switchseg.data.augment.transform import FILL, Pair, Transform
-from switchseg.data.geometry import fit_short_side
+from switchseg.geometry import fit_short_side
 from switchseg.labels import IGNORED
 from switchseg.limits import SIDE, Between
 

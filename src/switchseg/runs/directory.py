@@ -11,7 +11,7 @@ from typing import Any
 
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
-from switchseg.engine import journal
+from switchseg.runs import journal
 from switchseg.errors import UserError
 
 # Settings that may differ when a run goes on: where it runs, what it reports, and how long it shall be.
