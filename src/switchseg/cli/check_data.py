@@ -18,6 +18,7 @@ from switchseg.registry import named
 
 if TYPE_CHECKING:
     from switchseg.data.check import Findings
+    from switchseg.data.config import DataConfig
     from switchseg.data.dataset import StoredDataset
 
 
@@ -38,6 +39,8 @@ class CheckDataFlags:
     """Look at this split alone; all of train, val and test that there are unless given."""
     html: Path | None = None
     """Write a page with class shares, examples and an overlay of each possible reading to this file."""
+    augment: Path | None = None
+    """Show in the page what the pipeline and the list `data.augment` of this config make of a few images."""
     propose: Path | None = None
     """Write a dataset.yaml that follows the advice to this file, and an overlay of each possible reading beside it."""
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -48,6 +51,8 @@ def run(arguments: Sequence[str]) -> int:
     """Check, report, and return 2 if training would stop."""
     flags = parse(CheckDataFlags, "check-data", arguments)
     files.check_places([flags.html, flags.propose])
+    pipeline = _pipeline(flags)
+    from switchseg.data.augment.sheet import draw_sheet
     from switchseg.data.check import Findings
     from switchseg.data.likely_mistakes import advise, compare_splits
     from switchseg.reports.data_page import data_page
@@ -66,11 +71,24 @@ def run(arguments: Sequence[str]) -> int:
     pictures = draw_readings(dataset, settings, advices) if flags.html or flags.propose else {}
     if flags.html:
         title = f"{dataset.name} {' '.join(datasets)}"
-        files.write_text(flags.html, data_page(title, dataset, found, advices, pictures))
+        augmented = draw_sheet(pipeline, dataset) if pipeline else ()
+        files.write_text(flags.html, data_page(title, dataset, found, advices, pictures, augmented))
         print(f"\nThe page is {flags.html}")
     if flags.propose:
         _propose(flags.propose, found, dataset, settings, pictures)
     return 2 if found.problems or any(advice.stops for advice in advices) else 0
+
+
+def _pipeline(flags: CheckDataFlags) -> DataConfig | None:
+    """Return how a training makes its samples, by the config of `--augment`."""
+    from switchseg.config import yaml
+    from switchseg.config.schema import RunConfig
+
+    if flags.augment is None:
+        return None
+    if flags.html is None:
+        raise UserError("--augment shows pictures in the page; --html FILE was expected as well")
+    return yaml.load(flags.augment, RunConfig).data
 
 
 def _open(flags: CheckDataFlags) -> tuple[dict[str, StoredDataset], list[str]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from switchseg import limits
 from switchseg.data import DATASETS, PIPELINES
+from switchseg.data.augment import build
 from switchseg.errors import UserError
 from switchseg.limits import COUNT, FRACTION, SIDE, Between
 from switchseg.registry import check_names, named
@@ -35,7 +37,11 @@ class DataConfig:
     val_seed: int = 0
     """Another seed holds out other images."""
     pipeline: str = named(PIPELINES, "short_side")
-    """`short_side`: the 2018 pipeline, whole images at one short side a sub-batch. `crop`: random crops of one size."""
+    """`short_side`: the 2018 pipeline, whole images at one short side a sub-batch. `crop`: random crops of one size.
+    `augment`: images as they are stored, changed by `data.augment` alone."""
+    augment: tuple[dict[str, Any], ...] = ()
+    """Further transforms of what the pipeline makes, in this order: of each its `name` (scale, crop, flip, rotation,
+    perspective, blur, noise, colour, erasing, class_mix or `torchvision.NAME`), `probability` and settings."""
     flip: bool = True
     """Mirror half of the training images, left to right."""
     short_sides: tuple[int, ...] = (300, 375, 450, 525, 600)
@@ -86,9 +92,8 @@ class DataConfig:
             raise UserError(
                 f"data.val_list and data.val_fraction are {self.val_list} and {self.val_fraction}: give one"
             )
-        low, high = self.crop_scales
-        if low > high:
-            raise UserError(f"data.crop_scales: {low} {high}; the lower factor first was expected")
+        limits.check_ranges("data", self, "crop_scales")
+        build(self.augment)  # for its complaints
 
     @property
     def evaluated_on(self) -> str:
