@@ -8,6 +8,7 @@ from switchseg import files
 from switchseg.checkpoints.model_directory import load_model, save_model
 from switchseg.config.schema import EvaluateConfig
 from switchseg.data.dataset import Dataset
+from switchseg.engine.calibration import calibrate_if_better
 from switchseg.engine.evaluate import Evaluation, evaluate, write_confusion, write_per_image
 from switchseg.engine.inference import Rule
 from switchseg.engine.monitor import Monitor
@@ -50,6 +51,8 @@ def finish(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dat
     if world.is_main:
         run.remove_pictures()
     world.barrier()
+    if config.train.calibrate:
+        calibrate_if_better(training, run, monitor, dataset, single_rule(config.evaluate))
     model = load_model(run.model).to(world.device)  # what is scored is what was saved
     if config.train.channels_last:
         model.to(memory_format=torch.channels_last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class Survey:
     """What was found in each split."""
     found: Findings
     """What was found in all of them."""
+    unopened: list[str]
+    """Why further splits cannot be opened."""
     settings: dict[str, Any]
     """What dataset.yaml says, or a class file where the data set heeds one."""
 
@@ -64,6 +66,21 @@ class Survey:
         """Return the settings of dataset.yaml that the likeliest readings lead to."""
         return propose(self.found, self.meaning, self.settings)
 
+    def read_as(self, meaning: Meaning, settings: dict[str, Any], workers: int) -> Survey:
+        """Return the survey of the same files, whose labels now mean something else.
+
+        Args:
+            meaning: What they mean.
+            settings: The keys of dataset.yaml that say so.
+            workers: Processes that read; nothing is read anew where nothing was amiss.
+        """
+        for dataset in self.datasets.values():
+            dataset.meaning = meaning
+        if not self.found.problems:
+            return replace(self, settings=settings)
+        parts = {split: _look_through(dataset, workers, split) for split, dataset in self.datasets.items()}
+        return replace(self, parts=parts, found=_together(parts, self.unopened), settings=settings)
+
 
 def survey(place: Place, workers: int, what: str = "check-data") -> Survey:
     """Read every image and label of a data set, `workers` processes at once; progress is told under the name `what`.
@@ -72,11 +89,19 @@ def survey(place: Place, workers: int, what: str = "check-data") -> Survey:
         UserError: no split can be opened.
     """
     datasets, unopened = _open(place)
-    parts = {split: _look_through(dataset, place, split, workers, what) for split, dataset in datasets.items()}
-    found = Findings(problems=unopened)
+    alone = place.split is not None or place.list_file is not None
+    parts = {
+        split: _look_through(dataset, workers, split, what if alone else f"{what} {split}", wanted=alone)
+        for split, dataset in datasets.items()
+    }
+    return Survey(datasets, parts, _together(parts, unopened), unopened, _settings(place))
+
+
+def _together(parts: dict[str, Findings], problems: list[str]) -> Findings:
+    found = Findings(problems=list(problems))
     for part in parts.values():
         found.add_split(part)
-    return Survey(datasets, parts, found, _settings(place))
+    return found
 
 
 def _open(place: Place) -> tuple[dict[str, StoredDataset], list[str]]:
@@ -123,12 +148,15 @@ def _settings(place: Place) -> dict[str, Any]:
     return description.settings() if description else {}
 
 
-def _look_through(dataset: StoredDataset, place: Place, split: str, workers: int, what: str) -> Findings:
+def _look_through(
+    dataset: StoredDataset, workers: int, split: str, what: str = "", *, wanted: bool = False
+) -> Findings:
+    """Return what is in one split; test images without labels are no problem unless the split was asked for."""
     found = Findings()
-    with progress(what if place.split or place.list_file else f"{what} {split}", len(dataset)) as count:
+    with progress(what, len(dataset), shown=bool(what)) as count:
         for part in inspect(dataset, max(1, workers)):
             found.add(part)
             count(part.images)
-    if not place.split and split == "test" and found.unlabelled == found.images:
-        found.problems = []  # the test images of a competition
+    if not wanted and split == "test" and found.unlabelled == found.images:
+        found.problems = []  # as a competition hands them out
     return found
