@@ -13,7 +13,7 @@ def test_the_most_frequent_class_comes_first_with_every_run_beside(run_folders):
     scores = sorted(runs[0].single.per_class, key=lambda score: -score.pixels)
     assert re.findall(r"</i>([a-z]+)</th>", markup) == [score.name for score in scores]
     best = re.search(rf"</i>{scores[0].name}</th>(.*?)</tr>", markup)[1]
-    cells = re.findall(r"<td>([\d.]+)<", best)
+    cells = re.findall(r"<td[^>]*>([\d.]+)<", best)
     assert cells[1:] == [f"{100 * run.single.per_class[scores[0].index].iou:.1f}" for run in runs]
     widths = re.findall(r"width:([\d.]+)%", best)
     assert widths == ["100.0", *cells[1:]]
