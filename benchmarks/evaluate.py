@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks import results
+from switchseg.classes import Classes
 from switchseg.cli.arguments import parse
-from switchseg.data.classes import Classes
 from switchseg.data.dataset import Dataset
 from switchseg.data.datasets import open_dataset
 from switchseg.data.sample import Sample

@@ -32,7 +32,6 @@ from switchseg.engine import train as train_module
 from switchseg.engine.interrupt import StopRequest
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.precision import computing
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.setup import batches_from, open_training
 from switchseg.engine.step import Stepper, network_input
 from switchseg.engine.streams import own_stream
@@ -42,6 +41,7 @@ from switchseg.errors import UserError
 from switchseg.losses.functions import LOSSES
 from switchseg.models.config import ModelConfig
 from switchseg.norms import SwitchNorm
+from switchseg.runs.directory import RunDirectory
 
 _TORCHVISION = "torchvision-bn"
 

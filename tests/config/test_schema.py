@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from switchseg.checkpoints.start import start_model
+from switchseg.classes import Classes
 from switchseg.cli import main
-from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
-from switchseg.data.classes import Classes
 from switchseg.data.datasets import open_dataset
 from switchseg.errors import UserError
 from switchseg.losses.config import LossConfig
 from switchseg.losses.functions import LOSSES
+from switchseg.settings import from_mapping
 
 # Names of things: what they name is looked up when it is built or opened, which is before any training.
 NAMES = ("model.encoder", "model.decoder", "model.norm", "model.pretrained", "data.dataset", "data.root")
@@ -65,7 +65,7 @@ CASES = [(key, value) for key, hint in fields() for value in bad_values(key, hin
 def test_no_field_takes_what_cannot_be(key: str, value: Any) -> None:
     section, name = key.split(".")
     with pytest.raises(UserError, match=rf"^run\.yaml: .*{section}\.{name}") as caught:
-        yaml.from_mapping(RunConfig, {section: {name: value}}, "run.yaml")
+        from_mapping(RunConfig, {section: {name: value}}, "run.yaml")
     assert "\n" not in str(caught.value)
 
 
@@ -77,16 +77,14 @@ def test_every_field_was_tried() -> None:
 
 @pytest.mark.parametrize("key", [name for name in NAMES if name.startswith("model.")])
 def test_names_of_models_are_looked_up_when_the_model_is_built(key: str) -> None:
-    config = yaml.from_mapping(RunConfig, {"model": {"encoder": "resnet18", key.split(".")[1]: "nonsense"}}, "run.yaml")
+    config = from_mapping(RunConfig, {"model": {"encoder": "resnet18", key.split(".")[1]: "nonsense"}}, "run.yaml")
     with pytest.raises(UserError, match="nonsense"):
         start_model(config.model, Classes.unnamed(2))
 
 
 @pytest.mark.parametrize("change", [{"dataset": "nonsense"}, {"root": "nonsense"}, {"train_split": "nonsense"}])
 def test_names_of_data_are_looked_up_when_it_is_opened(change: dict[str, str], tiny_camvid: Path) -> None:
-    config = yaml.from_mapping(
-        RunConfig, {"data": {"dataset": "camvid", "root": str(tiny_camvid), **change}}, "run.yaml"
-    )
+    config = from_mapping(RunConfig, {"data": {"dataset": "camvid", "root": str(tiny_camvid), **change}}, "run.yaml")
     with pytest.raises(UserError, match="nonsense"):
         open_dataset(config.data.dataset, config.data.root, config.data.train_split)
 

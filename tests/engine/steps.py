@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from switchseg.classes import Classes
 from switchseg.config.schema import RunConfig, TrainConfig
-from switchseg.data.classes import Classes
 from switchseg.data.sample import Batch
 from switchseg.distributed import World
 from switchseg.engine.guard import Guard
@@ -15,7 +15,7 @@ from switchseg.engine.training import Training
 from switchseg.labels import IGNORED
 from switchseg.losses.config import LossConfig
 from switchseg.models.create import create_model
-from switchseg.norms import NORMS, SwitchNorm
+from switchseg.norms import MIXING, NORMS, SwitchNorm
 from switchseg.optim.config import OptimConfig
 from switchseg.optim.groups import build_optimizer
 from switchseg.optim.schedule import build_scheduler
@@ -62,7 +62,7 @@ def make_training(
 def decide_on_device(training: Training) -> Training:
     """Give a training on the CPU the optimizer and the guard of one on a GPU."""
     config = training.config
-    training.optimizer = build_optimizer(training.model, config.optim, on_device=True)
+    training.optimizer = build_optimizer(training.model, config.optim, MIXING, on_device=True)
     training.scheduler = build_scheduler(training.optimizer, config.optim, config.train.steps)
     training.guard = Guard(training.optimizer, training.world.device, on_device=True)
     return training

@@ -11,7 +11,7 @@ import torch.multiprocessing as mp
 from PIL import Image
 
 from switchseg.checkpoints.model_directory import load_model
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.data.datasets import open_dataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World

@@ -2,13 +2,12 @@ import pytest
 import torch
 from torch import nn
 
-from switchseg.data.classes import Classes
-from switchseg.data.preprocessing import BGR
+from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.models.blocks import MapSizes
 from switchseg.models.create import create_model, parse_decoder
-from switchseg.models.decoders import DECODERS
 from switchseg.norms import NORMS, SwitchNorm, SwitchNorm2d
+from switchseg.preprocessing import BGR
 
 RESNET50 = MapSizes((256, 512, 1024, 2048), (4, 8, 8, 8))
 
@@ -131,15 +130,6 @@ def test_initialisation_is_that_of_2018() -> None:
     assert abs(convolution.std().item() / (2 / convolution[0].numel()) ** 0.5 - 1) < 0.01
 
 
-def test_auxiliary_head_answers_in_training_only() -> None:
-    model = create_model("resnet18", "segformer", "bn", 4, auxiliary=True)
-    images = torch.randn(2, 3, 64, 64)
-    logits, auxiliary = model(images)
-    assert logits.shape == (2, 4, 16, 16)
-    assert auxiliary.shape == (2, 4, 4, 4)
-    assert model.eval()(images).shape == logits.shape
-
-
 def test_the_option_wins_over_the_name() -> None:
     assert create_model("resnet18", "c1_deepsup", "bn", 2, auxiliary=False).auxiliary is None
 
@@ -175,21 +165,3 @@ def test_mistakes_are_told_in_one_line(arguments: tuple, message: str) -> None:
     with torch.device("meta"), pytest.raises(UserError, match="^[^\n]*$") as caught:
         create_model(*arguments)
     assert message in str(caught.value)
-
-
-def test_every_decoder_announces_its_stride() -> None:
-    for name, decoder in DECODERS.items():
-        with torch.device("meta"):
-            model = create_model("resnet50_dilated16", name, "bn", 2)
-        assert model.stride == (16 if decoder.level == -1 else 4)
-
-
-def test_a_new_head_leaves_the_rest_alone() -> None:
-    model = create_model("resnet18", "c1_deepsup", "bn", 5)
-    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
-    model.reset_head(Classes.unnamed(2))
-    after = model.state_dict()
-    changed = {key for key in before if before[key].shape != after[key].shape}
-    assert changed == {f"{part}.classify.{leaf}" for part in ("decoder", "auxiliary") for leaf in ("weight", "bias")}
-    assert all(torch.equal(before[key], after[key]) for key in before if key not in changed)
-    assert model.spec.num_classes == 2

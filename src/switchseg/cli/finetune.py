@@ -53,8 +53,8 @@ def run(arguments: Sequence[str]) -> int:
     from switchseg.cli.report import write_report
     from switchseg.distributed import joined_world, launched_ranks
     from switchseg.engine.finetune.plan import Request, plan
-    from switchseg.engine.run_directory import RunDirectory
     from switchseg.engine.train import train
+    from switchseg.runs.directory import RunDirectory
 
     if launched_ranks() > 1:
         raise UserError("finetune runs as one process; on several, train the config.yaml that it writes")

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, fields
 import cv2
 import numpy as np
 
-from switchseg.data.classes import IGNORED
 from switchseg.data.dataset import Record, StoredDataset
 from switchseg.data.images import FORMATS, opened, orientation_of, stored_size
 from switchseg.data.label_files import read_label
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.paths import has_suffix, printable
 from switchseg.errors import UserError
+from switchseg.labels import IGNORED
 
 _CHUNK = 16  # samples that a process looks at before it reports
 _GREY = 0x010101  # from a grey level to the value of its colour

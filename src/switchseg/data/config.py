@@ -21,7 +21,7 @@ class DataConfig:
     root: str = ""
     """The data set's folder."""
     train_split: str = "train"
-    """What is trained on."""
+    """What is trained on; `train+val` is both."""
     val_split: str = "val"
     """What is evaluated on."""
     train_list: str | None = None

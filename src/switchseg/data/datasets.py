@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
-from switchseg.data.dataset import Dataset
+from switchseg.data.dataset import Dataset, JoinedDataset, StoredDataset, canonical_split
 from switchseg.data.readers.ade20k import open_ade20k
 from switchseg.data.readers.camvid import open_camvid
 from switchseg.data.readers.cityscapes import open_cityscapes
@@ -42,11 +42,18 @@ DATASETS: dict[str, Opener] = {
 
 
 def open_dataset(name: str, root: str | Path, split: str, list_file: str | Path | None = None) -> Dataset:
-    """Open the split `train`, `val` or `test` of a data set, or the records of `list_file`.
+    """Open the split `train`, `val` or `test` of a data set, several as `train+val`, or the records of `list_file`.
 
     Raises:
-        UserError: the name is unknown, or the files are not laid out as the data set's owner publishes them.
+        UserError: the name is unknown, the files are not laid out as the data set's owner publishes them, or splits
+            that are joined have other classes or are the same.
     """
     if name not in DATASETS:
         raise UserError(f"dataset: {name!r} is unknown; the data sets are {', '.join(DATASETS)}")
-    return DATASETS[name](root, split, list_file)
+    splits = split.split("+")
+    if list_file or len(splits) == 1:
+        return DATASETS[name](root, split, list_file)
+    parts = [cast(StoredDataset, DATASETS[name](root, part, None)) for part in splits]
+    if any(part.meaning != parts[0].meaning for part in parts) or len({*map(canonical_split, splits)}) < len(splits):
+        raise UserError(f"{root}: {split} cannot be joined; different splits with the same classes were expected")
+    return JoinedDataset(parts)

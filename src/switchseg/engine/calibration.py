@@ -13,11 +13,11 @@ from switchseg.data.loader import build_loader
 from switchseg.engine.evaluate import evaluate
 from switchseg.engine.inference import Rule
 from switchseg.engine.monitor import Monitor
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.setup import open_training
 from switchseg.engine.training import Training
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import calibrate
+from switchseg.runs.directory import RunDirectory
 
 
 def calibrate_if_better(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dataset, rule: Rule) -> None:

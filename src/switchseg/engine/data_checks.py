@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from switchseg.data.classes import IGNORED
 from switchseg.data.config import DataConfig
-from switchseg.data.dataset import Dataset, StoredDataset, Subset
+from switchseg.data.dataset import Dataset, JoinedDataset, StoredDataset, Subset
 from switchseg.distributed import World
 from switchseg.engine.class_order import match_classes
 from switchseg.engine.progress import progress
 from switchseg.errors import UserError
+from switchseg.labels import IGNORED
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +89,9 @@ def readable(dataset: Dataset, trained_on: Dataset, config: DataConfig, world: W
 
 
 def _same_images(one: Dataset, other: Dataset) -> bool:
-    """Return whether two splits are the same, as in a folder that has none."""
+    """Return whether two splits are the same, as in a folder that has none, or `other` is a part of `one`."""
+    if isinstance(one, JoinedDataset):
+        return any(_same_images(part, other) for part in one.parts)
     if not (isinstance(one, StoredDataset) and isinstance(other, StoredDataset)) or len(one) != len(other):
         return False
     return bool(len(one)) and all(one.record(place) == other.record(place) for place in (0, len(one) - 1))

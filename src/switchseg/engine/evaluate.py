@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from switchseg import files
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.data.dataset import Dataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World

@@ -12,8 +12,8 @@ from switchseg.engine.calibration import calibrate_if_better
 from switchseg.engine.evaluate import Evaluation, evaluate, write_confusion, write_per_image
 from switchseg.engine.inference import Rule
 from switchseg.engine.monitor import Monitor
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.training import Training
+from switchseg.runs.directory import RunDirectory
 
 
 def single_rule(config: EvaluateConfig) -> Rule:

@@ -20,9 +20,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from switchseg.data.geometry import fit_short_side, round_up
 from switchseg.engine.network import Network
 from switchseg.engine.precision import Precision
+from switchseg.geometry import fit_short_side, round_up
 from switchseg.limits import LONGEST_SIDE, SIDE
 from switchseg.models.segmenter import Segmenter
 

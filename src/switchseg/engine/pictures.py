@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from switchseg import files
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.data.sample import Sample
 from switchseg.labels import IGNORED
 

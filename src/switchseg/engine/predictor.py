@@ -15,9 +15,9 @@ from PIL import Image
 from torch import Tensor
 
 from switchseg.checkpoints.model_directory import find_model, load_model
+from switchseg.classes import Classes
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
-from switchseg.data.classes import Classes
 from switchseg.data.images import read_image, rgb_pixels
 from switchseg.distributed import choose_device
 from switchseg.engine.inference import Compute, Pixels, Rule, fuse, logit_maps, probability_tiles

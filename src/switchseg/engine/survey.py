@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from switchseg.classes import Classes
 from switchseg.data.advice import Advice
 from switchseg.data.check import Findings, inspect
-from switchseg.data.classes import IGNORED, Classes
 from switchseg.data.dataset import MissingSplitError, StoredDataset, canonical_split, existing_folder
 from switchseg.data.datasets import open_dataset
 from switchseg.data.description import SETTINGS, describe
@@ -18,6 +18,7 @@ from switchseg.data.proposal import propose
 from switchseg.data.readers.folder import open_undescribed
 from switchseg.engine.progress import progress
 from switchseg.errors import UserError
+from switchseg.labels import IGNORED
 
 _HEED_CLASS_FILES = ("folder", "odgt", "scenes", "webdataset", "huggingface")
 

@@ -23,13 +23,13 @@ from switchseg.engine.data_checks import readable, require_two_classes
 from switchseg.engine.finish import evaluate_and_keep_best, finish
 from switchseg.engine.interrupt import StopRequest, stop_on_signals
 from switchseg.engine.monitor import Monitor
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.setup import batches_from, open_training, open_validation, restore
 from switchseg.engine.single_values import obstacle
 from switchseg.engine.step import Stepper
 from switchseg.engine.streams import own_stream
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
+from switchseg.runs.directory import RunDirectory
 
 
 def train(config: RunConfig, out: Path, resume: str = "auto") -> int:

@@ -17,6 +17,7 @@ from switchseg.engine.guard import Guard
 from switchseg.engine.meter import Meter
 from switchseg.engine.precision import parameter_dtype
 from switchseg.models.segmenter import Segmenter
+from switchseg.norms import MIXING
 from switchseg.optim.groups import build_optimizer, load_optimizer_state, optimizer_state
 from switchseg.optim.schedule import build_scheduler
 
@@ -59,7 +60,7 @@ class Training:
                 forward, device_ids=[world.device] if world.device.type == "cuda" else None
             )
         on_device = world.device.type == "cuda" and train.precision != "fp64"  # fused kernels take float32 rates
-        optimizer = build_optimizer(model, config.optim, on_device)
+        optimizer = build_optimizer(model, config.optim, MIXING, on_device)
         return cls(
             config=config,
             world=world,

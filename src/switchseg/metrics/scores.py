@@ -15,7 +15,7 @@ import torch
 
 
 class Named(Protocol):
-    """Anything that names its classes, as `data.classes.Classes` does."""
+    """Anything that names its classes, as `classes.Classes` does."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from torch import nn
 
 from switchseg import norms
-from switchseg.data.classes import Classes
-from switchseg.data.preprocessing import Preprocessing
+from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.models.blocks import AuxiliaryHead, Decoder, MapSizes
 from switchseg.models.decoders import DECODERS
 from switchseg.models.pretrained import create_pretrained, pretrained_preprocessing
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.spec import ModelSpec
+from switchseg.preprocessing import Preprocessing
 
 MOST_CLASSES = 2**16 - 1
 """What a label map of 16 bits has room for."""

@@ -10,8 +10,8 @@ import timm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from switchseg.data.geometry import round_up
 from switchseg.errors import UserError
+from switchseg.geometry import round_up
 from switchseg.models.any_size import padding_multiple
 from switchseg.models.blocks import Encoder, MapSizes
 from switchseg.models.hrnet import HRNetV2

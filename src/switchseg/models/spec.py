@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from switchseg.data.classes import Classes
-from switchseg.data.preprocessing import RGB, Preprocessing
+from switchseg.classes import Classes
+from switchseg.preprocessing import RGB, Preprocessing
 
 
 @dataclass(frozen=True)

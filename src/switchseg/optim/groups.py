@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from switchseg.norms import MIXING
 from switchseg.optim.config import OptimConfig
 
 _OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")
 """What a group holds as suits the device that it is on."""
 
 
-def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, Any]]:
+def parameter_groups(model: nn.Module, config: OptimConfig, mixing: Collection[str]) -> list[dict[str, Any]]:
     """Sort the trainable parameters into groups named `PART/KIND`.
 
     PART is the encoder or the decoder, each with its own rate. KIND is `decayed` for weights of convolutions and linear
     layers, `plain` for biases and norms (everything with at most one dimension), `mixing` for the mixing weights of
-    Switchable Normalization. Empty groups are left out.
+    Switchable Normalization, whose own names are in `mixing`. Empty groups are left out.
     """
     rates = {"encoder": config.lr_encoder, "decoder": config.lr_decoder}
     members: dict[tuple[str, str], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             part = "encoder" if name.startswith("encoder.") else "decoder"
-            members.setdefault((part, _kind(name, parameter)), []).append(parameter)
+            members.setdefault((part, _kind(name, parameter, mixing)), []).append(parameter)
     return [
         {
             "name": f"{part}/{kind}",
@@ -39,22 +38,25 @@ def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, An
     ]
 
 
-def _kind(name: str, parameter: nn.Parameter) -> str:
-    if name.rsplit(".", 1)[-1] in MIXING:
+def _kind(name: str, parameter: nn.Parameter, mixing: Collection[str]) -> str:
+    if name.rsplit(".", 1)[-1] in mixing:
         return "mixing"
     return "decayed" if parameter.ndim > 1 else "plain"
 
 
-def build_optimizer(model: nn.Module, config: OptimConfig, on_device: bool = False) -> torch.optim.Optimizer:
+def build_optimizer(
+    model: nn.Module, config: OptimConfig, mixing: Collection[str], on_device: bool = False
+) -> torch.optim.Optimizer:
     """Return the optimizer that `config` names over the groups of `model`.
 
     Args:
         model: On the device that it is trained on.
         config: The optimizer, its rates and decays.
+        mixing: What a norm calls its mixing weights.
         on_device: Keep the rates on the device, as float32 tensors, and update in kernels that read them there and
             heed `found_inf`, so that a step can be recorded.
     """
-    groups = parameter_groups(model, config)
+    groups = parameter_groups(model, config, mixing)
     if on_device:
         for group in groups:
             group["initial_lr"] = group["lr"]  # what the scheduler multiplies, on the host

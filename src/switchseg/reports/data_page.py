@@ -15,9 +15,9 @@ from PIL import Image
 from switchseg import __version__
 from switchseg.data.advice import Advice
 from switchseg.data.check import Findings
-from switchseg.data.classes import IGNORED
 from switchseg.data.dataset import StoredDataset
 from switchseg.errors import UserError
+from switchseg.labels import IGNORED
 from switchseg.reports.markup import Markup, tag
 
 _EXAMPLES = 8

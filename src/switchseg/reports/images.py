@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from switchseg.data.classes import IGNORED, Classes
+from switchseg.classes import Classes
 from switchseg.errors import UserError
+from switchseg.labels import IGNORED
 from switchseg.reports.runs import Picture
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]

@@ -6,7 +6,7 @@ import os
 from functools import partial
 from pathlib import Path
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.data.dataset import (
     FileDataset,
     MissingSplitError,

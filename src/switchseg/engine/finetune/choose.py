@@ -16,9 +16,9 @@ import torch
 
 from switchseg.config.schema import EvaluateConfig, RunConfig, TrainConfig
 from switchseg.data.config import DataConfig
-from switchseg.data.geometry import fit_short_side, round_up
 from switchseg.engine.finetune.look import Found
 from switchseg.errors import UserError
+from switchseg.geometry import fit_short_side, round_up
 from switchseg.models.config import ModelConfig
 from switchseg.models.encoders import timm_network
 from switchseg.models.installed import PACKAGES, find_installed

@@ -18,9 +18,9 @@ from switchseg.engine.finetune.choose import Choices
 from switchseg.engine.finetune.fit import seconds_for, steps_in
 from switchseg.engine.finetune.look import look
 from switchseg.engine.finetune.probe import largest_batch, measure_speed
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.setup import open_training, open_validation
 from switchseg.errors import UserError
+from switchseg.runs.directory import RunDirectory
 
 RECORD = "finetune.json"
 

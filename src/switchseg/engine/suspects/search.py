@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from switchseg import files
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.data.dataset import Dataset
 from switchseg.data.sample import Sample
 from switchseg.engine.ahead import read_ahead

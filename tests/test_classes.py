@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 
 
 def test_json_round_trip():

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from switchseg.labels import IGNORED as IGNORED
-
 _ROOT = 1.2207440846057596
 
 

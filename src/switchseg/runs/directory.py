@@ -11,8 +11,8 @@ from typing import Any
 
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
-from switchseg.engine import journal
 from switchseg.errors import UserError
+from switchseg.runs import journal
 
 # Settings that may differ when a run goes on: where it runs, what it reports, and how long it shall be.
 # (How the images of a step are spread over devices may differ too; their number is checked with the checkpoint.)
