@@ -68,6 +68,9 @@ class TrainConfig:
     """Steps between two evaluations during training, of which the best model is kept; 0 evaluates only at the end."""
     sparse_radius: tuple[float, float] = (0.0, 1.0)
     """Radius of Sparse SN at the start and at the end; it grows linearly with the steps (the rule of its paper)."""
+    calibrate: int = 0
+    """Training batches over which the running statistics are averaged anew at the end; they stay as they were if the
+    model does not score better by that. 0 leaves it out."""
     patience: int = 0
     """End the training after so many evaluations without a better one; 0 never does."""
     timeout: float = 600.0
@@ -92,6 +95,7 @@ class TrainConfig:
             keep_checkpoints=POSITIVE,
             evaluate_every=COUNT,
             sparse_radius=Between(0, 1),
+            calibrate=COUNT,
             patience=COUNT,
             timeout=Between(0, 1e8, above=True),
         )

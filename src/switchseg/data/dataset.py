@@ -71,6 +71,10 @@ class StoredDataset(ABC):
         """What its labels are taken for."""
         return Meaning(self.classes, self.label_map, self.exif_orientation)
 
+    @meaning.setter
+    def meaning(self, meaning: Meaning) -> None:
+        self.classes, self.label_map, self.exif_orientation = meaning
+
     @abstractmethod
     def __len__(self) -> int: ...
 

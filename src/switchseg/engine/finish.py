@@ -9,6 +9,7 @@ from switchseg import files
 from switchseg.checkpoints.model_directory import load_model, save_model
 from switchseg.config.inference import Compute
 from switchseg.data.dataset import Dataset
+from switchseg.engine.calibration import calibrate_if_better
 from switchseg.engine.evaluate import Evaluation, evaluate, write_confusion, write_per_image
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.network import prepare
@@ -41,6 +42,8 @@ def finish(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dat
     if world.is_main:
         run.remove_pictures()
     world.barrier()
+    if config.train.calibrate:
+        calibrate_if_better(training, run, monitor, dataset, config.evaluate.single_rule)
     # What is scored is what was saved.
     model = prepare(load_model(run.model), Compute(channels_last=config.train.channels_last), world.device)
     single = evaluate(
