@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from switchseg.norms import MIXING
+from switchseg.norms import parameter_kind
 from switchseg.optim.config import OptimConfig
 
 _OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")
@@ -18,16 +18,15 @@ _OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")
 def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, Any]]:
     """Sort the trainable parameters into groups named `PART/KIND`.
 
-    PART is the encoder or the decoder, each with its own rate. KIND is `decayed` for weights of convolutions and linear
-    layers, `plain` for biases and norms (everything with at most one dimension), `mixing` for the mixing weights of
-    Switchable Normalization. Empty groups are left out.
+    PART is the encoder or the decoder, each with its own rate. KIND is `norms.parameter_kind`'s `decayed`, `plain` or
+    `mixing`. Empty groups are left out.
     """
     rates = {"encoder": config.lr_encoder, "decoder": config.lr_decoder}
     members: dict[tuple[str, str], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             part = "encoder" if name.startswith("encoder.") else "decoder"
-            members.setdefault((part, _kind(name, parameter)), []).append(parameter)
+            members.setdefault((part, parameter_kind(name, parameter)), []).append(parameter)
     return [
         {
             "name": f"{part}/{kind}",
@@ -37,12 +36,6 @@ def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, An
         }
         for (part, kind), parameters in members.items()
     ]
-
-
-def _kind(name: str, parameter: nn.Parameter) -> str:
-    if name.rsplit(".", 1)[-1] in MIXING:
-        return "mixing"
-    return "decayed" if parameter.ndim > 1 else "plain"
 
 
 def build_optimizer(model: nn.Module, config: OptimConfig, on_device: bool = False) -> torch.optim.Optimizer:
