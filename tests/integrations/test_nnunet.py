@@ -44,12 +44,14 @@ def planned(tmp_path_factory):
         patch.setenv("nnUNet_compile", "f")
         make_data(root / "raw" / "Dataset004_Cubes")
         program = Path(sys.executable).with_name("nnUNetv2_plan_and_preprocess")
-        subprocess.run([program, "-d", "4", "-np", "1", "-npfp", "1", "--no_pp"], check=True, capture_output=True)
+        command = [program, "-d", "4", "-np", "1", "-npfp", "1", "-c", "2d", "3d_fullres"]
+        subprocess.run(command, check=True, capture_output=True)
         yield root / "preprocessed" / "Dataset004_Cubes"
 
 
 def step(trainer_class, planned, plans, configuration):
     description = json.loads((planned.parent.parent / "raw" / planned.name / "dataset.json").read_text())
+    plans = {**plans, "continue_training": False}  # as nnU-Net's command does
     trainer = trainer_class(plans, configuration, 0, description, device=torch.device("cpu"))
     trainer.initialize()
     before = {name: parameter.detach().clone() for name, parameter in trainer.network.named_parameters()}
