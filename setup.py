@@ -43,9 +43,11 @@ class Libraries(build_ext):
     """Plain libraries: one file for every Python, without an entry point for `import`."""
 
     def get_ext_filename(self, fullname):
+        """Return a name without the version of Python."""
         return str(Path(*fullname.split("."))) + ".so"
 
     def get_export_symbols(self, ext):
+        """Return what the library itself names, not `PyInit_...`."""
         return ext.export_symbols
 
 
@@ -53,6 +55,7 @@ class Wheel(bdist_wheel):
     """A wheel for every Python 3 of a platform."""
 
     def get_tag(self):
+        """Return the tag of the platform, for every interpreter."""
         return "py3", "none", super().get_tag()[2]
 
 
@@ -60,6 +63,7 @@ class Package(build_py):
     """The sources, and the configs that commands find by their names."""
 
     def run(self):
+        """Copy both; an editable installation has the checkout."""
         super().run()
         if not self.editable_mode:
             shutil.copytree("configs", Path(self.build_lib, "switchseg", "configs"), dirs_exist_ok=True)

@@ -50,7 +50,7 @@ def variants(dims: int = 4) -> dict[str, Make]:
 COMPILED = {"bn-compiled": "bn", "sn-plain-compiled": "sn-plain", "sn-compiled": "sn"}
 PASSES = ("forward", "forward+backward", "evaluation")
 
-# Channels at every level of a 3d U-Net with two convolutions a level on the way down and on the way up, as nnU-Net plans.
+# Channels at every level of a 3d U-Net, with two convolutions a level on the way down and two on the way up.
 _VOLUME_CHANNELS = (32, 64, 128, 256, 320)
 
 # Reads and writes of a whole input that no implementation of SN can do without, where a copy does two.

@@ -28,6 +28,7 @@ class Task(lightning.LightningModule):
 
 def test_the_layers_are_synchronised_while_it_fits(tmp_path):
     from lightning.pytorch.strategies import DDPStrategy
+
     from switchseg.integrations.lightning import SwitchNormSync
 
     task = Task()

@@ -41,6 +41,7 @@ def test_the_config_of_the_page_trains_a_step():
 
 def test_the_types():
     from mmengine.registry import MODELS
+
     from switchseg.integrations.mmengine import MIXING_KEYS
 
     assert type(MODELS.build({"type": "SyncSN", "num_features": 4})) is SyncSwitchNorm2d
@@ -53,8 +54,9 @@ def test_the_types():
 
 def test_mmcv_calls_the_layer_bn_so_that_checkpoints_load():
     host("mmcv")
-    import switchseg.integrations.mmengine  # noqa: F401
     from mmcv.cnn import ConvModule
+
+    import switchseg.integrations.mmengine  # noqa: F401
 
     config = {"type": "SN", "requires_grad": True}
     trained, model = ConvModule(3, 4, 3, norm_cfg={"type": "BN"}), ConvModule(3, 4, 3, norm_cfg=config)

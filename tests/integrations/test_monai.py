@@ -23,8 +23,9 @@ def test_the_lines_of_the_page_train_a_step():
 @pytest.mark.parametrize("name", ["sn", "SN", "sn_in_ln", "syncsn", "ssn", "syncssn"])
 @pytest.mark.parametrize("dims", [1, 2, 3])
 def test_every_mixture_in_every_dimension(name, dims):
-    import switchseg.integrations.monai  # noqa: F401
     from monai.networks.layers import get_norm_layer
+
+    import switchseg.integrations.monai  # noqa: F401
 
     layer = get_norm_layer((name, {"eps": 1e-3}), spatial_dims=dims, channels=4)
     assert isinstance(layer, (SwitchNorm1d, SwitchNorm2d, SwitchNorm3d)[dims - 1])

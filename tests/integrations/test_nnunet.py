@@ -1,4 +1,4 @@
-"""nnU-Net plans a generated data set by itself, then takes a step with the trainer and with the plans of this package."""
+"""nnU-Net plans a generated data set by itself, then takes a step with our trainer and with our plans."""
 
 import json
 import subprocess

@@ -11,8 +11,8 @@ from mmengine.registry import MODELS
 from switchseg.norms import KINDS, MIXING
 
 MIXING_KEYS = {name: {"decay_mult": 0.0} for name in MIXING}
-"""For `optim_wrapper=dict(paramwise_cfg=dict(custom_keys=MIXING_KEYS))`: mmengine's `norm_decay_mult` is for torch's own
-norms alone, and mixing weights are not to be decayed. An `lr_mult` may stand beside each."""
+"""For `optim_wrapper=dict(paramwise_cfg=dict(custom_keys=MIXING_KEYS))`: mixing weights are not to be decayed, and
+mmengine's `norm_decay_mult` is for torch's own norms alone. An `lr_mult` may stand beside each."""
 
 _TYPES = {"SN": "sn", "SyncSN": "syncsn", "SSN": "ssn", "SyncSSN": "syncssn"}
 

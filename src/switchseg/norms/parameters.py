@@ -12,8 +12,8 @@ from switchseg.norms.layout import MIXING
 def parameter_kind(name: str, parameter: Tensor) -> str:
     """Return what a parameter is to an optimizer, given its name in the model.
 
-    `mixing` for the mixing weights of Switchable Normalization, `decayed` for weights of convolutions and linear layers,
-    `plain` for biases and norms: everything else with at most one dimension.
+    `mixing` for the mixing weights of Switchable Normalization, `decayed` for weights of convolutions and linear
+    layers, `plain` for biases and norms: everything else with at most one dimension.
     """
     if name.rsplit(".", 1)[-1] in MIXING:
         return "mixing"

@@ -1,4 +1,4 @@
-"""nnU-Net: `nnUNetv2_train ... -tr nnUNetTrainerSN` with TRAINERS searched, or plans whose networks normalize with SN."""
+"""nnU-Net: `nnUNetv2_train ... -tr nnUNetTrainerSN` with TRAINERS searched, or plans that normalize with SN."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ def with_switch_norm(plans: dict[str, Any]) -> dict[str, Any]:
 
 
 def normalize_with_sn(arch_kwargs: dict[str, Any]) -> None:
-    """Put Switchable Normalization, of as many dimensions as the convolutions, into the arguments of an architecture."""
+    """Put the SwitchNorm of as many dimensions as the convolutions into the arguments of an architecture."""
     arch_kwargs["norm_op"] = f"switchseg.norms.SwitchNorm{arch_kwargs['conv_op'][-2:]}"
     arch_kwargs["norm_op_kwargs"] = {"eps": 1e-5, "affine": True}
