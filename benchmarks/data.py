@@ -29,11 +29,11 @@ from switchseg.data.label_files import read_label
 from switchseg.data.loader import build_loader
 from switchseg.data.order import generator
 from switchseg.data.pipelines import PIPELINES, Crop, ShortSide
-from switchseg.data.preprocessing import BGR
 from switchseg.data.sample import Batch
 from switchseg.data.transforms import photometric, resize_image, resize_label
 from switchseg.errors import UserError
 from switchseg.models.create import create_model
+from switchseg.preprocessing import BGR
 
 _PER_BATCH = 2
 _STRIDE = 8

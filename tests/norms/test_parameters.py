@@ -2,7 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from switchseg.norms import SwitchNorm2d, parameter_groups
+from switchseg.norms import MIXING, SwitchNorm2d, parameter_groups
+from switchseg.optim.config import OptimConfig
+from switchseg.optim.groups import parameter_groups as training_groups
 from tests.integrations.hosts import run_snippets
 
 
@@ -24,6 +26,14 @@ def test_every_trainable_parameter_is_in_the_group_of_its_kind(model):
         "plain": (0.1, 0.0),
         "mixing": (0.05, 0.0),
     }
+
+
+def test_they_are_the_groups_of_our_own_training(model):
+    found = {group["name"]: group for group in parameter_groups(model, 0.1, 0.01, mixing_lr_scale=0.5)}
+    config = OptimConfig(lr_decoder=0.1, weight_decay=0.01, mixing_lr_scale=0.5)
+    expected = {group.pop("name").removeprefix("decoder/"): group for group in training_groups(model, config, MIXING)}
+    assert found.keys() == expected.keys()
+    assert all({**expected[name], "name": name} == group for name, group in found.items())
 
 
 def test_decay_moves_no_mixing_weight(model):

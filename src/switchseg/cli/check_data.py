@@ -12,7 +12,9 @@ import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
+from switchseg.data import DATASETS
 from switchseg.errors import UserError
+from switchseg.registry import named
 
 if TYPE_CHECKING:
     from switchseg.data.check import Findings
@@ -26,8 +28,8 @@ class CheckDataFlags:
     The exit code is 2 if training would stop.
     """
 
-    dataset: str
-    """ade20k, camvid, cityscapes, coco_stuff, folder, huggingface, odgt, scenes, voc or webdataset."""
+    dataset: str = named(DATASETS)
+    """How its files are laid out."""
     root: Path
     """The data set's folder."""
     list_file: Annotated[Path | None, tyro.conf.arg(name="list")] = None
@@ -96,11 +98,13 @@ def _open(flags: CheckDataFlags) -> tuple[dict[str, StoredDataset], list[str]]:
 
 
 def _open_split(flags: CheckDataFlags, split: str) -> StoredDataset:
-    from switchseg.data.classes import IGNORED, Classes
-    from switchseg.data.dataset import StoredDataset, canonical_split, existing_folder
+    from switchseg.classes import Classes
+    from switchseg.data.dataset import StoredDataset, existing_folder
     from switchseg.data.datasets import open_dataset
     from switchseg.data.labels import LabelMap, Meaning
     from switchseg.data.readers.folder import open_undescribed
+    from switchseg.data.splits import canonical_split
+    from switchseg.labels import IGNORED
 
     if flags.dataset == "folder" and not _settings(flags).get("classes"):
         # Whoever has no class list yet finds out here which values there are.
@@ -108,7 +112,8 @@ def _open_split(flags: CheckDataFlags, split: str) -> StoredDataset:
         meaning = Meaning(classes, LabelMap.identity(classes))
         return open_undescribed(existing_folder(flags.root), canonical_split(split), flags.list_file, meaning)
     dataset = open_dataset(flags.dataset, flags.root, split, flags.list_file)
-    assert isinstance(dataset, StoredDataset)
+    if not isinstance(dataset, StoredDataset):
+        raise UserError(f"--dataset: {flags.dataset} is not stored in files, which check-data looks at")
     return dataset
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from switchseg import limits
+from switchseg.data import DATASETS, PIPELINES
 from switchseg.errors import UserError
 from switchseg.limits import SIDE, Between
+from switchseg.registry import check_names, named
 
-PIPELINES = ("short_side", "crop")
 ON_ERROR = ("stop", "skip")
 
 
@@ -16,19 +17,19 @@ ON_ERROR = ("stop", "skip")
 class DataConfig:
     """Where the images are and how they become batches."""
 
-    dataset: str = "ade20k"
-    """ade20k, camvid, cityscapes, coco_stuff, folder, huggingface, odgt, scenes, voc or webdataset."""
+    dataset: str = named(DATASETS, "ade20k")
+    """How its files are laid out."""
     root: str = ""
     """The data set's folder."""
     train_split: str = "train"
-    """What is trained on."""
+    """What is trained on; `train+val` is both."""
     val_split: str = "val"
     """What is evaluated on."""
     train_list: str | None = None
     """A list file in place of the training split; its paths are relative to the root."""
     val_list: str | None = None
     """A list file in place of the evaluation split."""
-    pipeline: str = "short_side"
+    pipeline: str = named(PIPELINES, "short_side")
     """`short_side`: the 2018 pipeline, whole images at one short side a sub-batch. `crop`: random crops of one size."""
     flip: bool = True
     """Mirror half of the training images, left to right."""
@@ -58,7 +59,7 @@ class DataConfig:
     """`stop` at the first file that cannot be used, or `skip` it: another image takes its place, and it is reported."""
 
     def __post_init__(self) -> None:
-        _one_of("pipeline", self.pipeline, PIPELINES)
+        check_names("data.", self)
         _one_of("resize", self.resize, ("torch", "pillow"))
         _one_of("decoder", self.decoder, ("pillow", "simplejpeg"))
         _one_of("on_error", self.on_error, ON_ERROR)

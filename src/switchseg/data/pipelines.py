@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 import torch
 
-from switchseg.data.classes import IGNORED
 from switchseg.data.config import DataConfig
 from switchseg.data.dataset import Dataset
-from switchseg.data.geometry import fit_short_side, round_up
 from switchseg.data.order import EpochOrder, generator
 from switchseg.data.sample import Batch
 from switchseg.data.transforms import class_share, photometric, resize_image, resize_label
 from switchseg.errors import UserError
+from switchseg.geometry import fit_short_side, round_up
+from switchseg.labels import IGNORED
 
 # First element of the path of a random generator; the order has 0 and 1.
 _SUB_BATCH, _IMAGE, _REPLACEMENT = 2, 3, 4
@@ -165,9 +165,6 @@ class Crop(Pipeline):
         if config.flip and rng.random() < 0.5:
             image, label = cv2.flip(image, 1), cv2.flip(label, 1)
         return (photometric(image, rng) if config.photometric else image), label
-
-
-PIPELINES: dict[str, type[Pipeline]] = {"short_side": ShortSide, "crop": Crop}
 
 
 def _batch(

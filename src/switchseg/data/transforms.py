@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from switchseg.data.classes import IGNORED
+from switchseg.labels import IGNORED
 
 
 def resize_image(image: np.ndarray, height: int, width: int, method: str = "torch") -> np.ndarray:

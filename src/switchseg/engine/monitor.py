@@ -16,13 +16,13 @@ import torch
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.engine.environment import describe_environment
-from switchseg.engine.journal import Journal
 from switchseg.engine.pictures import overlay
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.training import Training
 from switchseg.norms import norm_shares
+from switchseg.runs.directory import RunDirectory
+from switchseg.runs.journal import Journal
 
 
 class Monitor(contextlib.AbstractContextManager["Monitor"]):

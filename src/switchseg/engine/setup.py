@@ -11,9 +11,9 @@ from switchseg.data.dataset import Dataset
 from switchseg.data.datasets import open_dataset
 from switchseg.data.loader import build_loader
 from switchseg.data.sample import Batch
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
+from switchseg.runs.directory import RunDirectory
 
 
 def open_training(config: DataConfig) -> Dataset:

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import torch
 
 from switchseg import files
+from switchseg.config.inference import Rule
 from switchseg.data.dataset import Dataset, StoredDataset
 from switchseg.distributed import World
-from switchseg.engine.inference import Rule
 from switchseg.metrics import ImageScore, boundary_counts, confusion_matrix, image_score
 from switchseg.models.segmenter import Segmenter
 

@@ -15,9 +15,12 @@ from switchseg.distributed import World
 from switchseg.engine.average import MovingAverage
 from switchseg.engine.guard import Guard
 from switchseg.engine.meter import Meter
+from switchseg.engine.network import lay_out_channels_last
 from switchseg.engine.precision import parameter_dtype
+from switchseg.losses.criterion import Criterion
 from switchseg.models.segmenter import Segmenter
-from switchseg.optim.groups import build_optimizer, load_optimizer_state, optimizer_state
+from switchseg.norms import MIXING
+from switchseg.optim.groups import FUSED, build_optimizer, load_optimizer_state, optimizer_state
 from switchseg.optim.schedule import build_scheduler
 
 
@@ -31,6 +34,7 @@ class Training:
     """The plain model: its parameters are what is trained, saved and evaluated."""
     forward: nn.Module
     """The same model as the step calls it: compiled, and wrapped to average gradients over ranks."""
+    criterion: Criterion
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LambdaLR
     scaler: torch.amp.GradScaler
@@ -43,14 +47,16 @@ class Training:
     evaluations_since_best: int = 0
 
     @classmethod
-    def start(cls, config: RunConfig, world: World, model: Segmenter) -> Training:
-        """Set up the training of `model` from step 0."""
+    def start(
+        cls, config: RunConfig, world: World, model: Segmenter, class_weights: Sequence[float] | None = None
+    ) -> Training:
+        """Set up the training of `model` from step 0, with a weight of each class in the loss."""
         train = config.train
         model.to(world.device, parameter_dtype(train.precision))
         if train.activation_checkpointing:
             model.encoder.checkpoint_activations()
         if train.channels_last:
-            model.to(memory_format=torch.channels_last)
+            lay_out_channels_last(model)
         if train.freeze_norms:
             freeze_norms(model)
         forward: nn.Module = cast(nn.Module, torch.compile(model)) if train.compile else model
@@ -58,13 +64,15 @@ class Training:
             forward = DistributedDataParallel(
                 forward, device_ids=[world.device] if world.device.type == "cuda" else None
             )
-        on_device = world.device.type == "cuda" and train.precision != "fp64"  # fused kernels take float32 rates
-        optimizer = build_optimizer(model, config.optim, on_device)
+        # Fused kernels take float32 rates, and what a plugin adds may have none.
+        on_device = world.device.type == "cuda" and train.precision != "fp64" and config.optim.name in FUSED
+        optimizer = build_optimizer(model, config.optim, MIXING, on_device)
         return cls(
             config=config,
             world=world,
             model=model,
             forward=forward,
+            criterion=Criterion.configured(config.loss, class_weights, world.device),
             optimizer=optimizer,
             scheduler=build_scheduler(optimizer, config.optim, train.steps),
             scaler=_scaler(config, world),

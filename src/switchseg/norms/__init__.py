@@ -25,7 +25,7 @@ from switchseg.norms.modules import (
     SwitchNorm3d,
 )
 from switchseg.norms.operator.call import STATISTICS
-from switchseg.norms.parameters import parameter_groups, parameter_kind
+from switchseg.norms.parameters import parameter_groups
 from switchseg.norms.plain import BatchNorm, GroupNorm
 from switchseg.norms.recognise import takes_inputs
 from switchseg.norms.rewrite import fuse_activations
@@ -82,7 +82,6 @@ __all__ = [
     "fuse_activations",
     "norm_shares",
     "parameter_groups",
-    "parameter_kind",
     "register_norm",
     "resolve_backend",
     "set_sparse_radius",

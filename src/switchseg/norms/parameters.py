@@ -9,35 +9,27 @@ from torch import Tensor, nn
 from switchseg.norms.layout import MIXING
 
 
-def parameter_kind(name: str, parameter: Tensor) -> str:
-    """Return what a parameter is to an optimizer, given its name in the model.
-
-    `mixing` for the mixing weights of Switchable Normalization, `decayed` for weights of convolutions and linear
-    layers, `plain` for biases and norms: everything else with at most one dimension.
-    """
-    if name.rsplit(".", 1)[-1] in MIXING:
-        return "mixing"
-    return "decayed" if parameter.ndim > 1 else "plain"
-
-
 def parameter_groups(
     model: nn.Module, lr: float, weight_decay: float = 0.0, mixing_lr_scale: float = 1.0
 ) -> list[dict[str, Any]]:
-    """Sort the trainable parameters of any model into groups for a `torch.optim` optimizer.
+    """Sort the trainable parameters of any model into groups for a `torch.optim` optimizer, as `switchseg train` does.
+
+    The kinds are `decayed` for weights of convolutions and linear layers, `mixing` for the mixing weights of Switchable
+    Normalization, and `plain` for biases and norms: everything else with at most one dimension.
 
     Args:
         model: any module.
         lr: the rate.
-        weight_decay: of what `parameter_kind` calls `decayed`; everything else has none.
+        weight_decay: of those that are `decayed`; the others have none.
         mixing_lr_scale: what the rate of the mixing weights is multiplied with.
 
     Returns:
-        A group for each kind that the model has, with `name`, `params`, `lr` and `weight_decay`.
+        A group for each kind that the model has any of, with `name`, `params`, `lr` and `weight_decay`.
     """
     members: dict[str, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            members.setdefault(parameter_kind(name, parameter), []).append(parameter)
+            members.setdefault(_kind(name, parameter), []).append(parameter)
     return [
         {
             "name": kind,
@@ -47,3 +39,9 @@ def parameter_groups(
         }
         for kind, parameters in members.items()
     ]
+
+
+def _kind(name: str, parameter: Tensor) -> str:
+    if name.rsplit(".", 1)[-1] in MIXING:
+        return "mixing"
+    return "decayed" if parameter.ndim > 1 else "plain"

@@ -1,17 +1,18 @@
 """The optim section of a config."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from switchseg import limits
 from switchseg.limits import COUNT, RATE, Between
+from switchseg.optim import OPTIMIZERS, SCHEDULES
+from switchseg.registry import check_names, named
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
     """Optimizer and learning rate schedule; the defaults are the 2018 settings."""
 
-    name: Literal["sgd", "adamw"] = "sgd"
+    name: str = named(OPTIMIZERS, "sgd")
     lr_encoder: float = 0.02
     lr_decoder: float = 0.02
     momentum: float = 0.9
@@ -21,7 +22,7 @@ class OptimConfig:
     mixing_lr_scale: float = 1.0
     """Factor on the rate of the mixing weights of Switchable Normalization (2018: 1; Sparse SN: 0.1). In a short
     fine-tuning they hardly move at 1; 100 was better (docs/results.md)."""
-    schedule: Literal["poly", "cosine", "step", "constant"] = "poly"
+    schedule: str = named(SCHEDULES, "poly")
     poly_power: float = 0.9
     step_milestones: tuple[float, ...] = (0.67, 0.89)
     """Fractions of the training after which the `step` schedule divides the rate by ten."""
@@ -29,6 +30,7 @@ class OptimConfig:
     """Steps over which the rate rises linearly from near zero."""
 
     def __post_init__(self) -> None:
+        check_names("optim.", self)
         limits.check(
             "optim",
             self,

@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from switchseg.data.preprocessing import BGR, RGB, Preprocessing
+from switchseg.preprocessing import BGR, RGB, Preprocessing
 
 
 def images():

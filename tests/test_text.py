@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from switchseg.data.text import parse_yaml, read_text
 from switchseg.errors import UserError
+from switchseg.text import parse_yaml, read_text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

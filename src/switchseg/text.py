@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from switchseg.data.paths import open_regular
 from switchseg.errors import UserError
+from switchseg.files import open_regular
 
 _MOST_BYTES = 1 << 20
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchseg.data.geometry import fit_short_side, round_up
+from switchseg.geometry import fit_short_side, round_up
 
 LENGTHS = st.integers(1, 20_000)
 

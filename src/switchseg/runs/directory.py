@@ -11,12 +11,13 @@ from typing import Any
 
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
-from switchseg.engine import journal
 from switchseg.errors import UserError
+from switchseg.runs import journal
 
 # Settings that may differ when a run goes on: where it runs, what it reports, and how long it shall be.
 # (How the images of a step are spread over devices may differ too; their number is checked with the checkpoint.)
 _FREE = (
+    "plugins",
     *("data.root", "data.val_", "data.workers", "evaluate.", "train.device", "train.threads", "train.timeout"),
     "train.capture",
     *("train.steps", "train.images_per_device", "train.accumulate", "train.keep_checkpoints", "train.patience"),
@@ -34,6 +35,11 @@ class RunDirectory:
     def config(self) -> Path:
         """The resolved config."""
         return self.path / "config.yaml"
+
+    @property
+    def class_weights(self) -> Path:
+        """The weights that the loss gave to the classes, where they were made from the data."""
+        return self.path / "class_weights.json"
 
     @property
     def journal(self) -> Path:

@@ -2,7 +2,7 @@
 
 import json
 
-from switchseg.engine.journal import Journal, read
+from switchseg.runs.journal import Journal, read
 
 
 def steps(path) -> list[int]:
