@@ -107,7 +107,7 @@ def _open_split(flags: CheckDataFlags, split: str) -> StoredDataset:
         classes = Classes.unnamed(IGNORED)
         meaning = Meaning(classes, LabelMap.identity(classes))
         return open_undescribed(existing_folder(flags.root), canonical_split(split), flags.list_file, meaning)
-    dataset = open_dataset(flags.dataset, flags.root, split, flags.list_file)
+    dataset = open_dataset(flags.dataset, flags.root, split, flags.list_file, incomplete=True)
     assert isinstance(dataset, StoredDataset)
     return dataset
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from switchseg.data.dataset import Dataset
+from switchseg.data.dataset import Dataset, StoredDataset
 from switchseg.data.readers.ade20k import open_ade20k
 from switchseg.data.readers.camvid import open_camvid
 from switchseg.data.readers.cityscapes import open_cityscapes
@@ -41,12 +41,25 @@ DATASETS: dict[str, Opener] = {
 }
 
 
-def open_dataset(name: str, root: str | Path, split: str, list_file: str | Path | None = None) -> Dataset:
+def open_dataset(
+    name: str, root: str | Path, split: str, list_file: str | Path | None = None, *, incomplete: bool = False
+) -> Dataset:
     """Open the split `train`, `val` or `test` of a data set, or the records of `list_file`.
 
+    Args:
+        name: a key of `DATASETS`.
+        root: the data set's folder.
+        split: which part of it.
+        list_file: the records to take in place of the split, for data sets that have lists.
+        incomplete: also open folders in which labels of some images are missing; these samples then have no label.
+
     Raises:
-        UserError: the name is unknown, or the files are not laid out as the data set's owner publishes them.
+        UserError: the name is unknown, the files are not laid out as the data set's owner publishes them, or labels
+            are missing.
     """
     if name not in DATASETS:
         raise UserError(f"dataset: {name!r} is unknown; the data sets are {', '.join(DATASETS)}")
-    return DATASETS[name](root, split, list_file)
+    dataset = DATASETS[name](root, split, list_file)
+    if isinstance(dataset, StoredDataset) and dataset.incomplete and not incomplete:
+        raise UserError(dataset.incomplete)
+    return dataset

@@ -18,12 +18,16 @@ from switchseg.errors import UserError
 
 def open_training(config: DataConfig) -> Dataset:
     """Open what is trained on."""
-    return open_dataset(config.dataset, config.root, config.train_split, config.train_list)
+    return open_dataset(
+        config.dataset, config.root, config.train_split, config.train_list, incomplete=config.on_error == "skip"
+    )
 
 
 def open_validation(config: DataConfig) -> Dataset:
     """Open what is evaluated on."""
-    return open_dataset(config.dataset, config.root, config.val_split, config.val_list)
+    return open_dataset(
+        config.dataset, config.root, config.val_split, config.val_list, incomplete=config.on_error == "skip"
+    )
 
 
 def batches_from(training: Training, dataset: Dataset) -> Generator[Batch, None, None]:
