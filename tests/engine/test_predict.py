@@ -67,11 +67,13 @@ def test_a_folder_of_other_files_says_which(tmp_path: Path) -> None:
         find_inputs([tmp_path])
 
 
-@pytest.mark.parametrize("wrong", ["empty", "*.png"])
-def test_an_argument_without_files_is_an_error(tmp_path: Path, wrong: str) -> None:
+@pytest.mark.parametrize("wrong", ["empty", "*.png", ""])
+def test_an_argument_without_files_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    write(tmp_path / "a.jpg")  # which an empty name, the folder itself, would stand for
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="no images|no file matches"):
-        find_inputs([str(tmp_path / wrong)])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no images|no file matches|an empty name"):
+        find_inputs([wrong])
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "mp4"])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 from switchseg import limits
 from switchseg.data.config import DataConfig
 from switchseg.errors import UserError
-from switchseg.limits import COUNT, LONGEST_SIDE, POSITIVE, SIDE, Between
+from switchseg.limits import COUNT, DEVICE, LONGEST_SIDE, POSITIVE, SIDE, Between
 from switchseg.losses.config import LossConfig
 from switchseg.models.config import ModelConfig
 from switchseg.optim.config import OptimConfig
@@ -80,7 +79,7 @@ class TrainConfig:
             patience=COUNT,
             timeout=Between(0, 1e8, above=True),
         )
-        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", self.device):
+        if not DEVICE.fullmatch(self.device):
             raise UserError(f"train.device must be auto, cpu, cuda or cuda:INDEX, but is {self.device!r}")
         if self.patience and not self.evaluate_every:
             raise UserError("train.patience needs train.evaluate_every, which is 0")

@@ -184,6 +184,8 @@ def _read(group: Sequence[Input]) -> tuple[list[tuple[Input, str | None, Pixels]
 
 def _expand(argument: str) -> Iterator[tuple[Path, Path]]:
     """Yield the files that one argument stands for, each with its path below the argument's folder."""
+    if not argument:
+        raise UserError("'': an empty name; the name of an image, folder or video was expected")
     path = Path(argument).expanduser()
     if path.is_dir():
         files = sorted(files_below(path))
