@@ -5,13 +5,13 @@ import json
 
 import numpy as np
 import pytest
+from switchseg.engine.run_directory import RunDirectory
 
 from switchseg.checkpoints import training_state
 from switchseg.config.schema import RunConfig
 from switchseg.data.config import DataConfig
 from switchseg.data.datasets import open_dataset
 from switchseg.engine.class_weights import class_pixels, class_weights
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.errors import UserError
 from switchseg.losses.class_weights import from_shares
 from switchseg.losses.config import LossConfig
