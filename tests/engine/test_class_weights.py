@@ -15,6 +15,7 @@ from switchseg.engine.class_weights import class_pixels, class_weights
 from switchseg.errors import UserError
 from switchseg.losses.class_weights import from_shares
 from switchseg.losses.config import LossConfig
+from switchseg.runs.directory import RunDirectory
 from tests.engine.steps import WORLD
 
 AUTO = RunConfig(loss=LossConfig(class_weights="auto"))
