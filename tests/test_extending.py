@@ -17,10 +17,12 @@ FILES = dict(re.findall(r"```python\n# plugin: (\S+)\n(.*?)```", PAGE.read_text(
 CONFIG = """
 plugins: [{plugins}]
 model: {{encoder: plain, decoder: fcn, norm: frn}}
-data: {{dataset: discs, root: ., pipeline: grey_crop, crop_size: [32, 32], crop_short_side: 48, workers: 2}}
+data: {{dataset: discs, root: ., pipeline: grey_crop, crop_size: [32, 32], crop_short_side: 48, workers: 2,
+        augment: [{{name: posterize, bits: 3}}]}}
 loss: {{terms: [cross_entropy, brier]}}
 optim: {{name: rmsprop, schedule: linear, lr_encoder: 0.001, lr_decoder: 0.001}}
-train: {{steps: 4, images_per_device: 2, log_every: 2, checkpoint_every: 2, threads: 1, device: cpu}}
+train: {{steps: 4, images_per_device: 2, log_every: 2, checkpoint_every: 2, threads: 1, device: cpu,
+         recorders: [csv]}}
 evaluate: {{short_sides: [48], multi_short_sides: [], pictures: 1, extremes: 0}}
 """
 
@@ -73,6 +75,9 @@ def test_a_run_its_resumption_its_evaluation_and_two_ranks_use_them(folder):
     assert done.returncode == 0, done.stderr
     single = json.loads((folder / "run" / "metrics.json").read_text())["single"]
     assert json.loads((folder / "scores.json").read_text())["mean_iou"] == single["mean_iou"]
+
+    rows = (folder / "run" / "scalars.csv").read_text().splitlines()
+    assert [row for row in rows if row.startswith("4,train/loss,")]
 
     exported = switchseg("export", "run", "--format", "torchscript", "--out", "model.pt", *imports, folder=folder)
     assert exported.returncode == 0, exported.stderr

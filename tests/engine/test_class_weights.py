@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-from switchseg.engine.run_directory import RunDirectory
 
 from switchseg.checkpoints import training_state
 from switchseg.config.schema import RunConfig
