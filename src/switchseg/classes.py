@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from switchseg.errors import UserError
+
 _ROOT = 1.2207440846057596
 
 
@@ -31,6 +33,18 @@ class Classes:
     def named(cls, names: tuple[str, ...]) -> Classes:
         """Return classes with these names and well separated colours."""
         return cls(tuple(names), tuple(_colour(index) for index in range(len(names))))
+
+    @property
+    def foreground(self) -> int:
+        """Of two classes the one that is not called background; the second, if neither or each is.
+
+        Raises:
+            UserError: there are more or fewer than two.
+        """
+        if len(self) != 2:
+            raise UserError(f"a threshold is for two classes, background and foreground; the model has {len(self)}")
+        first, second = _comparable(self.names)
+        return 0 if second == "background" != first else 1
 
     def order_in(self, other: Classes) -> tuple[int, ...] | None:
         """Return the index in `other` of each class, by its name; None unless both have the same names, each once."""

@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from switchseg.classes import Classes
 from switchseg.engine import inference
 from switchseg.engine.inference import RULES, Compute, Rule, evaluating, fuse, logit_maps, probability_tiles
+from switchseg.errors import UserError
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
 
@@ -49,6 +51,33 @@ def test_tiles_equal_the_plain_formula(data: st.DataObject) -> None:
     np.testing.assert_array_equal(labels, tiles.argmax(-1).numpy())
     np.testing.assert_allclose(confidence, expected.max(0).values.numpy(), atol=1e-5)
     assert labels.dtype == (np.uint8 if classes <= 255 else np.int32)
+
+
+@pytest.mark.parametrize("foreground", [0, 1])
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.9, 1.0])
+def test_a_threshold_labels_the_foreground_where_it_is_likely_enough(foreground: int, threshold: float) -> None:
+    maps = [3 * torch.randn(9, 7, 2, generator=torch.Generator().manual_seed(0)) for _ in range(2)]
+    probability = plain_probabilities(maps, (18, 14))[foreground].numpy()
+    labels, confidence = fuse(maps, (18, 14), (foreground, threshold))
+    labelled = labels == foreground
+    np.testing.assert_array_equal(labelled, probability >= threshold)
+    np.testing.assert_allclose(confidence, np.where(labelled, probability, 1 - probability), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "foreground"),
+    [(("background", "crack"), 1), (("crack", "Background"), 0), (("day", "night"), 1), (("background",) * 2, 1)],
+)
+def test_the_foreground_is_what_is_not_called_background(names: tuple[str, str], foreground: int) -> None:
+    assert Rule(threshold=0.3).cut(Classes.named(names)) == (foreground, 0.3)
+    assert Rule().cut(Classes.named(names)) is None
+
+
+def test_a_threshold_is_a_probability_of_one_of_two_classes() -> None:
+    with pytest.raises(ValueError, match=r"a probability from 0 to 1, not 1\.5"):
+        Rule(threshold=1.5)
+    with pytest.raises(UserError, match="for two classes, background and foreground; the model has 3"):
+        Rule(threshold=0.5).cut(Classes.unnamed(3))
 
 
 def test_scaled_sizes_are_those_of_2018() -> None:

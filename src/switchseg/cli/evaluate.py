@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -43,10 +43,19 @@ class RuleFlags:
         named = ("short_sides", "window", "stride", "max_long_side")
         given = {key: value for key in named if (value := getattr(self, key)) is not None}
         base = RULES[self.rule] if self.rule else usual
-        try:
-            return replace(base, flip=base.flip or self.flip, **given)
-        except ValueError as error:
-            raise UserError(str(error)) from None
+        return _replaced(base, flip=base.flip or self.flip, **given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFlags(RuleFlags):
+    """A rule for commands that make labels themselves, and do not leave that to whoever uses a file."""
+
+    threshold: float | None = None
+    """Of two classes, label the foreground where its probability is at least this (default: the likelier class)."""
+
+    def resolve(self, usual: Rule) -> Rule:
+        """Return the rule that the flags describe; `usual` is the one where no rule is named."""
+        return _replaced(super().resolve(usual), threshold=self.threshold)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +87,7 @@ class ComputeFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateFlags(ComputeFlags, RuleFlags):
+class EvaluateFlags(ComputeFlags, LabelFlags):
     """Score a model on a data set and print the scores per class."""
 
     model: tyro.conf.Positional[Path]
@@ -144,11 +153,12 @@ def print_evaluation(evaluation: Evaluation) -> None:
     from rich.table import Table
 
     console, result, entry = Console(), evaluation.scores, evaluation.to_json()
-    table = Table("class", "name", "IoU", "accuracy", "pixels", box=None)
+    table = Table("class", "name", "IoU", "Dice", "precision", "recall", "pixels", box=None)
     for column in table.columns[2:]:
         column.justify = "right"
     for each in result.per_class:
-        table.add_row(str(each.index), each.name, _percent(each.iou), _percent(each.accuracy), f"{each.pixels:,}")
+        fractions = map(_percent, (each.iou, each.dice, each.precision, each.accuracy))
+        table.add_row(str(each.index), each.name, *fractions, f"{each.pixels:,}")
     console.print(table)
     lines = {
         "mIoU": f"{_percent(result.mean_iou)} (classes that occur), {_percent(result.mean_iou_all_classes)} (all)",
@@ -162,6 +172,13 @@ def print_evaluation(evaluation: Evaluation) -> None:
     }
     for title, text in lines.items():
         console.print(f"{title:<15} {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _replaced(rule: Rule, **changes: Any) -> Rule:
+    try:
+        return replace(rule, **changes)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def _percent(fraction: float | None) -> str:

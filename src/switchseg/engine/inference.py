@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from switchseg.classes import Classes
 from switchseg.engine.network import Network
 from switchseg.engine.precision import Precision
 from switchseg.geometry import fit_short_side, round_up
@@ -50,6 +51,8 @@ class Rule:
     """Show the network squares of this many pixels instead of the whole scaled image."""
     stride: int | None = None
     """Pixels from one window to the next; two thirds of a window unless given."""
+    threshold: float | None = None
+    """Of two classes, label the foreground where its probability is at least this; None labels the likeliest class."""
 
     def __post_init__(self) -> None:
         if self.short_sides not in SIDE:
@@ -60,11 +63,21 @@ class Rule:
             raise ValueError(f"the window must be at least 1 pixel, not {self.window}")
         if self.stride is not None and not 1 <= self.stride <= (self.window or 0):
             raise ValueError(f"the stride must be between 1 and the window ({self.window}), not {self.stride}")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"the threshold must be a probability from 0 to 1, not {self.threshold}")
 
     def scaled_size(self, height: int, width: int, short_side: int) -> tuple[int, int]:
         """Return the (height, width) in pixels that the network sees of an image at one scale."""
         height, width = fit_short_side(height, width, short_side, self.max_long_side)
         return round_up(height, self.multiple), round_up(width, self.multiple)
+
+    def cut(self, classes: Classes) -> tuple[int, float] | None:
+        """Return the index of the foreground and its threshold; None where the likeliest class is labelled.
+
+        Raises:
+            UserError: there is a threshold, but there are not two classes.
+        """
+        return None if self.threshold is None else (classes.foreground, self.threshold)
 
     def describe(self) -> str:
         """Return the rule in words, to stand next to a number that it made."""
@@ -77,6 +90,8 @@ class Rule:
             parts.append(f"windows of {self.window} every {self.stride or 2 * self.window // 3}, logits averaged")
         averaged = len(self.short_sides) > 1 or self.flip
         parts.append(f"softmax at label size{', averaged' if averaged else ''}{' with the mirrored image' * self.flip}")
+        if self.threshold is not None:
+            parts.append(f"foreground where its probability is at least {self.threshold:g}")
         return "; ".join(parts)
 
 
@@ -185,12 +200,15 @@ def scaled_pixels(images: Sequence[Pixels], rule: Rule, short_side: int) -> Pixe
 
 
 @torch.inference_mode()
-def fuse(maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]:
-    """Return the most probable class of every pixel and its probability.
+def fuse(
+    maps: Sequence[Tensor], size: tuple[int, int], cut: tuple[int, float] | None = None
+) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]:
+    """Return the class of every pixel, the most probable one unless there is a threshold, and its probability.
 
     Args:
         maps: Logits [h, w, C] of one image at one or more scales.
         size: (H, W) of the label map in pixels.
+        cut: What `Rule.cut` returned.
 
     Returns:
         labels [H, W], uint8 (int32 beyond 255 classes), and confidence float32 [H, W].
@@ -199,8 +217,13 @@ def fuse(maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[npt.NDArray[np.
     labels = torch.empty(size, dtype=torch.uint8 if maps[0].shape[-1] <= 255 else torch.int32, device=device)
     confidence = torch.empty(size, device=device)
     for tile, probabilities in probability_tiles(maps, size):
-        best, index = probabilities.max(-1)
-        labels[tile], confidence[tile] = index.to(labels.dtype), best
+        if cut is None:
+            chosen, index = probabilities.max(-1)
+        else:
+            foreground, threshold = cut
+            index = torch.where(probabilities[..., foreground] >= threshold, foreground, 1 - foreground)
+            chosen = probabilities.gather(-1, index[..., None])[..., 0]
+        labels[tile], confidence[tile] = index.to(labels.dtype), chosen
     return labels.cpu().numpy(), confidence.cpu().numpy()
 
 
