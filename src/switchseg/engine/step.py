@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -64,7 +63,7 @@ class Stepper:
         """
         training, step = self._training, self._training.step
         seed_step(training.config.train.seed, step, training.world.rank)
-        radius = _sparse_radius(training.config, step)
+        radius = _sparse_radius(training, step)
         frozen = set_sparse_radius(training.model, radius, freeze=step % _FREEZE_EVERY == 0)
         self._current = [self._stage(batch) for batch in batches]
         tensors = [tensor for batch in self._current for tensor in (batch.images, batch.labels, batch.sizes)]
@@ -111,9 +110,9 @@ def seed_step(seed: int, step: int, rank: int) -> None:
     torch.manual_seed((seed * 1_000_003 + step) * 4099 + rank)
 
 
-def _sparse_radius(config: RunConfig, step: int) -> float:
-    start, end = config.train.sparse_radius
-    return start + (end - start) * step / config.train.steps
+def _sparse_radius(training: Training, step: int) -> float:
+    start, end = training.config.train.sparse_radius
+    return start + (end - start) * step / training.steps
 
 
 def _loss_factors(weights: Tensor, training: Training) -> Tensor:
@@ -184,10 +183,7 @@ def _explain_non_finite(training: Training, batches: Sequence[Batch], step: int,
         layer = first_non_finite(training.model, network_input(training, batch))
         if layer is not None:
             findings.append(f"images {', '.join(batch.names)}: the first output that is not finite is that of {layer}")
-    if training.world.size > 1:
-        gathered: list[list[str]] = [[] for _ in range(training.world.size)]
-        dist.all_gather_object(gathered, findings)
-        findings = [finding for rank in gathered for finding in rank]
+    findings = [finding for rank in training.world.gather(findings) for finding in rank]
     names = ", ".join(name for batch in batches for name in batch.names)
     where = "; ".join(findings) or f"images {names}: all layers are finite, so the labels or the loss are at fault"
     return (
