@@ -18,6 +18,7 @@ CONFIG = """
 plugins: [{plugins}]
 model: {{encoder: plain, decoder: fcn, norm: frn}}
 data: {{dataset: discs, root: ., pipeline: grey_crop, crop_size: [32, 32], crop_short_side: 48, workers: 2}}
+loss: {{terms: [cross_entropy, brier], weights: [1, 0.5]}}
 optim: {{name: rmsprop, schedule: linear, lr_encoder: 0.001, lr_decoder: 0.001}}
 train: {{steps: 4, images_per_device: 2, log_every: 2, checkpoint_every: 2, threads: 1, device: cpu}}
 evaluate: {{short_sides: [48], multi_short_sides: [], pictures: 1, extremes: 0}}
