@@ -41,7 +41,9 @@ class Rule:
             raise ValueError(f"the longest side must be 1 .. {LONGEST_SIDE} pixels, not {self.max_long_side}")
         if self.window is not None and self.window < 1:
             raise ValueError(f"the window must be at least 1 pixel, not {self.window}")
-        if self.stride is not None and not 1 <= self.stride <= (self.window or 0):
+        if self.stride is not None and self.window is None:
+            raise ValueError(f"the stride must come with a window, not alone ({self.stride})")
+        if self.stride is not None and self.window is not None and not 1 <= self.stride <= self.window:
             raise ValueError(f"the stride must be between 1 and the window ({self.window}), not {self.stride}")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"the threshold must be a probability from 0 to 1, not {self.threshold}")

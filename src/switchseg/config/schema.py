@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,7 +10,7 @@ from switchseg import limits
 from switchseg.config.inference import Precision, Rule
 from switchseg.data.config import DataConfig
 from switchseg.errors import UserError
-from switchseg.limits import COUNT, LONGEST_SIDE, POSITIVE, SIDE, Between
+from switchseg.limits import COUNT, DEVICE, LONGEST_SIDE, POSITIVE, SIDE, Between
 from switchseg.losses.config import LossConfig
 from switchseg.models.config import ModelConfig
 from switchseg.optim.config import OptimConfig
@@ -99,7 +98,7 @@ class TrainConfig:
             patience=COUNT,
             timeout=Between(0, 1e8, above=True),
         )
-        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", self.device):
+        if not DEVICE.fullmatch(self.device):
             raise UserError(f"train.device must be auto, cpu, cuda or cuda:INDEX, but is {self.device!r}")
         if self.steps is not None and self.epochs is not None:
             raise UserError(f"train.steps and train.epochs are {self.steps} and {self.epochs}; give one of them")

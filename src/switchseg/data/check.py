@@ -127,8 +127,11 @@ def _count(found: Findings, record: Record) -> tuple[int, ...]:
         found.lossy[record.label_name] += 1
     try:
         stored = read_label(record.label, record.label_name, _dataset.label_map.colours)
-    except UserError:
-        stored = read_label(record.label, record.label_name, colours=True)  # raises again if it is the file itself
+    except UserError as error:
+        try:
+            stored = read_label(record.label, record.label_name, colours=True)
+        except UserError:
+            raise error from None
     shape = stored.shape[:2]
     if stored.ndim == 3:
         red, green, blue = np.moveaxis(stored.astype(np.int32), -1, 0)
