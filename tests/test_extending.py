@@ -21,7 +21,7 @@ plugins: [{plugins}]
 model: {{encoder: plain, decoder: fcn, norm: frn}}
 data: {{dataset: discs, root: ., pipeline: grey_crop, crop_size: [32, 32], crop_short_side: 48, workers: 2,
         augment: [{{name: posterize, bits: 3}}]}}
-loss: {{terms: [cross_entropy, brier]}}
+loss: {{terms: [cross_entropy, brier], weights: [1, 0.5]}}
 optim: {{name: rmsprop, schedule: linear, lr_encoder: 0.001, lr_decoder: 0.001}}
 train: {{steps: 4, images_per_device: 2, log_every: 2, checkpoint_every: 2, threads: 1, device: cpu,
          recorders: [csv]}}

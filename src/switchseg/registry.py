@@ -77,7 +77,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
 
 def named(registry: Registry[Any], default: Any = dataclasses.MISSING) -> Any:
-    """Return the field of a dataclass that holds a name of `registry`, or several; see `check_names`."""
+    """Return the field of a dataclass that holds a name of `registry`, or several; `check_names` and `--help` look."""
     return dataclasses.field(default=default, metadata={_REGISTRY: registry})
 
 
@@ -95,6 +95,6 @@ def check_names(prefix: str, config: Any) -> None:
     """
     for field in dataclasses.fields(config):
         registry, value = registry_of(field), getattr(config, field.name)
-        for name in value if isinstance(value, tuple) else (value,):
-            if registry is not None and name is not None:
+        if registry is not None and value is not None:
+            for name in value if isinstance(value, tuple) else (value,):
                 registry.require(f"{prefix}{field.name}", name)

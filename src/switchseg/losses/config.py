@@ -42,9 +42,9 @@ class LossConfig:
     their number. `devices`: each device's own mean, averaged over devices and accumulation steps, as in 2018."""
 
     def __post_init__(self) -> None:
+        check_names("loss.", self)
         if not self.terms or len(set(self.terms)) < len(self.terms):
             raise UserError(f"loss.terms: {' '.join(self.terms) or 'nothing'}; losses, each once, were expected")
-        check_names("loss.", self)
         if len(self.weights) not in (0, len(self.terms)):
             raise UserError(f"loss.weights: {len(self.weights)} numbers for {len(self.terms)} terms; one each, or none")
         limits.check(
