@@ -16,8 +16,8 @@ class ModelConfig:
     """resnet18|34|50|101|152, MIT's resnet50dilated, resnext101, mobilenetv2dilated, hrnetv2, or any timm name;
     `_dilated8` or `_dilated16` keeps the maps at that stride."""
     decoder: str = "c1_bilinear_deepsup"
-    """c1, ppm, upernet, upernet_lite, aspp, deeplabv3plus or segformer; `_bilinear` is understood and changes nothing,
-    `_deepsup` adds the auxiliary head."""
+    """c1, ppm, upernet, upernet_lite, aspp, deeplabv3plus, segformer, unet or linear; `_bilinear` is understood and
+    changes nothing, `_deepsup` adds the auxiliary head."""
     norm: str = "sn"
     """bn, syncbn, gn, in, ln, sn, sn_in_ln, syncsn, ssn or syncssn, in the decoder and in place of the
     encoder's BatchNorms."""

@@ -4,8 +4,10 @@ from switchseg.models.blocks import Decoder
 from switchseg.models.decoders.aspp import ASPP
 from switchseg.models.decoders.c1 import C1
 from switchseg.models.decoders.deeplabv3plus import DeepLabV3Plus
+from switchseg.models.decoders.linear import Linear
 from switchseg.models.decoders.ppm import PPM
 from switchseg.models.decoders.segformer import SegFormer
+from switchseg.models.decoders.unet import UNet
 from switchseg.models.decoders.upernet import UPerNet, UPerNetLite
 
 DECODERS: dict[str, type[Decoder]] = {
@@ -16,4 +18,6 @@ DECODERS: dict[str, type[Decoder]] = {
     "aspp": ASPP,
     "deeplabv3plus": DeepLabV3Plus,
     "segformer": SegFormer,
+    "unet": UNet,
+    "linear": Linear,
 }
