@@ -198,7 +198,10 @@ def test_it_says_what_it_trains_before_and_where_it_is_after(tmp_path, tiny_camv
         (["--train.device", "tpu9"], ["'tpu9'"]),
         (["--train.recorders", "wandbb"], ["no recorder 'wandbb'", "did you mean 'wandb'?"]),
         (["--train.frozen-stages", "5"], ["train.frozen_stages: 5", "0 to 4"]),
-        (["--data.val-fraction", "0.1", "--data.val-list", "x"], ["data.val_list and val_fraction"]),
+        (
+            ["--data.val-fraction", "0.1", "--data.val-list", "x"],
+            ["data.val_list and data.val_fraction are x and 0.1; give one"],
+        ),
         (["--resume", "/nowhere/step_1.pt"], ["/nowhere/step_1.pt", "no such checkpoint"]),
         (["--data.val-split", "vall"], ["vall"]),
     ],

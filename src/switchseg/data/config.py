@@ -83,7 +83,7 @@ class DataConfig:
         )
         if self.val_fraction and self.val_list is not None:
             raise UserError(
-                f"data.val_list and data.val_fraction are {self.val_list} and {self.val_fraction}: give one"
+                f"data.val_list and data.val_fraction are {self.val_list} and {self.val_fraction}; give one"
             )
         low, high = self.crop_scales
         if low > high:

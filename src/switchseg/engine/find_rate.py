@@ -91,6 +91,11 @@ def exponential(lowest: float, highest: float, count: int) -> list[float]:
 def sweep_rates(training: Training, batches: Iterator[Batch], rates: Sequence[float]) -> Sweep:
     """Take one step at each rate until the loss explodes, then put everything back: weights, statistics, optimizer.
 
+    Args:
+        training: What is stepped, wherever it is.
+        batches: `train.accumulate` for each rate.
+        rates: As `Sweep.rates`, rising.
+
     Raises:
         UserError: the rates of the config are all 0.
     """
