@@ -39,7 +39,7 @@ def test_no_result_depends_on_the_default_device():
 import torch
 torch.set_default_device(DEVICE)
 import switchseg.norms as norms
-from switchseg.data.preprocessing import BGR
+from switchseg.preprocessing import BGR
 from switchseg.engine.tally import Tally
 from switchseg.metrics import confusion_matrix
 generator = torch.Generator("cpu").manual_seed(0)

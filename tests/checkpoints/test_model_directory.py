@@ -10,12 +10,12 @@ from torch import nn
 
 from switchseg import files
 from switchseg.checkpoints.model_directory import CONFIG, WEIGHTS, load_model, read_spec, save_model
-from switchseg.data.classes import Classes
-from switchseg.data.preprocessing import BGR
+from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import NORMS, register_norm
+from switchseg.preprocessing import BGR
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import torch
 
 from switchseg.checkpoints.model_directory import save_model
 from switchseg.checkpoints.start import start_model
-from switchseg.data.classes import Classes
-from switchseg.data.preprocessing import BGR
+from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.models.config import ModelConfig
 from switchseg.models.create import create_model
+from switchseg.preprocessing import BGR
 
 CLASSES = Classes.named(("road", "sky", "tree"))
 CONFIG = ModelConfig(encoder="resnet18_dilated8", decoder="c1_deepsup", norm="bn")

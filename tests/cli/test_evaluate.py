@@ -50,7 +50,7 @@ def test_what_a_training_held_out_is_scored_by_itself(small_model: Path, tiny_ca
         ({"--short-sides": "0"}, "short sides must be"),
         ({"--stride": "8"}, "the stride must be"),
         ({"--root": "absent"}, "absent: no such folder"),
-        ({"--dataset": "nocity"}, "'nocity' is unknown; the data sets are"),
+        ({"--dataset": "nocity"}, "--dataset: there is no data set 'nocity'"),
         ({"--split": "later"}, "later"),
         ({"--images-per-batch": "0"}, "at least 1 image per batch"),
         ({"--device": "abacus"}, "device 'abacus' is unknown"),
@@ -93,9 +93,9 @@ def test_golden_label_maps(
 
 def test_golden_evaluation(golden_model: Path, golden: Path, shared_data: Path, tmp_path: Path) -> None:
     """One image's scores equal those of the loop of 2018 to the pixels on which its label map differs."""
+    from switchseg.config.inference import Rule
     from switchseg.data.datasets import open_dataset
     from switchseg.engine.evaluate import evaluate
-    from switchseg.engine.inference import Rule
 
     dataset = open_dataset("ade20k", shared_data / "ade20k_sample", "val")
     first = next(index for index in range(len(dataset)) if dataset.read(index).name.endswith("1"))

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from switchseg.checkpoints.model_directory import save_model
+from switchseg.classes import Classes
 from switchseg.cli import COMMANDS, main
-from switchseg.data.classes import Classes
 from switchseg.models.create import create_model
 
 CONFIG = """

@@ -71,7 +71,7 @@ def test_labels_of_turned_photos_fit_either_way(root):
 
 
 def test_unknown_names_list_the_known():
-    with pytest.raises(UserError, match=f"'imagenet' is unknown; the data sets are {', '.join(DATASETS)}"):
+    with pytest.raises(UserError, match=rf"there is no data set 'imagenet'.*\(there are {', '.join(DATASETS)}\)"):
         open_dataset("imagenet", ".", "train")
 
 
@@ -111,3 +111,18 @@ def test_upright_images_alone_fit_where_the_orientation_is_applied(tmp_path):
     save(tmp_path / "labels/train/a.png", values(0, [0, 1]))
     with pytest.raises(UserError, match="image and label must have the same size"):
         open_dataset("folder", tmp_path, "train").read(0)
+
+
+def test_splits_are_joined_one_after_the_other(root):
+    for number in range(2):
+        save(root / f"images/val/v{number}.png", picture(10 + number))
+        save(root / f"masks/val/v{number}.png", values(number, [0, 1, 2, 255]))
+    joined = open_dataset("folder", root, "train+val")
+    assert [joined.read(index).name for index in range(len(joined))] == ["0", "1", "2", "v0", "v1"]
+    assert np.array_equal(joined.read(3).image, picture(10))
+    assert joined.sizes().shape == (5, 2)
+
+
+def test_a_split_is_not_joined_with_itself(root):
+    with pytest.raises(UserError, match=r"train\+training cannot be joined; different splits"):
+        open_dataset("folder", root, "train+training")

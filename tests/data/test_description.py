@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.data.description import Description, built_in, describe, meaning_of, parse_description
 from switchseg.errors import UserError
 
@@ -53,10 +53,10 @@ def test_settings_may_leave_the_classes_to_a_class_file(tmp_path, name):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("classes: [a]\nreduce_zero: true", "unknown key 'reduce_zero'"),
+        ("classes: [a]\nreduce_zero: true", "unknown key reduce_zero; did you mean reduce_zero_label"),
         ("classes: [a, b]\nclasses: [c, d]", "a key is given twice"),
         ("reduce_zero_label: true", "no classes"),
-        ('classes: [a]\nreduce_zero_label: "false"', "reduce_zero_label must be true or false, without quotes"),
+        ('classes: [a]\nreduce_zero_label: "false"', "reduce_zero_label must be true or false or null, found 'false'"),
         ("classes: [a]\ncolour_masks: 1", "colour_masks must be true or false"),
         ("classes: [a]\nlabel_map: {0: 0}\nreduce_zero_label: true", "contradict each other"),
         ("classes: [on, off]", "class 0 is True .*truth values"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.data.datasets import open_dataset
 from switchseg.data.held_out import hold_out
 from switchseg.data.sample import Sample

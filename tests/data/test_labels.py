@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from switchseg.data.classes import IGNORED, Classes
+from switchseg.classes import Classes
 from switchseg.data.labels import LabelMap
 from switchseg.errors import UserError
+from switchseg.labels import IGNORED
 
 THREE = Classes.unnamed(3)
 

@@ -8,8 +8,8 @@ import torch
 from switchseg.data.config import DataConfig
 from switchseg.data.datasets import open_dataset
 from switchseg.data.loader import build_loader, dead_workers_named
-from switchseg.data.preprocessing import RGB
 from switchseg.errors import UserError
+from switchseg.preprocessing import RGB
 from tests.data.trees import ade_folders, save, values
 
 SIZES = [(40, 60), (60, 40), (37, 53), (50, 50), (64, 41), (45, 90), (33, 34)]
@@ -44,6 +44,11 @@ def same(one, other):
         assert torch.equal(a.images, b.images)
         assert torch.equal(a.labels, b.labels)
         assert torch.equal(a.sizes, b.sizes)
+
+
+def test_the_data_set_stays_as_it_is(dataset):
+    load(dataset, decoder="simplejpeg")
+    assert dataset.decoder == "pillow"
 
 
 @pytest.mark.parametrize("pipeline", ["short_side", "crop"])

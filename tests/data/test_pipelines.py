@@ -7,11 +7,11 @@ import torch
 from benchmarks.plain_2018 import plain_batch
 from switchseg.data.config import DataConfig
 from switchseg.data.datasets import open_dataset
-from switchseg.data.geometry import fit_short_side, round_up
 from switchseg.data.order import generator
 from switchseg.data.pipelines import Crop, ShortSide
-from switchseg.data.preprocessing import BGR
 from switchseg.errors import UserError
+from switchseg.geometry import fit_short_side, round_up
+from switchseg.preprocessing import BGR
 from tests.data.trees import ade_folders, picture, save, values
 
 SIZES = [(40, 60), (60, 40), (37, 53), (50, 50), (64, 41), (45, 90), (33, 34), (80, 39)]

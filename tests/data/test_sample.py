@@ -1,7 +1,7 @@
 import torch
 
-from switchseg.data.preprocessing import BGR, RGB
 from switchseg.data.sample import Batch
+from switchseg.preprocessing import BGR, RGB
 
 
 def batch():

@@ -23,4 +23,4 @@ def camvid_model(tiny_camvid: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def seen_by_torch(monkeypatch):
     """A tape sees torch's operators; of the compiled loops on the CPU it sees nothing."""
-    monkeypatch.setattr(pairs, "functions", None)
+    monkeypatch.setattr(pairs, "loop", None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
+from switchseg.classes import Classes
 from switchseg.config.schema import RunConfig, TrainConfig
-from switchseg.data.classes import Classes
 from switchseg.data.sample import Batch
 from switchseg.distributed import World
 from switchseg.engine.guard import Guard
@@ -15,7 +17,7 @@ from switchseg.engine.training import Training
 from switchseg.labels import IGNORED
 from switchseg.losses.config import LossConfig
 from switchseg.models.create import create_model
-from switchseg.norms import NORMS, SwitchNorm
+from switchseg.norms import MIXING, NORMS, SwitchNorm
 from switchseg.optim.config import OptimConfig
 from switchseg.optim.groups import build_optimizer
 from switchseg.optim.schedule import build_scheduler
@@ -44,6 +46,8 @@ def make_training(
     dropout: float = 0.0,
     lr: float = 1e-3,
     world: World = WORLD,
+    loss: LossConfig | None = None,
+    class_weights: Sequence[float] | None = None,
     **train,
 ) -> Training:
     torch.manual_seed(0)
@@ -52,10 +56,10 @@ def make_training(
         model.decoder.classify = torch.nn.Sequential(torch.nn.Dropout2d(dropout), model.decoder.classify)
     config = RunConfig(
         train=TrainConfig(steps=10, precision=train.pop("precision", "fp64"), **train),
-        loss=LossConfig(average=average),
+        loss=loss or LossConfig(average=average),
         optim=OptimConfig(name=optimizer, lr_encoder=lr, lr_decoder=lr),
     )
-    training = Training.start(config, world, model)
+    training = Training.start(config, world, model, class_weights)
     training.set_training_mode()
     return training
 
@@ -63,7 +67,7 @@ def make_training(
 def decide_on_device(training: Training) -> Training:
     """Give a training on the CPU the optimizer and the guard of one on a GPU."""
     config = training.config
-    training.optimizer = build_optimizer(training.model, config.optim, on_device=True)
+    training.optimizer = build_optimizer(training.model, config.optim, MIXING, on_device=True)
     training.scheduler = build_scheduler(training.optimizer, config.optim, config.train.steps)
     training.guard = Guard(training.optimizer, training.world.device, on_device=True)
     return training

@@ -1,6 +1,6 @@
 import pytest
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.engine.class_order import match_classes
 from switchseg.errors import UserError
 

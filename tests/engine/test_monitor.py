@@ -7,9 +7,9 @@ import pytest
 from switchseg.config import yaml
 from switchseg.engine import journal
 from switchseg.engine.monitor import Monitor
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.errors import UserError
 from switchseg.recorders import RECORDERS, Event, Recorder
+from switchseg.runs.directory import RunDirectory
 from tests.engine.steps import make_training
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.engine.pictures import label_image, legend, overlay, save, shares_of
 
 CLASSES = Classes(("road", "sky"), ((10, 20, 30), (200, 100, 0)))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from switchseg.engine.inference import Compute, Rule
+from switchseg.config.inference import Compute, Rule
 from switchseg.engine.predictor import Predictor, usual_rule
 from switchseg.errors import UserError
 
@@ -120,3 +120,18 @@ def test_a_run_directory_is_used_at_its_own_scale(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("evaluate: {short_sides: [72], flip: true}\n")
     assert usual_rule(tmp_path) == Rule(short_sides=(72,), flip=True)
     assert usual_rule(tmp_path / "model") == Rule()
+
+
+def test_only_a_model_whose_output_is_not_finite_is_called_broken(camvid_model: Path) -> None:
+    def fail(module: torch.nn.Module, inputs: object) -> None:
+        raise ValueError("of the model's own")
+
+    predictor = Predictor(camvid_model, rule=RULE, device="cpu")
+    handle = predictor.model.register_forward_pre_hook(fail)
+    with pytest.raises(ValueError, match="^of the model's own$"):
+        predictor(picture())
+    handle.remove()
+    with torch.no_grad():
+        predictor.model.decoder.classify.bias[0] = torch.nan
+    with pytest.raises(UserError, match="short side 40 are not finite; the model is broken, or precision fp32"):
+        predictor(picture())

@@ -13,8 +13,8 @@ import torch
 
 from switchseg.checkpoints import training_state
 from switchseg.distributed import joined_world
-from switchseg.engine import journal
 from switchseg.errors import UserError
+from switchseg.runs import journal
 from tests.engine.runs import assert_equal, events
 
 CONFIG = """

@@ -19,13 +19,13 @@ from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.data.datasets import open_dataset
 from switchseg.demo.uploads import Limits, read_upload
-from switchseg.engine import journal
 from switchseg.engine.finished import RECORD, Finished
 from switchseg.errors import UserError
 from switchseg.models.create import create_model
 from switchseg.models.weights import read_weights
 from switchseg.reports.page import report_page
 from switchseg.reports.runs import read_runs
+from switchseg.runs import journal
 from tests.reports.make_runs import make_run
 
 SMALLEST = "test_resnet"

@@ -4,7 +4,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from switchseg.data.classes import IGNORED
+from switchseg.labels import IGNORED
 from switchseg.metrics import confusion_matrix, pairs
 
 
@@ -12,8 +12,8 @@ from switchseg.metrics import confusion_matrix, pairs
 def counting(request, monkeypatch):
     """Run every test with both implementations."""
     if request.param == "torch":
-        monkeypatch.setattr(pairs, "functions", None)
-    elif pairs.functions is None:
+        monkeypatch.setattr(pairs, "loop", None)
+    elif pairs.loop is None:
         pytest.skip("no compiler when the package was installed")
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from switchseg.data.classes import IGNORED, Classes
+from switchseg.classes import Classes
+from switchseg.labels import IGNORED
 from switchseg.metrics import confusion_matrix, scores
 
 ABSENT = 3  # a class of the toy case that occurs nowhere

@@ -1,8 +1,8 @@
 import json
 
-from switchseg.data.classes import Classes
-from switchseg.data.preprocessing import BGR
+from switchseg.classes import Classes
 from switchseg.models.spec import ModelSpec
+from switchseg.preprocessing import BGR
 
 
 def test_a_spec_survives_json() -> None:

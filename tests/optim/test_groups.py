@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from switchseg.norms import SwitchNorm2d
+from switchseg.norms import MIXING, SwitchNorm2d
 from switchseg.optim.config import OptimConfig
 from switchseg.optim.groups import build_optimizer, parameter_groups
 
@@ -19,7 +19,7 @@ class Net(nn.Module):
 def test_every_parameter_is_in_exactly_one_group_with_its_rate_and_decay():
     net = Net()
     config = OptimConfig(lr_encoder=0.1, lr_decoder=0.2, weight_decay=0.3, mixing_lr_scale=0.1)
-    groups = {group["name"]: group for group in parameter_groups(net, config)}
+    groups = {group["name"]: group for group in parameter_groups(net, config, MIXING)}
     names = {id(parameter): name for name, parameter in net.named_parameters()}
     members = {key: {names[id(p)] for p in group["params"]} for key, group in groups.items()}
     assert members == {
@@ -63,12 +63,15 @@ def test_rates_decay_towards_the_first_block_and_all_other_rules_hold():
 def test_frozen_parameters_are_left_out():
     net = Net()
     net.encoder.requires_grad_(False)
-    assert {group["name"] for group in parameter_groups(net, OptimConfig())} == {"decoder/decayed", "decoder/plain"}
+    assert {group["name"] for group in parameter_groups(net, OptimConfig(), MIXING)} == {
+        "decoder/decayed",
+        "decoder/plain",
+    }
 
 
 def test_the_named_optimizer_is_built():
-    assert isinstance(build_optimizer(Net(), OptimConfig(name="sgd")), torch.optim.SGD)
-    adamw = build_optimizer(Net(), OptimConfig(name="adamw", momentum=0.8))
+    assert isinstance(build_optimizer(Net(), OptimConfig(name="sgd"), MIXING), torch.optim.SGD)
+    adamw = build_optimizer(Net(), OptimConfig(name="adamw", momentum=0.8), MIXING)
     assert isinstance(adamw, torch.optim.AdamW)
     assert adamw.param_groups[0]["betas"] == (0.8, 0.999)
 
@@ -78,7 +81,7 @@ def test_an_optimizer_on_the_device_reads_rate_and_stop_there(name):
     nets = [Net() for _ in range(2)]
     nets[1].load_state_dict(nets[0].state_dict())
     config = OptimConfig(name=name, lr_encoder=0.5, lr_decoder=0.5)
-    plain, device = build_optimizer(nets[0], config), build_optimizer(nets[1], config, on_device=True)
+    plain, device = build_optimizer(nets[0], config, MIXING), build_optimizer(nets[1], config, MIXING, on_device=True)
     device.found_inf = torch.zeros(())
 
     def step(rate: float) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from switchseg.data.classes import IGNORED, Classes
+from switchseg.classes import Classes
+from switchseg.labels import IGNORED
 
 CLASSES = Classes.named(
     ("sky", "building", "road", "pavement", "tree", "car", "person", "pole", "sign", "bicycle", "fence")

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from switchseg.data.classes import IGNORED, Classes
+from switchseg.classes import Classes
 from switchseg.errors import UserError
+from switchseg.labels import IGNORED
 from switchseg.reports import images
 from switchseg.reports.runs import read_run
 

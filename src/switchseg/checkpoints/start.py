@@ -8,14 +8,15 @@ from pathlib import Path
 
 from switchseg import norms
 from switchseg.checkpoints.model_directory import build, load_model
-from switchseg.data.classes import Classes
-from switchseg.data.preprocessing import PREPROCESSINGS
+from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.models.config import ModelConfig
-from switchseg.models.create import create_model, parse_decoder, parse_norm
+from switchseg.models.create import create_model, parse_norm
+from switchseg.models.decoders import parse_decoder
 from switchseg.models.encoders import ALIASES
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.weights import load_exactly
+from switchseg.preprocessing import PREPROCESSINGS
 
 
 def start_model(config: ModelConfig, classes: Classes, say: Callable[[str], None] = print) -> Segmenter:

@@ -12,10 +12,13 @@ import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
+from switchseg.data import DATASETS
 from switchseg.errors import UserError
+from switchseg.registry import named
 
 if TYPE_CHECKING:
     from switchseg.data.check import Findings
+    from switchseg.data.config import DataConfig
     from switchseg.data.dataset import StoredDataset
 
 
@@ -26,8 +29,8 @@ class CheckDataFlags:
     The exit code is 2 if training would stop.
     """
 
-    dataset: str
-    """ade20k, camvid, cityscapes, coco_stuff, folder, huggingface, odgt, scenes, voc or webdataset."""
+    dataset: str = named(DATASETS)
+    """How its files are laid out."""
     root: Path
     """The data set's folder."""
     list_file: Annotated[Path | None, tyro.conf.arg(name="list")] = None
@@ -36,6 +39,8 @@ class CheckDataFlags:
     """Look at this split alone; all of train, val and test that there are unless given."""
     html: Path | None = None
     """Write a page with class shares, examples and an overlay of each possible reading to this file."""
+    augment: Path | None = None
+    """Show in the page what the pipeline and the list `data.augment` of this config make of a few images."""
     propose: Path | None = None
     """Write a dataset.yaml that follows the advice to this file, and an overlay of each possible reading beside it."""
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -46,6 +51,8 @@ def run(arguments: Sequence[str]) -> int:
     """Check, report, and return 2 if training would stop."""
     flags = parse(CheckDataFlags, "check-data", arguments)
     files.check_places([flags.html, flags.propose])
+    pipeline = _pipeline(flags)
+    from switchseg.data.augment.sheet import draw_sheet
     from switchseg.data.check import Findings
     from switchseg.data.likely_mistakes import advise, compare_splits
     from switchseg.reports.data_page import data_page
@@ -64,11 +71,24 @@ def run(arguments: Sequence[str]) -> int:
     pictures = draw_readings(dataset, settings, advices) if flags.html or flags.propose else {}
     if flags.html:
         title = f"{dataset.name} {' '.join(datasets)}"
-        files.write_text(flags.html, data_page(title, dataset, found, advices, pictures))
+        augmented = draw_sheet(pipeline, dataset) if pipeline else ()
+        files.write_text(flags.html, data_page(title, dataset, found, advices, pictures, augmented))
         print(f"\nThe page is {flags.html}")
     if flags.propose:
         _propose(flags.propose, found, dataset, settings, pictures)
     return 2 if found.problems or any(advice.stops for advice in advices) else 0
+
+
+def _pipeline(flags: CheckDataFlags) -> DataConfig | None:
+    """Return how a training makes its samples, by the config of `--augment`."""
+    from switchseg.config import yaml
+    from switchseg.config.schema import RunConfig
+
+    if flags.augment is None:
+        return None
+    if flags.html is None:
+        raise UserError("--augment shows pictures in the page; --html FILE was expected as well")
+    return yaml.load(flags.augment, RunConfig).data
 
 
 def _open(flags: CheckDataFlags) -> tuple[dict[str, StoredDataset], list[str]]:
@@ -96,11 +116,13 @@ def _open(flags: CheckDataFlags) -> tuple[dict[str, StoredDataset], list[str]]:
 
 
 def _open_split(flags: CheckDataFlags, split: str) -> StoredDataset:
-    from switchseg.data.classes import IGNORED, Classes
-    from switchseg.data.dataset import StoredDataset, canonical_split, existing_folder
+    from switchseg.classes import Classes
+    from switchseg.data.dataset import StoredDataset, existing_folder
     from switchseg.data.datasets import open_dataset
     from switchseg.data.labels import LabelMap, Meaning
     from switchseg.data.readers.folder import open_undescribed
+    from switchseg.data.splits import canonical_split
+    from switchseg.labels import IGNORED
 
     if flags.dataset == "folder" and not _settings(flags).get("classes"):
         # Whoever has no class list yet finds out here which values there are.
@@ -108,7 +130,8 @@ def _open_split(flags: CheckDataFlags, split: str) -> StoredDataset:
         meaning = Meaning(classes, LabelMap.identity(classes))
         return open_undescribed(existing_folder(flags.root), canonical_split(split), flags.list_file, meaning)
     dataset = open_dataset(flags.dataset, flags.root, split, flags.list_file)
-    assert isinstance(dataset, StoredDataset)
+    if not isinstance(dataset, StoredDataset):
+        raise UserError(f"--dataset: {flags.dataset} is not stored in files, which check-data looks at")
     return dataset
 
 

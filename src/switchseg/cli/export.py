@@ -12,13 +12,17 @@ import tyro
 from switchseg import files
 from switchseg.cli.arguments import parse
 from switchseg.cli.evaluate import RuleFlags
+from switchseg.data import DATASETS
 from switchseg.errors import UserError
+from switchseg.export import TARGETS
+from switchseg.registry import named
 
 if TYPE_CHECKING:
     import numpy as np
 
     from switchseg.data.dataset import Dataset
-    from switchseg.export import Deployed, Parity
+    from switchseg.export.network import Deployed
+    from switchseg.export.parity import Parity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +35,7 @@ class ExportFlags(RuleFlags):
 
     model: tyro.conf.Positional[Path]
     """A model directory, or a run directory."""
-    format: Literal["onnx", "pt2"]
+    format: str = named(TARGETS)
     """onnx: for onnxruntime; pt2: for torch.export.load."""
     out: Path
     """The file to write."""
@@ -41,8 +45,8 @@ class ExportFlags(RuleFlags):
     """logits at the decoder's stride, or probabilities or labels at the size of the images."""
     int8: bool = False
     """Compute the convolutions in int8 (onnx), calibrate on the data set below, and measure what it costs in mIoU."""
-    dataset: str | None = None
-    """For --int8: ade20k, camvid, folder, odgt, scenes, ..."""
+    dataset: str | None = named(DATASETS, None)
+    """For --int8: how the data set's files are laid out."""
     root: Path | None = None
     """For --int8: the data set's folder."""
     list_file: Annotated[Path | None, tyro.conf.arg(name="list")] = None
@@ -62,7 +66,7 @@ def run(arguments: Sequence[str]) -> None:
     from switchseg.checkpoints.model_directory import load_model
     from switchseg.engine.predictor import usual_rule
     from switchseg.engine.progress import working
-    from switchseg.export import TARGETS, Deployed, Interface
+    from switchseg.export.network import Deployed, Interface
 
     interface = Interface(preprocess=flags.preprocess, output=flags.output)
     network = Deployed(load_model(flags.model), interface, flags.resolve(usual_rule(flags.model)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from switchseg import files
-from switchseg.cli.run_flags import parse_run, run_config
+from switchseg.cli.run_flags import RunFlags, parse_run, run_config
 from switchseg.config.schema import RunConfig
 from switchseg.errors import UserError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FindRateFlags(RunConfig):
+class FindRateFlags(RunFlags):
     """Look for a learning rate for CONFIG.yaml: one step at each of many rates, from far too low to far too high.
 
     The rate at which the loss falls most steeply is suggested; about a third of it is the careful choice. Rates are

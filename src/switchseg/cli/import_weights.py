@@ -42,11 +42,11 @@ def run(arguments: Sequence[str]) -> int | None:
 
     from switchseg.checkpoints import legacy
     from switchseg.checkpoints.model_directory import save_model
-    from switchseg.data.classes import Classes
-    from switchseg.data.preprocessing import PREPROCESSINGS
+    from switchseg.classes import Classes
     from switchseg.data.readers.ade20k_classes import ADE20K
     from switchseg.models.create import MOST_CLASSES, create_model
     from switchseg.models.weights import read_weights
+    from switchseg.preprocessing import PREPROCESSINGS
 
     if not 1 <= options.num_classes <= MOST_CLASSES:
         raise UserError(f"--num-classes must be at least 1 and at most {MOST_CLASSES}, but is {options.num_classes}")

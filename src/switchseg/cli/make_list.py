@@ -30,7 +30,7 @@ def run(arguments: Sequence[str]) -> None:
     """Write the list."""
     flags = parse(MakeListFlags, "make-list", arguments)
     files.check_places([flags.out])
-    from switchseg.data.classes import Classes
+    from switchseg.classes import Classes
     from switchseg.data.dataset import existing_folder
     from switchseg.data.labels import LabelMap, Meaning
     from switchseg.data.readers.pairs import open_pairs

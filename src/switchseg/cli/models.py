@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int | None:
     options = parse(Options, "models", arguments)
 
     from switchseg.models.decoders import DECODERS
-    from switchseg.models.encoders import ENCODERS
+    from switchseg.models.encoders import ENCODERS, LISTED
     from switchseg.models.summary import Summary, summarize_encoder, summarize_model
 
     if not 64 <= options.side <= LONGEST_SIDE:
@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> int | None:
         print(f"{name:<22}{numbers}   {maps}".rstrip(), flush=True)
 
     print(f"{'encoder':<22}parameters    GFLOP  stride   channels/stride of its maps")
-    for name in _counted("encoders", [*dict.fromkeys([*ENCODERS, options.encoder])]):
+    for name in _counted("encoders", [*dict.fromkeys([*LISTED, *ENCODERS, options.encoder])]):
         size = summarize_encoder(name, options.side)
         line(name, size, " ".join(f"{channels}/{stride}" for channels, stride in zip(*size.maps, strict=True)))
 

@@ -7,12 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import tyro
+
 from switchseg.cli.arguments import parse
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.errors import UserError
+from switchseg.plugins import imported
 
-Flags = TypeVar("Flags", bound=RunConfig)
+Flags = TypeVar("Flags", bound="RunFlags")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunFlags(RunConfig):
+    """The settings of a run as flags, but for what is imported before flags are read: `--import` adds to that."""
+
+    plugins: tyro.conf.Suppress[tyro.conf.Fixed[tuple[str, ...]]] = ()
 
 
 def parse_run(kind: type[Flags], verb: str, arguments: Sequence[str]) -> tuple[Flags, str]:
@@ -29,7 +39,8 @@ def parse_run(kind: type[Flags], verb: str, arguments: Sequence[str]) -> tuple[F
     if path is None:
         raise UserError(f"switchseg {verb} needs a config: switchseg {verb} CONFIG.yaml [--train.steps 100 ...]")
     arguments.remove(path)
-    config = _cleared(yaml.load(path, RunConfig), arguments)
+    config = dataclasses.replace(yaml.load(path, RunConfig, with_plugins=True), plugins=imported())
+    config = _cleared(config, arguments)
     return parse(kind, verb, arguments, default=kind(**_settings(config))), Path(path).stem
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from switchseg import limits
+from switchseg.config.inference import Precision, Rule
 from switchseg.data.config import DataConfig
 from switchseg.errors import UserError
 from switchseg.limits import COUNT, LONGEST_SIDE, POSITIVE, SIDE, Between
@@ -37,7 +38,7 @@ class TrainConfig:
     """auto, cpu, cuda or cuda:INDEX. Under torchrun each rank takes the GPU of its local rank."""
     threads: int = 0
     """CPU threads of the computation; 0 leaves PyTorch's choice."""
-    precision: Literal["fp64", "fp32", "bf16", "fp16"] = "fp32"
+    precision: Precision = "fp32"
     """bf16 and fp16 compute under autocast, fp16 with a scaled loss; fp64 is for proofs of equality."""
     channels_last: bool = False
     compile: bool = False
@@ -130,11 +131,23 @@ class EvaluateConfig:
         sides = Between(1, LONGEST_SIDE, empty=True)
         limits.check("evaluate", self, short_sides=SIDE, multi_short_sides=sides, pictures=COUNT, extremes=COUNT)
 
+    @property
+    def single_rule(self) -> Rule:
+        """The single-scale protocol."""
+        return Rule(short_sides=self.short_sides, flip=self.flip)
+
+    @property
+    def multi_rule(self) -> Rule | None:
+        """The multi-scale protocol, None where it is left out."""
+        return Rule(short_sides=self.multi_short_sides, flip=self.flip) if self.multi_short_sides else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """Every setting of a run, as config.yaml holds it."""
 
+    plugins: tuple[str, ...] = ()
+    """Modules, and files by their paths relative to the config, that are imported first and register what they add."""
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     loss: LossConfig = field(default_factory=LossConfig)

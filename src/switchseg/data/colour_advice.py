@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from switchseg.classes import Classes
 from switchseg.data.advice import Advice, Reading, is_unnamed, listed
 from switchseg.data.check import Findings
-from switchseg.data.classes import Classes
 from switchseg.data.labels import Meaning
 from switchseg.data.readers.camvid import CAMVID
 from switchseg.data.readers.cityscapes import CITYSCAPES

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from switchseg import limits
+from switchseg.data import DATASETS, PIPELINES
+from switchseg.data.augment import build
 from switchseg.errors import UserError
 from switchseg.limits import COUNT, FRACTION, SIDE, Between
+from switchseg.registry import check_names, named
 
-PIPELINES = ("short_side", "crop")
 ON_ERROR = ("stop", "skip")
 
 
@@ -16,12 +19,12 @@ ON_ERROR = ("stop", "skip")
 class DataConfig:
     """Where the images are and how they become batches."""
 
-    dataset: str = "ade20k"
-    """ade20k, camvid, cityscapes, coco_stuff, folder, huggingface, odgt, scenes, voc or webdataset."""
+    dataset: str = named(DATASETS, "ade20k")
+    """How its files are laid out."""
     root: str = ""
     """The data set's folder."""
     train_split: str = "train"
-    """What is trained on."""
+    """What is trained on; `train+val` is both."""
     val_split: str = "val"
     """What is evaluated on."""
     train_list: str | None = None
@@ -33,8 +36,12 @@ class DataConfig:
     name decides, so that further images move none from one side to the other."""
     val_seed: int = 0
     """Another seed holds out other images."""
-    pipeline: str = "short_side"
-    """`short_side`: the 2018 pipeline, whole images at one short side a sub-batch. `crop`: random crops of one size."""
+    pipeline: str = named(PIPELINES, "short_side")
+    """`short_side`: the 2018 pipeline, whole images at one short side a sub-batch. `crop`: random crops of one size.
+    `augment`: images as they are stored, changed by `data.augment` alone."""
+    augment: tuple[dict[str, Any], ...] = ()
+    """Further transforms of what the pipeline makes, in this order: of each its `name` (scale, crop, flip, rotation,
+    perspective, blur, noise, colour, erasing, class_mix or `torchvision.NAME`), `probability` and settings."""
     flip: bool = True
     """Mirror half of the training images, left to right."""
     short_sides: tuple[int, ...] = (300, 375, 450, 525, 600)
@@ -63,7 +70,7 @@ class DataConfig:
     """`stop` at the first file that cannot be used, or `skip` it: another image takes its place, and it is reported."""
 
     def __post_init__(self) -> None:
-        _one_of("pipeline", self.pipeline, PIPELINES)
+        check_names("data.", self)
         _one_of("resize", self.resize, ("torch", "pillow"))
         _one_of("decoder", self.decoder, ("pillow", "simplejpeg"))
         _one_of("on_error", self.on_error, ON_ERROR)
@@ -85,9 +92,8 @@ class DataConfig:
             raise UserError(
                 f"data.val_list and data.val_fraction are {self.val_list} and {self.val_fraction}; give one"
             )
-        low, high = self.crop_scales
-        if low > high:
-            raise UserError(f"data.crop_scales: {low} {high}; the lower factor first was expected")
+        limits.check_ranges("data", self, "crop_scales")
+        build(self.augment)  # for its complaints
 
     @property
     def evaluated_on(self) -> str:

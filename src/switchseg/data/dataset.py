@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
+import itertools
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -11,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.data.images import Source, image_size, read_image
 from switchseg.data.label_files import read_label
 from switchseg.data.labels import Meaning
@@ -19,8 +21,6 @@ from switchseg.data.paths import printable
 from switchseg.data.records import Lines
 from switchseg.data.sample import Sample
 from switchseg.errors import UserError
-
-_SPLITS = {"training": "train", "validation": "val", "testing": "test"}
 
 
 class Dataset(Protocol):
@@ -179,15 +179,28 @@ class Subset:
         return self.dataset.read(self.indices[index])
 
 
+class JoinedDataset(StoredDataset):
+    """Several splits of one data set, one after the other."""
+
+    def __init__(self, parts: Sequence[StoredDataset]) -> None:
+        listed = [part.listed_sizes for part in parts if part.listed_sizes is not None]
+        super().__init__(parts[0].name, parts[0].meaning, np.concatenate(listed) if len(listed) == len(parts) else None)
+        self.parts = parts
+        self._ends = list(itertools.accumulate(len(part) for part in parts))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def record(self, index: int) -> Record:
+        """Return where sample `index`, counted through all splits, lies."""
+        part = bisect.bisect_right(self._ends, index)
+        return self.parts[part].record(index - self._ends[part] + len(self.parts[part]))
+
+
 def file_record(root: str | Path, image: str, label: str | None, name: str) -> Record:
     """Return the record of two files below `root`."""
     image_path, label_path = os.path.join(root, image), os.path.join(root, label) if label else None
     return Record(image_path, label_path, name, image_path, label_path or "")
-
-
-def canonical_split(split: str) -> str:
-    """Return `train`, `val` or `test` for the longer words; other splits stay as they are."""
-    return _SPLITS.get(split, split)
 
 
 def sample_name(path: str, folder: str, ending: str = "") -> str:

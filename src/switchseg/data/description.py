@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from switchseg.classes import Classes
 from switchseg.data.class_files import parse_class_lines, parse_colour
-from switchseg.data.classes import IGNORED, Classes
 from switchseg.data.labels import LabelMap, Meaning
-from switchseg.data.text import parse_yaml, read_text
 from switchseg.errors import UserError
+from switchseg.labels import IGNORED
+from switchseg.settings import from_mapping
+from switchseg.text import parse_yaml, read_text
 
 CLASS_FILES = ("dataset.yaml", "classes.json", "classes.txt")
 SETTINGS = CLASS_FILES[0]
-EXIF_ORIENTATIONS = ("auto", "apply", "ignore")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Description:
     """Labels are RGB images in the colours of the palette; black is ignored if it is no class's colour."""
     ignore: list[Any] = field(default_factory=list)
     """Further stored values, or colours of colour masks, that are ignored."""
-    exif_orientation: str = "auto"
+    exif_orientation: Literal["auto", "apply", "ignore"] = "auto"
     """`apply` it to the images, `ignore` it, or `auto`: apply it unless the label fits only the stored pixels."""
 
     def meaning(
@@ -172,33 +173,22 @@ def _from_entries(entries: list[Any], path: Path) -> dict[str, Any]:
 
 
 def _checked(content: dict[str, Any], path: Path) -> Description:
-    known = [f.name for f in fields(Description)]
-    if unknown := [key for key in content if key not in known]:
-        raise UserError(f"{path}: unknown key {unknown[0]!r}; the keys are {', '.join(known)}")
-    kinds = {"palette": list, "ignore": list, "label_map": dict, "colour_masks": bool}
-    for key, kind in kinds.items():
-        if not isinstance(content.get(key, kind()), kind):
-            wanted = {list: "a list", dict: "a mapping", bool: "true or false, without quotes"}[kind]
-            raise UserError(f"{path}: {key} must be {wanted}")
-    if not isinstance(content.get("reduce_zero_label"), bool | None):
-        raise UserError(f"{path}: reduce_zero_label must be true or false, without quotes")
-    if content.get("exif_orientation", "auto") not in EXIF_ORIENTATIONS:
-        raise UserError(f"{path}: exif_orientation must be one of {', '.join(EXIF_ORIENTATIONS)}")
-    exclusive = [key for key in ("label_map", "reduce_zero_label", "colour_masks") if content.get(key)]
-    if len(exclusive) > 1:
-        raise UserError(f"{path}: {' and '.join(exclusive)} contradict each other; give one of them")
     names = _names(content.get("classes", []), path)
-    checked = {
+    content = {
+        **content,
         "classes": names,
         "palette": _colours(content.get("palette", []), "a colour of the palette", path),
         "label_map": _values(content.get("label_map", {}), names, path),
     }
-    ignore = content.get("ignore", [])
     if content.get("colour_masks"):
-        checked["ignore"] = _colours(ignore, "with colour_masks, what to ignore", path)
-    elif not all(map(_is_value, ignore)):
+        content["ignore"] = _colours(content.get("ignore", []), "with colour_masks, what to ignore", path)
+    description = from_mapping(Description, content, str(path))
+    if not description.colour_masks and not all(map(_is_value, description.ignore)):
         raise UserError(f"{path}: ignore lists stored label values, whole numbers 0 .. 65535")
-    return Description(**{**content, **checked})
+    exclusive = [key for key in ("label_map", "reduce_zero_label", "colour_masks") if getattr(description, key)]
+    if len(exclusive) > 1:
+        raise UserError(f"{path}: {' and '.join(exclusive)} contradict each other; give one of them")
+    return description
 
 
 def _names(classes: Any, path: Path) -> list[str]:
@@ -215,7 +205,10 @@ def _names(classes: Any, path: Path) -> list[str]:
     return [name.strip() for name in classes]
 
 
-def _colours(values: list[Any], what: str, path: Path) -> list[list[int]]:
+def _colours(values: Any, what: str, path: Path) -> Any:
+    """Return colours as three numbers each; leave what is no list."""
+    if not isinstance(values, list):
+        return values
     colours = [parse_colour(value) for value in values]
     if None in colours:
         raise UserError(
@@ -224,8 +217,10 @@ def _colours(values: list[Any], what: str, path: Path) -> list[list[int]]:
     return [list(colour) for colour in colours if colour]
 
 
-def _values(label_map: dict[Any, Any], names: list[str], path: Path) -> dict[int, int]:
-    """Check the stored values of a label map; classes may stand in it by their names."""
+def _values(label_map: Any, names: list[str], path: Path) -> Any:
+    """Check the stored values of a label map, in which classes may stand by their names; leave what is no map."""
+    if not isinstance(label_map, dict):
+        return label_map
     mapped = {value: names.index(index) if index in names else index for value, index in label_map.items()}
     for value, index in mapped.items():
         if not _is_value(value) or not _is_value(index) or index > IGNORED:

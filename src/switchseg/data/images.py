@@ -14,8 +14,8 @@ from typing import IO, cast
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from switchseg.data.paths import open_regular
 from switchseg.errors import UserError
+from switchseg.files import open_regular
 
 Source = str | os.PathLike[str] | bytes
 """A path, or the bytes of a file."""

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from switchseg.data.classes import IGNORED, Classes
+from switchseg.classes import Classes
 from switchseg.errors import UserError
+from switchseg.labels import IGNORED
 
 _INVALID = -1
 
@@ -25,6 +26,11 @@ class LabelMap:
         self._table[list(self.values.keys())] = list(self.values.values())
         # The same for 8 bits, in the form that OpenCV looks up ten times as fast.
         self._classes, self._invalid = self._table[:256].astype(np.uint8), (self._table[:256] < 0).astype(np.uint8)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LabelMap) and (self.values, self.colours) == (other.values, other.colours)
+
+    __hash__ = None  # type: ignore[assignment]
 
     @classmethod
     def identity(cls, classes: Classes) -> LabelMap:

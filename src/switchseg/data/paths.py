@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 from switchseg.errors import UserError
 
@@ -35,21 +33,6 @@ def files_below(folder: str | os.PathLike[str]) -> Iterator[str]:
         for file in sorted(files):
             if not file.startswith("."):
                 yield file if prefix == "." else f"{prefix}/{file}"
-
-
-def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
-    """Open a file for reading, unless it is a pipe or a device, which may never end.
-
-    Raises:
-        OSError: there is no such file, or it cannot be read.
-        UserError: it is no regular file; the line does not name it.
-    """
-    # Not blocking: opening a pipe would wait for somebody who writes into it.
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise UserError("cannot be read (it is no regular file)")
-    return file
 
 
 def has_suffix(path: str, suffixes: Sequence[str]) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from switchseg.classes import Classes
 from switchseg.data.advice import is_unnamed, yaml_line
 from switchseg.data.check import Findings
-from switchseg.data.classes import Classes
 from switchseg.data.description import SETTINGS, Description
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.likely_mistakes import advise

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-    from switchseg.data.preprocessing import Preprocessing
+    from switchseg.preprocessing import Preprocessing
 
 
 class Sample(NamedTuple):

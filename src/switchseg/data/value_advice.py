@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from switchseg.data.advice import MOST_NAMED, Advice, Reading, is_unnamed, listed, share
 from switchseg.data.check import Findings
-from switchseg.data.classes import IGNORED
 from switchseg.data.labels import Meaning
 from switchseg.data.readers.camvid import CAMVID
+from switchseg.labels import IGNORED
 
 _BACKGROUND = "background"
 

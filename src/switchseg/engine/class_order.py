@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import numpy.typing as npt
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.data.dataset import Dataset
 from switchseg.errors import UserError
 

@@ -5,35 +5,23 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import torch
-
 from switchseg import files
 from switchseg.checkpoints.model_directory import load_model, save_model
-from switchseg.config.schema import EvaluateConfig
+from switchseg.config.inference import Compute
 from switchseg.data.dataset import Dataset
 from switchseg.engine.evaluate import Evaluation, evaluate, write_confusion, write_per_image
-from switchseg.engine.inference import Rule
 from switchseg.engine.monitor import Monitor
-from switchseg.engine.run_directory import RunDirectory
+from switchseg.engine.network import prepare
 from switchseg.engine.summary import closing
 from switchseg.engine.training import Training
-
-
-def single_rule(config: EvaluateConfig) -> Rule:
-    """Return the rule of the single-scale protocol."""
-    return Rule(short_sides=config.short_sides, flip=config.flip)
-
-
-def multi_rule(config: EvaluateConfig) -> Rule:
-    """Return the rule of the multi-scale protocol."""
-    return Rule(short_sides=config.multi_short_sides, flip=config.flip)
+from switchseg.runs.directory import RunDirectory
 
 
 def evaluate_and_keep_best(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dataset) -> None:
     """Score the model at one scale; if it is the best so far, it becomes the run's model. Every rank must call it."""
     config = training.config
     training.guard.settle()
-    result = evaluate(training.best_model, dataset, single_rule(config.evaluate), world=training.world, quiet=True)
+    result = evaluate(training.best_model, dataset, config.evaluate.single_rule, world=training.world, quiet=True)
     score = result.scores.mean_iou
     monitor.event("evaluate", split=config.data.evaluated_on, **_scores(result))
     monitor.say(f"step {training.step}: mIoU {100 * score:.2f} on {config.data.evaluated_on}")
@@ -53,21 +41,20 @@ def finish(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dat
     if world.is_main:
         run.remove_pictures()
     world.barrier()
-    model = load_model(run.model).to(world.device)  # what is scored is what was saved
-    if config.train.channels_last:
-        model.to(memory_format=torch.channels_last)
+    # What is scored is what was saved.
+    model = prepare(load_model(run.model), Compute(channels_last=config.train.channels_last), world.device)
     single = evaluate(
         model,
         dataset,
-        single_rule(config.evaluate),
+        config.evaluate.single_rule,
         world=world,
         save=run.pictures,
         pictures=config.evaluate.pictures,
         extremes=config.evaluate.extremes,
     )
     results: dict[str, Evaluation] = {"single": single}
-    if config.evaluate.multi_short_sides:
-        results["multi"] = evaluate(model, dataset, multi_rule(config.evaluate), world=world)
+    if (multi := config.evaluate.multi_rule) is not None:
+        results["multi"] = evaluate(model, dataset, multi, world=world)
     if not world.is_main:
         return
     for name, result in results.items():

@@ -15,15 +15,15 @@ import numpy as np
 import torch
 from PIL import Image
 
+from switchseg.classes import Classes
 from switchseg.config import yaml
-from switchseg.data.classes import Classes
 from switchseg.engine.environment import describe_environment
 from switchseg.engine.pictures import overlay
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
 from switchseg.norms import norm_shares
 from switchseg.recorders import ALWAYS, RECORDERS, Event, Outcome, Recorder, Start
+from switchseg.runs.directory import RunDirectory
 
 _log = logging.getLogger(__name__)
 

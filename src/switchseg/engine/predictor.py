@@ -16,12 +16,14 @@ from PIL import Image
 from torch import Tensor
 
 from switchseg.checkpoints.model_directory import find_model, load_model
+from switchseg.classes import Classes
 from switchseg.config import yaml
+from switchseg.config.inference import Compute, Rule
 from switchseg.config.schema import RunConfig
-from switchseg.data.classes import Classes
 from switchseg.data.images import read_image, rgb_pixels
 from switchseg.distributed import choose_device
-from switchseg.engine.inference import Compute, Pixels, Rule, fuse, logit_maps, probability_tiles
+from switchseg.engine.inference import NonFiniteError, Pixels, fuse, logit_maps, probability_tiles
+from switchseg.engine.network import Network, prepare
 from switchseg.engine.pictures import overlay, shares_of
 from switchseg.errors import UserError
 
@@ -97,8 +99,8 @@ class Predictor:
         self.rule = rule or usual_rule(path)
         self.compute = compute
         self.path = find_model(Path(path))
-        self.model = compute.prepare(load_model(self.path), choose_device(device))
-        self._network = compute.network(self.model)
+        self.model = prepare(load_model(self.path), compute, choose_device(device))
+        self._network = Network(self.model, compute)
 
     @property
     def classes(self) -> Classes:
@@ -139,7 +141,7 @@ class Predictor:
     def _label(self, images: Sequence[Pixels]) -> list[Prediction]:
         try:
             maps = logit_maps(self.model, images, self.rule, self.compute, self._network)
-        except ValueError as error:
+        except NonFiniteError as error:
             raise UserError(f"{error}; the model is broken, or precision fp32 is needed") from None
         return [
             Prediction(image, *fuse(own, (image.shape[0], image.shape[1])), self.classes, tuple(own))
@@ -152,8 +154,7 @@ def usual_rule(path: str | os.PathLike[str]) -> Rule:
     config = Path(path) / "config.yaml"
     if not config.is_file():
         return Rule()
-    evaluate = yaml.load(config, RunConfig).evaluate
-    return Rule(short_sides=evaluate.short_sides, flip=evaluate.flip)
+    return yaml.load(config, RunConfig).evaluate.single_rule
 
 
 def as_pixels(image: ImageLike) -> Pixels:

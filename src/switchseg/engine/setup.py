@@ -16,9 +16,9 @@ from switchseg.data.held_out import hold_out
 from switchseg.data.loader import build_loader
 from switchseg.data.sample import Batch
 from switchseg.engine.data_checks import same_images
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
+from switchseg.runs.directory import RunDirectory
 
 
 def open_training(config: DataConfig) -> Dataset:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import torch
 
 from switchseg.config.schema import RunConfig
-from switchseg.data.geometry import round_up
 from switchseg.errors import UserError
+from switchseg.geometry import round_up
 from switchseg.models.create import create_model
 
 _COMPLAINT = "Expected more than 1"  # value per channel, or spatial element: how torch's norms begin

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.data.dataset import Dataset
 from switchseg.engine.environment import device_name, norm_backend
 from switchseg.engine.monitor import Monitor
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.training import Training
+from switchseg.runs.directory import RunDirectory
 
 _NAMES_WIDTH = 50
 

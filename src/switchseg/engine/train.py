@@ -19,11 +19,11 @@ from switchseg.data.loader import dead_workers_named
 from switchseg.data.sample import Batch
 from switchseg.distributed import joined_world
 from switchseg.engine import interrupt
+from switchseg.engine.class_weights import class_weights
 from switchseg.engine.data_checks import readable, require_two_classes
 from switchseg.engine.finish import evaluate_and_keep_best, finish
 from switchseg.engine.interrupt import StopRequest, stop_on_signals
 from switchseg.engine.monitor import Monitor
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.engine.setup import batches_from, open_training, open_validation, restore, with_steps
 from switchseg.engine.single_values import obstacle
 from switchseg.engine.step import Stepper
@@ -31,6 +31,7 @@ from switchseg.engine.streams import own_stream
 from switchseg.engine.summary import opening
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
+from switchseg.runs.directory import RunDirectory
 
 
 def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
@@ -67,7 +68,8 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         require_two_classes(dataset)
         validation = open_validation(config.data, say)
         torch.manual_seed(config.train.seed)
-        training = Training.start(config, world, start_model(config.model, dataset.classes, say))
+        model = start_model(config.model, dataset.classes, say)
+        training = Training.start(config, world, model, class_weights(config, dataset, run, world, say))
         if reason := obstacle(config, world.size):
             raise UserError(reason)
         resumed = restore(training, run, resume)

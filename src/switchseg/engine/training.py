@@ -16,10 +16,13 @@ from switchseg.engine.average import MovingAverage
 from switchseg.engine.frozen import freeze
 from switchseg.engine.guard import Guard
 from switchseg.engine.meter import Meter
+from switchseg.engine.network import lay_out_channels_last
 from switchseg.engine.precision import parameter_dtype
+from switchseg.losses.criterion import Criterion
 from switchseg.models.depth import blocks
 from switchseg.models.segmenter import Segmenter
-from switchseg.optim.groups import build_optimizer, load_optimizer_state, optimizer_state, set_rates
+from switchseg.norms import MIXING
+from switchseg.optim.groups import FUSED, build_optimizer, load_optimizer_state, optimizer_state, set_rates
 from switchseg.optim.schedule import build_scheduler
 
 
@@ -33,6 +36,7 @@ class Training:
     """The plain model: its parameters are what is trained, saved and evaluated."""
     forward: nn.Module
     """The same model as the step calls it: compiled, and wrapped to average gradients over ranks."""
+    criterion: Criterion
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LambdaLR
     scaler: torch.amp.GradScaler
@@ -45,28 +49,32 @@ class Training:
     evaluations_since_best: int = 0
 
     @classmethod
-    def start(cls, config: RunConfig, world: World, model: Segmenter) -> Training:
-        """Set up the training of `model` from step 0."""
+    def start(
+        cls, config: RunConfig, world: World, model: Segmenter, class_weights: Sequence[float] | None = None
+    ) -> Training:
+        """Set up the training of `model` from step 0, with a weight of each class in the loss."""
         train = config.train
         model.to(world.device, parameter_dtype(train.precision))
         if train.activation_checkpointing:
             model.encoder.checkpoint_activations()
         if train.channels_last:
-            model.to(memory_format=torch.channels_last)
+            lay_out_channels_last(model)
         freeze(model, train)
         forward: nn.Module = cast(nn.Module, torch.compile(model)) if train.compile else model
         if world.size > 1:
             forward = DistributedDataParallel(
                 forward, device_ids=[world.device] if world.device.type == "cuda" else None
             )
-        on_device = world.device.type == "cuda" and train.precision != "fp64"  # fused kernels take float32 rates
+        # Fused kernels take float32 rates, and what a plugin adds may have none.
+        on_device = world.device.type == "cuda" and train.precision != "fp64" and config.optim.name in FUSED
         depths = {f"encoder.{name}": block for name, block in blocks(model.encoder).items()}
-        optimizer = build_optimizer(model, config.optim, on_device, depths)
+        optimizer = build_optimizer(model, config.optim, MIXING, on_device, depths)
         return cls(
             config=config,
             world=world,
             model=model,
             forward=forward,
+            criterion=Criterion.configured(config.loss, class_weights, world.device),
             optimizer=optimizer,
             scheduler=build_scheduler(optimizer, config.optim, _steps(config)),
             scaler=_scaler(config, world),

@@ -10,11 +10,11 @@ from typing import IO, Any
 import numpy as np
 
 from switchseg import files
-from switchseg.data.paths import open_regular
 from switchseg.engine.inference import Pixels
 from switchseg.engine.pictures import label_image, save
 from switchseg.engine.predictor import Prediction, Predictor
 from switchseg.errors import UserError
+from switchseg.files import open_regular
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from switchseg.norms.library import load_functions
-
 BYTES = 256
 """How many values a byte has."""
 
 _INTERFACE = 1  # of `csrc/pairs.cpp`; to be raised there and here when arguments change
-_ARGUMENTS = {"count_pairs": [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p]}
 
-functions = load_functions(Path(__file__).with_name("_pairs"), _INTERFACE, _ARGUMENTS)
+
+def _load_loop() -> Callable[..., int] | None:
+    """Return the compiled loop, or None where it was not built, or not for this machine or these sources."""
+    for suffix in EXTENSION_SUFFIXES:
+        with contextlib.suppress(OSError, AttributeError):
+            library = ctypes.CDLL(str(Path(__file__).with_name(f"_pairs{suffix}")))
+            if library.switchseg_interface() == _INTERFACE:
+                library.switchseg_count_pairs.argtypes = [
+                    *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+                ]
+                return library.switchseg_count_pairs
+    return None
+
+
+loop = _load_loop()
 
 
 def count_pairs(rows: Tensor, columns: Tensor, values: int) -> Tensor:
@@ -35,10 +49,10 @@ def count_pairs(rows: Tensor, columns: Tensor, values: int) -> Tensor:
     """
     if rows.shape != columns.shape:
         raise ValueError(f"pairs need two arrays of one shape, got {tuple(rows.shape)} and {tuple(columns.shape)}")
-    if functions is not None and rows.numel() < 2**31 and _are_bytes(rows) and _are_bytes(columns):
+    if loop is not None and rows.numel() < 2**31 and _are_bytes(rows) and _are_bytes(columns):
         rows, columns = rows.contiguous(), columns.contiguous()
         counts = torch.zeros(BYTES, BYTES, dtype=torch.int32, device="cpu")
-        functions["count_pairs"](rows.data_ptr(), columns.data_ptr(), rows.numel(), counts.data_ptr())
+        loop(rows.data_ptr(), columns.data_ptr(), rows.numel(), counts.data_ptr())
         return counts
     pairs = rows.long().mul_(values).add_(columns).flatten()
     counts = pairs.new_zeros(values**2)  # not bincount, which waits for the device to know the largest value

@@ -6,7 +6,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from switchseg.data.preprocessing import Preprocessing
+from switchseg.preprocessing import Preprocessing
 
 # EfficientNet-Lite was trained on (x - 127) / 128.
 _LITE = Preprocessing(scale=1 / 128, mean=(127 / 128,) * 3, std=(1.0, 1.0, 1.0))

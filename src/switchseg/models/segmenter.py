@@ -6,7 +6,7 @@ import dataclasses
 
 from torch import Tensor, nn
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.models.blocks import AuxiliaryHead, Decoder, Encoder
 from switchseg.models.spec import ModelSpec
 

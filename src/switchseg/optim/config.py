@@ -1,17 +1,18 @@
 """The optim section of a config."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from switchseg import limits
 from switchseg.limits import COUNT, RATE, Between
+from switchseg.optim import OPTIMIZERS, SCHEDULES
+from switchseg.registry import check_names, named
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
     """Optimizer and learning rate schedule; the defaults are the 2018 settings."""
 
-    name: Literal["sgd", "adamw"] = "sgd"
+    name: str = named(OPTIMIZERS, "sgd")
     lr_encoder: float = 0.02
     lr_decoder: float = 0.02
     momentum: float = 0.9
@@ -24,7 +25,7 @@ class OptimConfig:
     layer_decay: float = 1.0
     """Factor on the encoder's rate from each block to the one before it, the decoder's standing for the block after the
     last; 0.65 to 0.9 is usual in fine-tuning transformers. 1 gives all blocks the same rate."""
-    schedule: Literal["poly", "cosine", "step", "constant"] = "poly"
+    schedule: str = named(SCHEDULES, "poly")
     poly_power: float = 0.9
     step_milestones: tuple[float, ...] = (0.67, 0.89)
     """Fractions of the training after which the `step` schedule divides the rate by ten."""
@@ -32,6 +33,7 @@ class OptimConfig:
     """Steps over which the rate rises linearly from near zero."""
 
     def __post_init__(self) -> None:
+        check_names("optim.", self)
         limits.check(
             "optim",
             self,

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from switchseg.norms import MIXING
+from switchseg.optim import OPTIMIZERS
 from switchseg.optim.config import OptimConfig
+
+FUSED = ("sgd", "adamw")
+"""The optimizers that can keep their rates on the device and be stopped by it; others are run as they are."""
 
 _OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")
 """What a group holds as suits the device that it is on."""
 
 
 def parameter_groups(
-    model: nn.Module, config: OptimConfig, depths: Mapping[str, int] | None = None
+    model: nn.Module, config: OptimConfig, mixing: Collection[str], depths: Mapping[str, int] | None = None
 ) -> list[dict[str, Any]]:
     """Sort the trainable parameters into groups named `PART/KIND`, with a layer decay `PART/KIND/BLOCK` in the encoder.
 
     PART is the encoder or the decoder, each with its own rate. KIND is `decayed` for weights of convolutions and linear
     layers, `plain` for biases and norms (everything with at most one dimension), `mixing` for the mixing weights of
-    Switchable Normalization. Empty groups are left out.
+    Switchable Normalization, whose own names are in `mixing`. Empty groups are left out.
 
     Args:
         model: Its parameters' names begin with `encoder.` or belong to the decoder.
@@ -36,7 +39,7 @@ def parameter_groups(
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             part = "encoder" if name.startswith("encoder.") else "decoder"
-            members.setdefault((part, _kind(name, parameter), depths.get(name)), []).append(parameter)
+            members.setdefault((part, _kind(name, parameter, mixing), depths.get(name)), []).append(parameter)
     return [
         {
             "name": f"{part}/{kind}" + ("" if block is None else f"/{block}"),
@@ -50,38 +53,56 @@ def parameter_groups(
     ]
 
 
-def _kind(name: str, parameter: nn.Parameter) -> str:
-    if name.rsplit(".", 1)[-1] in MIXING:
+def _kind(name: str, parameter: nn.Parameter, mixing: Collection[str]) -> str:
+    if name.rsplit(".", 1)[-1] in mixing:
         return "mixing"
     return "decayed" if parameter.ndim > 1 else "plain"
 
 
 def build_optimizer(
-    model: nn.Module, config: OptimConfig, on_device: bool = False, depths: Mapping[str, int] | None = None
+    model: nn.Module,
+    config: OptimConfig,
+    mixing: Collection[str],
+    on_device: bool = False,
+    depths: Mapping[str, int] | None = None,
 ) -> torch.optim.Optimizer:
     """Return the optimizer that `config` names over the groups of `model`.
 
     Args:
         model: On the device that it is trained on.
         config: The optimizer, its rates and decays.
+        mixing: What a norm calls its mixing weights.
         on_device: Keep the rates on the device, as float32 tensors, and update in kernels that read them there and
             heed `found_inf`, so that a step can be recorded.
         depths: The block of the encoder's parameters, for `optim.layer_decay`.
     """
-    groups = parameter_groups(model, config, depths)
+    groups = parameter_groups(model, config, mixing, depths)
     if on_device:
         for group in groups:
             group["initial_lr"] = group["lr"]  # what the scheduler multiplies, on the host
             group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=group["params"][0].device)
-    fused = True if on_device else None
-    if config.name == "adamw":
-        return torch.optim.AdamW(groups, betas=(config.momentum, 0.999), fused=fused)
+    return OPTIMIZERS[config.name](groups, config)
+
+
+def sgd(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
+    """Return SGD with the momentum of `config`."""
+    fused = _are_on_device(groups)
     optimizer = torch.optim.SGD(groups, momentum=config.momentum, fused=fused)
-    if on_device and config.momentum:
+    if fused and config.momentum:
         # torch allocates it in the first step, and leaves it as it is, unset, if `found_inf` skips that.
         for parameter in (parameter for group in groups for parameter in group["params"]):
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, requires_grad=False)
     return optimizer
+
+
+def adamw(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
+    """Return AdamW whose beta1 is the momentum of `config`."""
+    return torch.optim.AdamW(groups, betas=(config.momentum, 0.999), fused=_are_on_device(groups))
+
+
+def _are_on_device(groups: list[dict[str, Any]]) -> bool | None:
+    """Say whether the rates are tensors, which the fused kernels read; None leaves the kernels to torch."""
+    return any(isinstance(group["lr"], Tensor) for group in groups) or None
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:

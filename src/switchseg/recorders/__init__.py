@@ -13,7 +13,7 @@ Open: TypeAlias = Callable[[Start], Recorder]
 RECORDERS: Registry[Open] = Registry(
     "recorder",
     {
-        "journal": "switchseg.engine.journal:open_journal",
+        "journal": "switchseg.runs.journal:open_journal",
         "terminal": "switchseg.recorders.terminal:Terminal",
         "tensorboard": "switchseg.recorders.tensorboard:TensorBoard",
         "wandb": "switchseg.recorders.wandb:WandB",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from switchseg.classes import Classes
 from switchseg.data.advice import Advice
-from switchseg.data.classes import Classes
 from switchseg.data.dataset import StoredDataset
 from switchseg.data.images import read_image
 from switchseg.data.label_files import read_label

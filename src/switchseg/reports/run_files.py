@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from switchseg.data.classes import Classes
-from switchseg.data.text import parse_yaml, read_text
-from switchseg.engine.journal import events_of
+from switchseg.classes import Classes
 from switchseg.errors import UserError
+from switchseg.runs.journal import events_of
+from switchseg.text import parse_yaml, read_text
 
 Record = dict[str, Any]
 

@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from switchseg.data.classes import Classes
-from switchseg.engine.journal import events_of
+from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.reports.run_files import (
     Record,
@@ -24,6 +23,7 @@ from switchseg.reports.run_files import (
     read_log,
 )
 from switchseg.reports.theme import STATISTICS
+from switchseg.runs.journal import events_of
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,8 @@ import cv2
 import numpy as np
 
 from switchseg.data.order import generator
-from switchseg.data.scenes import classes
-from switchseg.data.scenes.canvas import Canvas, rectangle
 from switchseg.data.scenes.classes import SCENE_CLASSES
 from switchseg.data.scenes.generate import make_scene
-from switchseg.data.scenes.textures import plain
 
 
 def scenes(count, seed=0):
@@ -42,30 +39,3 @@ def test_only_edges_are_unlabelled():
         # An edge is two pixels wide; where edges meet some more are left out, but never a whole area.
         assert cv2.erode(unlabelled, np.ones((5, 5), np.uint8)).mean() < 0.001
         assert cv2.erode(unlabelled, np.ones((9, 9), np.uint8)).sum() == 0
-
-
-def test_perspective_of_the_ground():
-    canvas = Canvas(100, 200, focal=100, centre_x=100, horizon=40, eye=2.0)
-    canvas.paint("y", 0, rectangle((-1, 1), (4, 8)), classes.ROAD + 1, plain((100, 100, 100)))
-    rows, columns = np.nonzero(canvas.label)
-    # A point at (x, 0, z) is seen at (100 + 100 x / z, 40 + 100 * 2 / z).
-    assert (rows.min(), rows.max()) == (65, 90)
-    near = columns[rows == 89]
-    assert (near.min(), near.max()) in ((75, 125), (76, 125))
-    assert np.ptp(columns[rows == 66]) < np.ptp(near) * 0.6
-
-
-def test_what_is_nearer_hides_what_is_behind():
-    canvas = Canvas(60, 60, focal=60, centre_x=30, horizon=30, eye=1.0)
-    canvas.box((-1, 1), (0, 2), (5, 6), 1, plain((200, 0, 0)))
-    behind = int((canvas.label == 1).sum())
-    canvas.box((-0.4, 0.4), (0, 1.5), (3, 4), 2, plain((0, 0, 200)))
-    assert 0 < (canvas.label == 1).sum() < behind
-    assert (canvas.label == 2).any()
-
-
-def test_nothing_is_painted_behind_the_camera():
-    canvas = Canvas(30, 30, focal=30, centre_x=15, horizon=15, eye=1.0)
-    canvas.paint("z", -2, rectangle((-1, 1), (0, 2)), 5, plain((1, 1, 1)))
-    canvas.paint("x", 1, rectangle((-8, -1), (0, 2)), 5, plain((1, 1, 1)))
-    assert not canvas.label.any()

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from switchseg.data.classes import IGNORED
+from switchseg.labels import IGNORED
 from switchseg.reports.runs import read_runs
 from switchseg.reports.sections import pictures
 

@@ -1,6 +1,6 @@
 """The 150 classes of ADE20K's scene parsing benchmark: first synonym and colour, in label order."""
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 
 _CLASSES = """\
 wall 120 120 120

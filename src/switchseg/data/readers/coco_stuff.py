@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from switchseg.data.classes import IGNORED, Classes
-from switchseg.data.dataset import FileDataset, MissingSplitError, canonical_split, existing_folder
+from switchseg.classes import Classes
+from switchseg.data.dataset import FileDataset, MissingSplitError, existing_folder
 from switchseg.data.description import built_in
 from switchseg.data.labels import LabelMap
 from switchseg.data.readers.pairs import complete_ending, open_pairs
+from switchseg.data.splits import canonical_split
 from switchseg.errors import UserError
+from switchseg.labels import IGNORED
 
 _THINGS = (
     "person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop sign, "

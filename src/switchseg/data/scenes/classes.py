@@ -1,6 +1,6 @@
 """The classes of the generated scenes, in label order."""
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 
 _COLOURS = {
     "sky": (110, 180, 235),

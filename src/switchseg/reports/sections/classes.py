@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from switchseg.data.classes import Classes
+from switchseg.classes import Classes
 from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import ClassScore, Run
 from switchseg.reports.sections.parts import line_key, swatch, titled_table

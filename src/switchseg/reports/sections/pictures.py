@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from switchseg.data.classes import IGNORED, Classes
+from switchseg.classes import Classes
+from switchseg.labels import IGNORED
 from switchseg.reports import images
 from switchseg.reports.images import Answer, Source
 from switchseg.reports.markup import Markup, join, tag

@@ -1,0 +1,132 @@
+"""A run directory: where its files are, who may write to it, and whether a config may go on with it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from switchseg.config import yaml
+from switchseg.config.schema import RunConfig
+from switchseg.errors import UserError
+from switchseg.runs import journal
+
+# Settings that may differ when a run goes on: where it runs, what it reports, and how long it shall be.
+# (How the images of a step are spread over devices may differ too; their number is checked with the checkpoint.)
+_FREE = (
+    "plugins",
+    *("data.root", "data.val_split", "data.val_list", "data.workers", "evaluate."),
+    *("train.device", "train.threads", "train.timeout", "train.capture", "train.recorders"),
+    *("train.steps", "train.epochs", "train.images_per_device", "train.accumulate"),
+    *("train.keep_checkpoints", "train.patience"),
+)
+_FREE_SUFFIXES = ("_every",)
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The paths of a run."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config."""
+        return self.path / "config.yaml"
+
+    @property
+    def class_weights(self) -> Path:
+        """The weights that the loss gave to the classes, where they were made from the data."""
+        return self.path / "class_weights.json"
+
+    @property
+    def journal(self) -> Path:
+        """The one record of the run."""
+        return self.path / journal.FILE
+
+    @property
+    def tensorboard(self) -> Path:
+        """The folder of TensorBoard's event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of training states."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """The model directory that the run makes."""
+        return self.path / "model"
+
+    @property
+    def metrics(self) -> Path:
+        """The scores at the end of the run."""
+        return self.path / "metrics.json"
+
+    @property
+    def pictures(self) -> Path:
+        """A few images with truth and prediction."""
+        return self.path / "pictures"
+
+    def remove_pictures(self) -> None:
+        """Remove what an earlier, shorter training of this run has left in the pictures."""
+        for kind in ("image.jpg", "truth.png", "labels.png", "confidence.png"):
+            for path in self.pictures.rglob(f"*_{kind}"):
+                path.unlink()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory for this process; the kernel lets go of it however the process ends.
+
+        Raises:
+            UserError: another process holds it, or the directory cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be used as a run directory ({error.strerror})") from None
+        with lock:
+            try:
+                # Unlike flock's, this lock is not inherited by data workers, which may outlive a killed training.
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):
+                raise UserError(f"{self.path}: another process trains in it; wait, or pass another --out") from None
+            yield
+
+    def is_complete(self, steps: int | None) -> bool:
+        """Whether a training of `steps` steps has come to its end here, scores included."""
+        if not (self.journal.exists() and self.metrics.exists()):
+            return False
+        events = journal.read(self.journal)
+        return bool(events) and events[-1]["event"] == "end" and events[-1].get("steps") == steps
+
+    def check_same_run(self, config: RunConfig) -> None:
+        """Refuse to go on with this run under settings that would make it another one.
+
+        Raises:
+            UserError: such a setting differs from the run's config.yaml.
+        """
+        if not self.config.exists():
+            return
+        before, now = _flat(yaml.to_mapping(yaml.load(self.config, RunConfig))), _flat(yaml.to_mapping(config))
+        for key, value in now.items():
+            if before[key] != value and not key.startswith(_FREE) and not key.endswith(_FREE_SUFFIXES):
+                raise UserError(
+                    f"{self.config}: this run has {key} = {before[key]}, not {value}; "
+                    "keep it to go on, or pass another --out for a new run"
+                )
+
+
+def _flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

@@ -1,0 +1,35 @@
+"""A signal asks once; the second one is not caught, and the handlers of before come back."""
+
+import os
+import signal
+
+import pytest
+
+from switchseg.engine.interrupt import stop_on_signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_a_request(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with stop_on_signals() as request:
+        assert not request.made
+        os.kill(os.getpid(), number)
+        assert request.made
+        assert request.signal_name == number.name
+        assert signal.getsignal(number) is before
+    assert signal.getsignal(number) is before
+
+
+def test_the_second_one_stops_at_once() -> None:
+    with stop_on_signals() as request:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert request.made
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_error_inside_restores_the_handlers() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(ZeroDivisionError), stop_on_signals():
+        _ = 1 / 0
+    assert signal.getsignal(signal.SIGTERM) is before

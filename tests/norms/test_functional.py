@@ -1,0 +1,49 @@
+"""`switch_norm` as a function: what it takes, what it returns, and what it refuses."""
+
+import pytest
+import torch
+
+from switchseg.norms import functional
+from tests.norms.cases import CPU_BACKENDS, arguments
+
+EVERY = ["reference", *CPU_BACKENDS]
+
+
+def test_an_unknown_activation_is_refused():
+    with pytest.raises(ValueError, match="unknown activation 'gelu'; it may be one of"):
+        functional.switch_norm(**arguments((2, 3, 4, 4), ("in",)), statistics=("in",), activation="gelu")
+
+
+@pytest.mark.parametrize("backend", EVERY)
+def test_logits_are_shares_before_their_softmax(backend):
+    values = arguments((2, 3, 4, 4), ("in", "ln", "bn"))
+    logits = values.pop("shares").log()
+    by_logits = functional.switch_norm(shares=(logits[:, 0], logits[:, 1]), **values, backend=backend)
+    by_shares = functional.switch_norm(shares=logits.exp(), **values, backend=backend)
+    for one, other in zip(by_logits, by_shares, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("backend", EVERY)
+def test_moments_of_the_batch_are_returned_if_they_were_mixed(backend):
+    values = arguments((3, 4, 5, 5), ("in", "bn"))
+    _, batch = functional.switch_norm(**values, statistics=("in", "bn"), backend=backend)
+    torch.testing.assert_close(batch[0], values["x"].mean((0, 2, 3)))
+    without = arguments((3, 4, 5, 5), ("in", "ln"))
+    assert functional.switch_norm(**without, statistics=("in", "ln"), backend=backend)[1].shape == (2, 0)
+
+
+@pytest.mark.parametrize("backend", EVERY)
+def test_a_residual_is_added_before_the_activation(backend):
+    values = arguments((2, 3, 4, 4), ("in", "ln", "bn"), residual=True)
+    residual = values.pop("residual")
+    plain, _ = functional.switch_norm(**values, backend=backend)
+    found, _ = functional.switch_norm(**values, residual=residual, activation="relu", backend=backend)
+    torch.testing.assert_close(found, (plain + residual).relu())
+
+
+@pytest.mark.parametrize("backend", CPU_BACKENDS)
+def test_small_tensors_of_another_size_are_refused(backend):
+    values = arguments((2, 3, 4, 4), ("in", "ln", "bn")) | {"weight": torch.ones(4, dtype=torch.float64)}
+    with pytest.raises(ValueError, match=r"weight must be of shape \(3,\) on cpu, got \(4,\)"):
+        functional.switch_norm(**values, backend=backend)
