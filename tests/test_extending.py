@@ -19,7 +19,8 @@ plugins: [{plugins}]
 model: {{encoder: plain, decoder: fcn, norm: frn}}
 data: {{dataset: discs, root: ., pipeline: grey_crop, crop_size: [32, 32], crop_short_side: 48, workers: 2}}
 optim: {{name: rmsprop, schedule: linear, lr_encoder: 0.001, lr_decoder: 0.001}}
-train: {{steps: 4, images_per_device: 2, log_every: 2, checkpoint_every: 2, threads: 1, device: cpu}}
+train: {{steps: 4, images_per_device: 2, log_every: 2, checkpoint_every: 2, threads: 1, device: cpu,
+        recorders: [lines]}}
 evaluate: {{short_sides: [48], multi_short_sides: [], pictures: 1, extremes: 0}}
 """
 
@@ -61,6 +62,7 @@ def test_a_run_its_resumption_its_evaluation_and_two_ranks_use_them(folder):
     resumed = switchseg(*flags, folder=folder)
     assert resumed.returncode == 0, resumed.stderr
     assert training_state.latest(folder / "run" / "checkpoints").name == "step_4.pt"
+    assert re.findall(r"^(\d+) train/loss ", (folder / "run" / "lines.txt").read_text(), re.MULTILINE) == ["2", "4"]
     assert json.loads((folder / "run" / "model" / "config.json").read_text())["plugins"] == names
 
     evaluate = ["evaluate", "run", "--dataset", "discs", "--root", ".", "--json", "scores.json"]

@@ -171,7 +171,7 @@ def test_it_says_what_it_trains_before_and_where_it_is_after(tmp_path, tiny_camv
     )
     assert done.returncode == 0, done.stderr
     out = tmp_path / "run"
-    lines = dict(line.split(maxsplit=1) for line in reversed(done.stdout.splitlines()))  # of two models, the first
+    lines = dict(line.split(maxsplit=1) for line in reversed(done.stdout.splitlines()) if " " in line)
     assert lines["device"].startswith("cpu (")
     assert re.fullmatch(r"test_resnet \+ ppm_bilinear_deepsup, sn: [\d.]+ M parameters, [\d.]+ M of .*", lines["model"])
     assert lines["weights"] == "random"

@@ -16,6 +16,7 @@ from switchseg.losses.config import LossConfig
 from switchseg.models.config import ModelConfig
 from switchseg.optim.config import OptimConfig
 from switchseg.recorders import RECORDERS
+from switchseg.registry import check_names, named
 
 DEFAULT_STEPS = 100_000
 """Of 2018: 20 epochs of 5000."""
@@ -55,7 +56,7 @@ class TrainConfig:
     """Largest norm of the whole gradient; None does not clip."""
     ema_decay: float | None = None
     """Keep an exponential moving average of weights and statistics, and evaluate and save that; None does not."""
-    recorders: tuple[str, ...] = ("tensorboard",)
+    recorders: tuple[str, ...] = named(RECORDERS, ("tensorboard",))
     """Where events go besides log.jsonl and the terminal: tensorboard, wandb, mlflow, or one of a plugin."""
     log_every: int = 20
     """Steps between two lines of the log."""
@@ -99,8 +100,7 @@ class TrainConfig:
             raise UserError(f"train.device must be auto, cpu, cuda or cuda:INDEX, but is {self.device!r}")
         if self.steps is not None and self.epochs is not None:
             raise UserError(f"train.steps and train.epochs are {self.steps} and {self.epochs}; give one of them")
-        for name in self.recorders:
-            RECORDERS.require("train.recorders", name)
+        check_names("train.", self)
         if self.patience and not self.evaluate_every:
             raise UserError("train.patience needs train.evaluate_every, which is 0")
 
