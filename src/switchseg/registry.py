@@ -77,7 +77,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
 
 def named(registry: Registry[Any], default: Any = dataclasses.MISSING) -> Any:
-    """Return the field of a dataclass that holds a name of `registry`, or several; `check_names` and `--help` look."""
+    """Return the field of a dataclass for names of `registry`, one or several; `check_names` and `--help` find it."""
     return dataclasses.field(default=default, metadata={_REGISTRY: registry})
 
 
