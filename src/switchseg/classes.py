@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 _ROOT = 1.2207440846057596
 
 
@@ -31,6 +34,12 @@ class Classes:
     def named(cls, names: tuple[str, ...]) -> Classes:
         """Return classes with these names and well separated colours."""
         return cls(tuple(names), tuple(_colour(index) for index in range(len(names))))
+
+    def colours(self, others: tuple[int, int, int] = (0, 0, 0)) -> npt.NDArray[np.uint8]:
+        """Return the RGB colour of every label value [>= 256, 3]; values that are no class have that of `others`."""
+        table = np.full((max(256, len(self) + 1), 3), others, np.uint8)
+        table[: len(self)] = self.palette
+        return table
 
     def order_in(self, other: Classes) -> tuple[int, ...] | None:
         """Return the index in `other` of each class, by its name; None unless both have the same names, each once."""

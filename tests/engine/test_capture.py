@@ -7,6 +7,7 @@ import re
 import pytest
 import torch
 
+from switchseg.config.inference import Compute
 from switchseg.engine import step as step_module
 from switchseg.engine.capture import Recordings
 from switchseg.engine.network import Network
@@ -234,7 +235,7 @@ def test_recorded_passes_equal_eager_ones():
     for module in model.modules():
         if isinstance(module, SwitchNorm):
             module.backend = "reference"
-    eager, recorded = Network(model), Network(model)
+    eager, recorded = Network(model, Compute()), Network(model, Compute())
     recorded.recordings = Recordings(recorded._logits, Tape)
     with torch.inference_mode():
         for seed, side in enumerate(SIDES):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from switchseg.config.inference import Compute
 from switchseg.distributed import World, choose_device
 from switchseg.engine import step as step_module
 from switchseg.engine.network import Network
@@ -129,7 +130,7 @@ def test_a_broken_recording_leaves_the_training_as_it_was(device, caplog, monkey
 @pytest.mark.parametrize("norm", ["bn", "sn"])
 def test_recorded_passes_equal_eager_ones(norm, device, caplog):
     model = training_on(device, norm=norm, precision="fp32").model.eval()
-    eager, recorded = Network(model), Network(model, capture=True)
+    eager, recorded = Network(model, Compute(capture="off")), Network(model, Compute())
     with torch.inference_mode():
         for side in SIDES:
             images = torch.randn(1, 3, side, side, device=device)

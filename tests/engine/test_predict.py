@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from switchseg.engine.inference import Compute, Rule
+from switchseg.config.inference import Compute, Rule
 from switchseg.engine.predict import find_inputs, predict
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from switchseg.errors import UserError
-from switchseg.export import TARGETS, Deployed, Interface, parity
-from switchseg.export.network import trace
+from switchseg.export import TARGETS, parity
+from switchseg.export.network import Deployed, Interface, trace
 from switchseg.export.onnx import runner, session, to_onnx
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter

@@ -6,12 +6,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
+from switchseg.data import DATASETS
+from switchseg.errors import UserError
+from switchseg.registry import named
+
+if TYPE_CHECKING:
+    from switchseg.data.config import DataConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +27,8 @@ class CheckDataFlags:
     The exit code is 2 if training would stop.
     """
 
-    dataset: str
-    """ade20k, camvid, cityscapes, coco_stuff, folder, huggingface, odgt, scenes, voc or webdataset."""
+    dataset: str = named(DATASETS)
+    """How its files are laid out."""
     root: Path
     """The data set's folder."""
     list_file: Annotated[Path | None, tyro.conf.arg(name="list")] = None
@@ -31,6 +37,8 @@ class CheckDataFlags:
     """Look at this split alone; all of train, val and test that there are unless given."""
     html: Path | None = None
     """Write a page with class shares, examples and an overlay of each possible reading to this file."""
+    augment: Path | None = None
+    """Show in the page what the pipeline and the list `data.augment` of this config make of a few images."""
     propose: Path | None = None
     """Write a dataset.yaml that follows the advice to this file, and an overlay of each possible reading beside it."""
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -41,6 +49,8 @@ def run(arguments: Sequence[str]) -> int:
     """Check, report, and return 2 if training would stop."""
     flags = parse(CheckDataFlags, "check-data", arguments)
     files.check_places([flags.html, flags.propose])
+    pipeline = _pipeline(flags)
+    from switchseg.data.augment.sheet import draw_sheet
     from switchseg.engine.survey import Place, survey
     from switchseg.reports.data_page import data_page
     from switchseg.reports.data_summary import print_summary
@@ -52,11 +62,24 @@ def run(arguments: Sequence[str]) -> int:
     pictures = draw_readings(dataset, seen.settings, advices) if flags.html or flags.propose else {}
     if flags.html:
         title = f"{dataset.name} {' '.join(seen.datasets)}"
-        files.write_text(flags.html, data_page(title, dataset, found, advices, pictures))
+        augmented = draw_sheet(pipeline, dataset) if pipeline else ()
+        files.write_text(flags.html, data_page(title, dataset, found, advices, pictures, augmented))
         print(f"\nThe page is {flags.html}")
     if flags.propose:
         _propose(flags.propose, seen.proposal(), pictures)
     return 2 if found.problems or any(advice.stops for advice in advices) else 0
+
+
+def _pipeline(flags: CheckDataFlags) -> DataConfig | None:
+    """Return how a training makes its samples, by the config of `--augment`."""
+    from switchseg.config import yaml
+    from switchseg.config.schema import RunConfig
+
+    if flags.augment is None:
+        return None
+    if flags.html is None:
+        raise UserError("--augment shows pictures in the page; --html FILE was expected as well")
+    return yaml.load(flags.augment, RunConfig).data
 
 
 def _propose(path: Path, proposal: dict[str, Any], pictures: dict[tuple[int, int], Any]) -> None:

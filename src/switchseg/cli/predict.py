@@ -46,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
 
     inputs = without_results(find_inputs(flags.inputs), flags.out)
     rule = flags.resolve(usual_rule(flags.model))
-    predictor = Predictor(flags.model, rule=rule, device=flags.device, compute=flags.resolve_compute())
+    predictor = Predictor(flags.model, rule=rule, device=flags.device, compute=flags.compute)
     failures = predict(predictor, inputs, flags.out, submission=flags.submission, resume=flags.resume)
     for reason in failures.values():
         print(f"switchseg: error: {reason}", file=sys.stderr)

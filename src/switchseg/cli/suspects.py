@@ -39,10 +39,10 @@ def run(arguments: Sequence[str]) -> None:
     from switchseg.checkpoints.model_directory import load_model
     from switchseg.cli.report import write_report
     from switchseg.config import yaml
+    from switchseg.config.inference import Compute
     from switchseg.config.schema import RunConfig
     from switchseg.distributed import joined_world
-    from switchseg.engine.finish import single_rule
-    from switchseg.engine.inference import Compute
+    from switchseg.engine.network import prepare
     from switchseg.engine.setup import open_training, open_validation
     from switchseg.engine.suspects.search import model_tiles, search, write_suspects
 
@@ -57,7 +57,7 @@ def run(arguments: Sequence[str]) -> None:
             raise UserError(f"{config.data.root}: its classes are not those that {flags.run} was trained on")
     with joined_world(flags.device) as world:
         compute = Compute()
-        tiles = model_tiles(compute.prepare(model, world.device), single_rule(config.evaluate), compute)
+        tiles = model_tiles(prepare(model, compute, world.device), config.evaluate.single_rule, compute)
         suspects, typical = search(splits, tiles, model.spec.classes)
     write_suspects(folder, suspects, typical, splits, model.spec.classes, flags.pictures)
     for suspect in suspects[:5]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from switchseg.checkpoints.model_directory import load_model, save_model
+from switchseg.config.inference import Rule
 from switchseg.config.schema import RunConfig
 from switchseg.data.dataset import Dataset
 from switchseg.data.loader import build_loader
 from switchseg.engine.evaluate import evaluate
-from switchseg.engine.inference import Rule
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.setup import open_training
 from switchseg.engine.training import Training

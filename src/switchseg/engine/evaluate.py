@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from switchseg import files
 from switchseg.classes import Classes
+from switchseg.config.inference import Compute, Rule
 from switchseg.data.dataset import Dataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine.ahead import read_ahead
 from switchseg.engine.class_order import match_classes
-from switchseg.engine.inference import Compute, Rule, evaluating, fuse, logit_maps
+from switchseg.engine.inference import NonFiniteError, evaluating, fuse, logit_maps
 from switchseg.engine.network import Network
 from switchseg.engine.pictures import write_pictures
 from switchseg.engine.progress import progress
@@ -105,7 +106,7 @@ def evaluate(
     key = tally_key(model, dataset, rule, world, boundary) if partial is not None else {}
     if partial is not None and world.size > 1:
         partial = partial.with_name(f"{partial.name}.{world.rank}")
-    network = compute.network(model)
+    network = Network(model, compute)
     own = range(world.rank, len(dataset), world.size)
     tally = Tally(len(dataset.classes), boundary, partial, key, lambda images: data_key(dataset, own[:images]))
     kept = _spread(len(dataset), len(dataset) if pictures is None else pictures) if save is not None else frozenset()
@@ -165,7 +166,7 @@ def _labelled(
     """Yield labels, in the order of the data set's classes, and confidence of each sample."""
     try:
         maps = logit_maps(network.model, [sample.image for sample in samples], rule, compute, network)
-    except ValueError as error:
+    except NonFiniteError as error:
         names = ", ".join(sample.name for sample in samples)
         raise UserError(f"{names}: {error}; the model is broken, or --precision fp32 is needed") from None
     for sample, own in zip(samples, maps, strict=True):

@@ -9,13 +9,14 @@ from typing import Any
 from switchseg.classes import Classes
 from switchseg.data.advice import Advice
 from switchseg.data.check import Findings, inspect
-from switchseg.data.dataset import MissingSplitError, StoredDataset, canonical_split, existing_folder
+from switchseg.data.dataset import MissingSplitError, StoredDataset, existing_folder
 from switchseg.data.datasets import open_dataset
 from switchseg.data.description import SETTINGS, describe
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.likely_mistakes import advise, compare_splits
 from switchseg.data.proposal import propose
 from switchseg.data.readers.folder import open_undescribed
+from switchseg.data.splits import canonical_split
 from switchseg.engine.progress import progress
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
@@ -134,7 +135,8 @@ def _open_split(place: Place, split: str) -> StoredDataset:
         meaning = Meaning(classes, LabelMap.identity(classes))
         return open_undescribed(existing_folder(place.root), canonical_split(split), place.list_file, meaning)
     dataset = open_dataset(place.dataset, place.root, split, place.list_file)
-    assert isinstance(dataset, StoredDataset)
+    if not isinstance(dataset, StoredDataset):
+        raise UserError(f"--dataset: {place.dataset} is not stored in files, which check-data looks at")
     return dataset
 
 

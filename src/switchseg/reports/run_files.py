@@ -119,7 +119,7 @@ def read_suspects(path: Path) -> Record:
     """
     if not path.is_file():
         return {}
-    found = read_json(path)
+    found: Record = read_json(path)
     needed = {"rule", "regions", "images", "images_searched"}
     whole = isinstance(found, dict) and needed <= found.keys()
     if not whole or not all(isinstance(e, dict) and e.keys() >= _REGION for e in found["regions"]):

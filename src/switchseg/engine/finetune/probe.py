@@ -16,7 +16,6 @@ from switchseg.config.schema import RunConfig
 from switchseg.data.dataset import Dataset, Subset
 from switchseg.distributed import World
 from switchseg.engine.evaluate import evaluate
-from switchseg.engine.finish import single_rule
 from switchseg.engine.memory import Memory
 from switchseg.engine.setup import batches_from
 from switchseg.engine.step import Stepper
@@ -132,7 +131,7 @@ def _peak(config: RunConfig, dataset: Dataset, largest: int, world: World, memor
 @contextlib.contextmanager
 def _training(config: RunConfig, dataset: Dataset, world: World) -> Iterator[tuple[Training, Any]]:
     """Start the training of `config` and yield it with what does its next step; it leaves no files."""
-    steps = replace(config.train, steps=max(config.train.steps, _WARM_STEPS + _TIMED_STEPS))
+    steps = replace(config.train, epochs=None, steps=max(config.train.steps or 0, _WARM_STEPS + _TIMED_STEPS))
     config = replace(config, train=steps)
     with own_stream(world.device):
         torch.manual_seed(config.train.seed)
@@ -149,7 +148,7 @@ def _training(config: RunConfig, dataset: Dataset, world: World) -> Iterator[tup
 
 def _evaluate(training: Training, dataset: Dataset) -> None:
     with contextlib.suppress(UserError):  # an image may have no labelled pixel, and weights of a few steps may overflow
-        evaluate(training.model, dataset, single_rule(training.config.evaluate), quiet=True)
+        evaluate(training.model, dataset, training.config.evaluate.single_rule, quiet=True)
 
 
 def _silent(line: str) -> None:

@@ -16,10 +16,12 @@ from PIL import Image
 
 from switchseg import files
 from switchseg.classes import Classes
+from switchseg.config.inference import Compute, Rule
 from switchseg.data.dataset import Dataset
 from switchseg.data.sample import Sample
 from switchseg.engine.ahead import read_ahead
-from switchseg.engine.inference import Compute, Rule, evaluating, logit_maps, probability_tiles
+from switchseg.engine.inference import evaluating, logit_maps, probability_tiles
+from switchseg.engine.network import Network
 from switchseg.engine.pictures import save
 from switchseg.engine.progress import progress
 from switchseg.engine.suspects.regions import Region, Typical, doubt, regions
@@ -77,7 +79,7 @@ def search(
 
 def model_tiles(model: Segmenter, rule: Rule, compute: Compute) -> Callable[[Sample], Tiles]:
     """Return what `search` asks a model with, which must be on the device to compute on."""
-    network = compute.network(model)
+    network = Network(model, compute)
 
     def tiles(sample: Sample) -> Tiles:
         assert sample.label is not None
