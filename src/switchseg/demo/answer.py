@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from switchseg.demo.colours import see_through
 from switchseg.engine.pictures import label_image
 from switchseg.engine.predictor import Prediction
 from switchseg.reports.images import data_uri
@@ -39,10 +40,10 @@ def answer(predictions: Mapping[str, Prediction], *, stem: str = "image", remark
 
 
 def _model(prediction: Prediction) -> dict[str, Any]:
-    classes = prediction.classes
+    classes, colours = prediction.classes, see_through(prediction.classes)
     return {
         "classes": [
-            {"index": classes.names.index(name), "name": name, "color": classes.palette[classes.names.index(name)]}
+            {"index": classes.names.index(name), "name": name, "color": colours[classes.names.index(name)]}
             | {"share": share}
             for name, share in prediction.shares.items()
         ],
