@@ -1,3 +1,4 @@
+import io
 import os
 import subprocess
 import sys
@@ -39,3 +40,12 @@ def test_a_folder_is_synced_or_named(tmp_path):
     system.sync_folder(tmp_path)
     with pytest.raises(FileNotFoundError):
         system.sync_folder(tmp_path / "absent")
+
+
+def test_a_pipe_is_unread_once_its_reader_is_gone():
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stream:
+        assert not system.is_unread(stream)
+        os.close(reader)
+        assert system.is_unread(stream)
+    assert not system.is_unread(io.StringIO())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from typing import IO, Any
 
@@ -59,3 +60,15 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_unread(stream: IO[Any]) -> bool:
+    """Tell whether a stream is a pipe that nobody reads any more; on Windows nothing tells."""
+    if sys.platform == "win32":
+        return False
+    poll = select.poll()
+    try:
+        poll.register(stream.fileno(), select.POLLOUT)
+    except (OSError, ValueError):  # it is no file
+        return False
+    return any(events & select.POLLERR for _, events in poll.poll(0))
