@@ -21,6 +21,8 @@ from torchvision.transforms import v2
 from benchmarks import results
 from benchmarks.plain_2018 import plain_batch
 from switchseg.cli.arguments import parse
+from switchseg.data.augment import TRANSFORMS
+from switchseg.data.augment.transform import Pair, Transform
 from switchseg.data.config import DataConfig
 from switchseg.data.dataset import Dataset, StoredDataset
 from switchseg.data.datasets import open_dataset
@@ -29,8 +31,8 @@ from switchseg.data.label_files import read_label
 from switchseg.data.loader import build_loader
 from switchseg.data.order import generator
 from switchseg.data.pipelines import PIPELINES, Crop, ShortSide
+from switchseg.data.resize import resize_image, resize_label
 from switchseg.data.sample import Batch
-from switchseg.data.transforms import photometric, resize_image, resize_label
 from switchseg.errors import UserError
 from switchseg.models.create import create_model
 from switchseg.preprocessing import BGR
@@ -131,16 +133,19 @@ def _stages(dataset: StoredDataset, rounds: int) -> Iterator[dict[str, object]]:
         "decode image, simplejpeg": lambda: read_image(record.image, decoder="simplejpeg"),
         "decode label": lambda: read_label(record.label or ""),
         "map label": lambda: dataset.label_map(stored, ""),
-        "flip": lambda: (cv2.flip(image, 1), cv2.flip(label, 1)),
         "resize image, torch": lambda: resize_image(image, height, width),
         "resize image, Pillow": lambda: resize_image(image, height, width, "pillow"),
         "resize label to 1/8": lambda: resize_label(label, height, width, _STRIDE),
-        "photometric": lambda: photometric(image, rng),
+        **{name: _transform(TRANSFORMS[name](), Pair(image, label), rng) for name in TRANSFORMS},
     }
     seconds = results.interleaved(stages, 3 * rounds)
     case = f"stage, {label.shape[1]}x{label.shape[0]} to {width}x{height}"
     for name, timings in seconds.items():
         yield {"case": case, "variant": name, "measure": "time", **_timing(timings, 1e3), "unit": "ms/image"}
+
+
+def _transform(transform: Transform, pair: Pair, rng: np.random.Generator) -> Callable[[], Pair]:
+    return lambda: transform(pair, rng, *[pair] * transform.others)
 
 
 def _wait(dataset: StoredDataset, steps: int) -> Iterator[dict[str, object]]:

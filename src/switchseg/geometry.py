@@ -1,7 +1,7 @@
 """How large an image becomes: the size rules that training and evaluation share (2018 semantics)."""
 
 
-def fit_short_side(height: int, width: int, short_side: int, max_long_side: int = 1000) -> tuple[int, int]:
+def fit_short_side(height: int, width: int, short_side: int, max_long_side: float = 1000) -> tuple[int, int]:
     """Return the (height, width) in pixels after scaling the short side to `short_side`.
 
     The aspect ratio is kept, the long side stays at or below `max_long_side`, and both sides are truncated

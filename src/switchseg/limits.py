@@ -40,15 +40,32 @@ class Between:
 
 
 def check(section: str, config: object, **limits: Between) -> None:
-    """Raise a UserError that names the first setting of `config` outside its limits; None is within all of them."""
+    """Raise a UserError that names the first setting of `config` outside its limits; None is within all of them.
+
+    `section` is what comes before the setting's name, with a dot between them, or nothing.
+    """
     for key, limit in limits.items():
         value = getattr(config, key)
         if value is not None and value not in limit:
             shown = " ".join(map(str, value)) or "nothing" if isinstance(value, (tuple, list)) else value
-            raise UserError(f"{section}.{key}: {shown}; {limit} was expected")
+            raise UserError(f"{_named(section, key)}: {shown}; {limit} was expected")
+
+
+def check_ranges(section: str, config: object, *keys: str) -> None:
+    """Raise a UserError that names the first of these settings, each two numbers, whose lower one is not the first."""
+    for key in keys:
+        low, high = getattr(config, key)
+        if low > high:
+            raise UserError(f"{_named(section, key)}: {low:g} {high:g}; the lower number first was expected")
+
+
+def _named(section: str, key: str) -> str:
+    return f"{section}.{key}" if section else key
 
 
 POSITIVE = Between(1)
 COUNT = Between(0)
 SIDE = Between(1, LONGEST_SIDE)
 RATE = Between(0, 1e30)
+FRACTION = Between(0, 1, below=True)
+"""Of something of which a part has to stay."""

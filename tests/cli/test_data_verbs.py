@@ -81,6 +81,22 @@ def test_the_page_shows_classes_and_examples(tmp_path):
     assert "https://" not in content
 
 
+def test_the_page_shows_what_augmentation_does(tmp_path, capsys):
+    (write(tmp_path, [0, 1]) / "classes.txt").write_text("road\ncar\n")
+    page, config = tmp_path / "page.html", tmp_path / "c.yaml"
+    config.write_text("data: {pipeline: augment, augment: [{name: flip}, {name: rotation, degrees: [30, 60]}]}\n")
+    command = ["check-data", "--dataset", "folder", "--root", str(tmp_path), "--workers", "1"]
+    assert main([*command, "--html", str(page), "--augment", str(config)]) == 0
+    content = page.read_text()
+    assert content.count("<figcaption>draw ") == 2 * 5
+    assert "a, as stored: 30 x 24" in content
+    assert main([*command, "--augment", str(config)]) == 2
+    assert "--html FILE was expected" in capsys.readouterr().err
+    config.write_text("data: {augment: [{name: flop}]}\n")
+    assert main([*command, "--html", str(page), "--augment", str(config)]) == 2
+    assert f"{config}: data.augment: there is no transform 'flop'; did you mean 'flip'?" in capsys.readouterr().err
+
+
 def test_make_list_writes_what_odgt_opens(tmp_path, capsys):
     root = write(tmp_path / "data", [0, 1, 2], ("ä/one", "two"))
     assert main(["make-list", "--root", str(root), "--out", str(root / "training.odgt")]) == 0

@@ -44,6 +44,7 @@ def make_training(
     optimizer: str = "sgd",
     encoder: str = "resnet18_dilated8",
     dropout: float = 0.0,
+    lr: float = 1e-3,
     world: World = WORLD,
     loss: LossConfig | None = None,
     class_weights: Sequence[float] | None = None,
@@ -56,7 +57,7 @@ def make_training(
     config = RunConfig(
         train=TrainConfig(steps=10, precision=train.pop("precision", "fp64"), **train),
         loss=loss or LossConfig(average=average),
-        optim=OptimConfig(name=optimizer, lr_encoder=1e-3, lr_decoder=1e-3),
+        optim=OptimConfig(name=optimizer, lr_encoder=lr, lr_decoder=lr),
     )
     training = Training.start(config, world, model, class_weights)
     training.set_training_mode()

@@ -11,10 +11,10 @@ from switchseg.config.schema import RunConfig
 from switchseg.data.config import DataConfig
 from switchseg.data.datasets import open_dataset
 from switchseg.engine.class_weights import class_pixels, class_weights
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.errors import UserError
 from switchseg.losses.class_weights import from_shares
 from switchseg.losses.config import LossConfig
+from switchseg.runs.directory import RunDirectory
 from tests.engine.steps import WORLD
 
 AUTO = RunConfig(loss=LossConfig(class_weights="auto"))

@@ -1,3 +1,4 @@
+import io
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,6 +34,16 @@ def test_prediction_holds_labels_probabilities_and_classes(predictor: Predictor)
     assert prediction.classes.names[3] == "Road"
     assert sum(prediction.shares.values()) == pytest.approx(1)
     assert list(prediction.shares.values()) == sorted(prediction.shares.values(), reverse=True)
+
+
+def test_a_notebook_shows_the_tinted_image_and_a_console_one_line(predictor: Predictor) -> None:
+    prediction = predictor(picture())
+    shown = Image.open(io.BytesIO(prediction._repr_png_()))
+    assert (shown.format, shown.size) == ("PNG", (60, 40))
+    np.testing.assert_array_equal(np.asarray(shown), np.asarray(prediction.overlay()))
+    name, share = next(iter(prediction.shares.items()))
+    assert repr(prediction).startswith(f"Prediction(60x40, 11 classes: {name} {100 * share:.0f} %")
+    assert len(repr(prediction)) < 100
 
 
 def test_every_kind_of_image_gives_the_same_labels(predictor: Predictor, tmp_path: Path) -> None:

@@ -17,9 +17,12 @@ from switchseg.plugins import import_installed, import_plugins
 # verb -> (module with `run(arguments) -> int | None`, what the verb does)
 COMMANDS = {
     "train": ("switchseg.cli.train", "train a model from a config, or go on with a run that was stopped"),
+    "finetune": ("switchseg.cli.finetune", "look at a folder of images, choose everything, train, evaluate and report"),
     "evaluate": ("switchseg.cli.evaluate", "score a model on a data set, at one or several scales"),
     "predict": ("switchseg.cli.predict", "label images, folders and videos"),
+    "suspects": ("switchseg.cli.suspects", "list the regions of the labels that a trained model doubts"),
     "compare": ("switchseg.cli.compare", "train a config with several norms, batch sizes and seeds, and sum up"),
+    "find-rate": ("switchseg.cli.find_rate", "try rising learning rates on a config, and suggest one"),
     "import-weights": ("switchseg.cli.import_weights", "turn 2018 and MIT checkpoints into a model directory"),
     "export-weights": ("switchseg.cli.export_weights", "write a model as the checkpoint pair of 2018 or MIT"),
     "export": ("switchseg.cli.export", "write a model as an ONNX or .pt2 file, checked against the model"),

@@ -14,6 +14,7 @@ from switchseg.cli.arguments import parse
 from switchseg.config.inference import RULES, Compute, Rule
 from switchseg.data import DATASETS
 from switchseg.errors import UserError
+from switchseg.limits import FRACTION
 from switchseg.registry import named
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class EvaluateFlags(ComputeFlags, RuleFlags):
     list_file: Annotated[Path | None, tyro.conf.arg(name="list")] = None
     """A list of images and labels, for data sets that have one."""
     split: str = "val"
+    val_fraction: float = 0.0
+    """Score only the images of the split (then usually train) that a training with this data.val_fraction held out."""
+    val_seed: int = 0
+    """The data.val_seed of that training."""
     json: Path | None = None
     """Write the scores to this file. Until they are complete, what is counted is kept in FILE.partial, from which the
     same command goes on if it was stopped."""
@@ -90,9 +95,12 @@ class EvaluateFlags(ComputeFlags, RuleFlags):
 def run(arguments: Sequence[str]) -> None:
     """Evaluate, print the table, and write what was asked for."""
     flags = parse(EvaluateFlags, "evaluate", arguments)
+    if flags.val_fraction not in FRACTION:
+        raise UserError(f"--val-fraction: {flags.val_fraction}; {FRACTION} was expected")
     files.check_places([flags.json, flags.confusion, flags.per_image], [flags.save])
     from switchseg.checkpoints.model_directory import load_model
     from switchseg.data.datasets import open_dataset
+    from switchseg.data.held_out import hold_out
     from switchseg.distributed import joined_world
     from switchseg.engine.evaluate import evaluate, write_confusion, write_per_image
     from switchseg.engine.network import prepare
@@ -101,6 +109,8 @@ def run(arguments: Sequence[str]) -> None:
     rule = flags.resolve(usual_rule(flags.model))
     with joined_world(flags.device) as world:
         dataset = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
+        if flags.val_fraction:
+            dataset = hold_out(dataset, flags.val_fraction, flags.val_seed)[1]
         evaluation = evaluate(
             prepare(load_model(flags.model), flags.compute, world.device),
             dataset,

@@ -40,12 +40,24 @@ def parse_run(kind: type[Flags], verb: str, arguments: Sequence[str]) -> tuple[F
         raise UserError(f"switchseg {verb} needs a config: switchseg {verb} CONFIG.yaml [--train.steps 100 ...]")
     arguments.remove(path)
     config = dataclasses.replace(yaml.load(path, RunConfig, with_plugins=True), plugins=imported())
+    config = _cleared(config, arguments)
     return parse(kind, verb, arguments, default=kind(**_settings(config))), Path(path).stem
 
 
 def run_config(flags: RunConfig) -> RunConfig:
     """Return the settings of the run alone, without the flags that are about this command only."""
     return RunConfig(**_settings(flags))
+
+
+def _cleared(config: RunConfig, arguments: Sequence[str]) -> RunConfig:
+    """Return `config` without the settings whose place a flag takes: --train.epochs that of train.steps."""
+    given = {argument.split("=")[0].replace("-", "_") for argument in arguments}
+    for section, settings in _settings(config).items():
+        for field in dataclasses.fields(settings) if dataclasses.is_dataclass(settings) else ():
+            rival = field.metadata.get("instead_of")
+            if rival and f"__{section}.{field.name}" in given and f"__{section}.{rival}" not in given:
+                config = dataclasses.replace(config, **{section: dataclasses.replace(settings, **{rival: None})})
+    return config
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:

@@ -34,4 +34,5 @@ def run(arguments: Sequence[str]) -> int:
     code = train(run_config(flags), out, flags.resume)
     if code == 0 and is_main_process():
         write_report([out], out / "report.html")
+        print(f"report   {out / 'report.html'}")
     return code

@@ -41,6 +41,7 @@ PIPELINES: Registry[type[Pipeline]] = Registry(
     {
         "short_side": "switchseg.data.pipelines:ShortSide",
         "crop": "switchseg.data.pipelines:Crop",
+        "augment": "switchseg.data.pipelines:Images",
     },
 )
 """Name -> class, made as `PIPELINES[name](config, dataset, images_per_rank, seed, stride)`."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from switchseg import limits
 from switchseg.data import DATASETS, PIPELINES
+from switchseg.data.augment import build
 from switchseg.errors import UserError
-from switchseg.limits import SIDE, Between
+from switchseg.limits import COUNT, FRACTION, SIDE, Between
 from switchseg.registry import check_names, named
 
 ON_ERROR = ("stop", "skip")
@@ -29,8 +31,17 @@ class DataConfig:
     """A list file in place of the training split; its paths are relative to the root."""
     val_list: str | None = None
     """A list file in place of the evaluation split."""
+    val_fraction: float = 0.0
+    """Share of the training images that are held out of the training and evaluated on, in place of a split. An image's
+    name decides, so that further images move none from one side to the other."""
+    val_seed: int = 0
+    """Another seed holds out other images."""
     pipeline: str = named(PIPELINES, "short_side")
-    """`short_side`: the 2018 pipeline, whole images at one short side a sub-batch. `crop`: random crops of one size."""
+    """`short_side`: the 2018 pipeline, whole images at one short side a sub-batch. `crop`: random crops of one size.
+    `augment`: images as they are stored, changed by `data.augment` alone."""
+    augment: tuple[dict[str, Any], ...] = ()
+    """Further transforms of what the pipeline makes, in this order: of each its `name` (scale, crop, flip, rotation,
+    perspective, blur, noise, colour, erasing, class_mix or `torchvision.NAME`), `probability` and settings."""
     flip: bool = True
     """Mirror half of the training images, left to right."""
     short_sides: tuple[int, ...] = (300, 375, 450, 525, 600)
@@ -74,10 +85,20 @@ class DataConfig:
             crop_scales=Between(0, 100, above=True),
             crop_max_share=Between(0, 1, above=True),
             workers=Between(0, 1024),
+            val_fraction=FRACTION,
+            val_seed=COUNT,
         )
-        low, high = self.crop_scales
-        if low > high:
-            raise UserError(f"data.crop_scales: {low} {high}; the lower factor first was expected")
+        if self.val_fraction and self.val_list is not None:
+            raise UserError(
+                f"data.val_list and data.val_fraction are {self.val_list} and {self.val_fraction}: give one"
+            )
+        limits.check_ranges("data", self, "crop_scales")
+        build(self.augment)  # for its complaints
+
+    @property
+    def evaluated_on(self) -> str:
+        """What the images that a training is scored on are called."""
+        return f"{self.val_fraction:.0%} of {self.train_split}" if self.val_fraction else self.val_split
 
 
 def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:

@@ -71,6 +71,10 @@ class StoredDataset(ABC):
         """What its labels are taken for."""
         return Meaning(self.classes, self.label_map, self.exif_orientation)
 
+    @meaning.setter
+    def meaning(self, meaning: Meaning) -> None:
+        self.classes, self.label_map, self.exif_orientation = meaning
+
     @abstractmethod
     def __len__(self) -> int: ...
 
@@ -155,19 +159,28 @@ class Subset:
     """Some samples of a data set, in their order."""
 
     def __init__(self, dataset: Dataset, indices: Sequence[int]) -> None:
-        self.name, self.classes, self.decoder = dataset.name, dataset.classes, dataset.decoder
-        self._dataset, self._indices = dataset, indices
+        self.name, self.classes = dataset.name, dataset.classes
+        self.dataset, self.indices = dataset, indices
+
+    @property
+    def decoder(self) -> str:
+        """How images are decoded."""
+        return self.dataset.decoder
+
+    @decoder.setter
+    def decoder(self, name: str) -> None:
+        self.dataset.decoder = name
 
     def __len__(self) -> int:
-        return len(self._indices)
+        return len(self.indices)
 
     def sizes(self, skip: bool = False) -> np.ndarray:
         """Return the (height, width) of every image, int32 [n, 2]."""
-        return self._dataset.sizes(skip)[np.asarray(self._indices, np.int64)]
+        return self.dataset.sizes(skip)[np.asarray(self.indices, np.int64)]
 
     def read(self, index: int) -> Sample:
         """Return sample `index` of those that are left."""
-        return self._dataset.read(self._indices[index])
+        return self.dataset.read(self.indices[index])
 
 
 class JoinedDataset(StoredDataset):

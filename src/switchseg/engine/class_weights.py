@@ -17,9 +17,9 @@ from switchseg.data.dataset import Dataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine.data_checks import look_through
-from switchseg.engine.run_directory import RunDirectory
 from switchseg.errors import UserError
 from switchseg.losses.class_weights import from_shares
+from switchseg.runs.directory import RunDirectory
 
 
 def class_weights(

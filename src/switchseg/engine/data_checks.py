@@ -63,7 +63,7 @@ def readable(dataset: Dataset, trained_on: Dataset, config: DataConfig, world: W
         UserError: a sample cannot be used, or none can; or the classes are not those of `trained_on`.
     """
     match_classes(trained_on.classes, dataset, tell=world.is_main)
-    if world.is_main and _same_images(trained_on, dataset):
+    if world.is_main and same_images(trained_on, dataset):
         _log.warning("the evaluation split has the images of the training split; scores tell nothing about others")
 
     def require_label(sample: Sample) -> None:
@@ -113,10 +113,10 @@ def look_through(
     return found, dict(sorted(fault for part in world.gather(faults) for fault in part))
 
 
-def _same_images(one: Dataset, other: Dataset) -> bool:
+def same_images(one: Dataset, other: Dataset) -> bool:
     """Return whether two splits are the same, as in a folder that has none, or `other` is a part of `one`."""
     if isinstance(one, JoinedDataset):
-        return any(_same_images(part, other) for part in one.parts)
+        return any(same_images(part, other) for part in one.parts)
     if not (isinstance(one, StoredDataset) and isinstance(other, StoredDataset)) or len(one) != len(other):
         return False
     return bool(len(one)) and all(one.record(place) == other.record(place) for place in (0, len(one) - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,9 +30,9 @@ from switchseg.errors import UserError
 ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | Tensor"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
-    """What a model says about one image of H x W pixels."""
+    """What a model says about one image of H x W pixels. A notebook shows it as the tinted image."""
 
     image: Pixels
     """RGB uint8 [H, W, 3], as the model got it."""
@@ -57,6 +58,17 @@ class Prediction:
         """The fraction of the pixels that each class takes, by name, the largest first, absent classes left out."""
         shares = zip(self.classes.names, shares_of(self.labels, len(self.classes)), strict=True)
         return dict(sorted(((name, share) for name, share in shares if share), key=lambda entry: -entry[1]))
+
+    def __repr__(self) -> str:
+        height, width = self.labels.shape
+        largest = ", ".join(f"{name} {100 * share:.0f} %" for name, share in [*self.shares.items()][:3])
+        return f"Prediction({width}x{height}, {len(self.classes)} classes: {largest})"
+
+    def _repr_png_(self) -> bytes:
+        """Return what IPython shows."""
+        content = io.BytesIO()
+        self.overlay().save(content, "png")
+        return content.getvalue()
 
     def overlay(self, opacity: float = 0.5) -> Image.Image:
         """Return the image tinted with the classes' colours."""

@@ -63,7 +63,7 @@ class Stepper:
         """
         training, step = self._training, self._training.step
         seed_step(training.config.train.seed, step, training.world.rank)
-        radius = _sparse_radius(training.config, step)
+        radius = _sparse_radius(training, step)
         frozen = set_sparse_radius(training.model, radius, freeze=step % _FREEZE_EVERY == 0)
         self._current = [self._stage(batch) for batch in batches]
         tensors = [tensor for batch in self._current for tensor in (batch.images, batch.labels, batch.sizes)]
@@ -110,9 +110,9 @@ def seed_step(seed: int, step: int, rank: int) -> None:
     torch.manual_seed((seed * 1_000_003 + step) * 4099 + rank)
 
 
-def _sparse_radius(config: RunConfig, step: int) -> float:
-    start, end = config.train.sparse_radius
-    return start + (end - start) * step / config.train.steps
+def _sparse_radius(training: Training, step: int) -> float:
+    start, end = training.config.train.sparse_radius
+    return start + (end - start) * step / training.steps
 
 
 def _loss_factors(weights: Tensor, training: Training) -> Tensor:

@@ -22,6 +22,9 @@ class OptimConfig:
     mixing_lr_scale: float = 1.0
     """Factor on the rate of the mixing weights of Switchable Normalization (2018: 1; Sparse SN: 0.1). In a short
     fine-tuning they hardly move at 1; 100 was better (docs/results.md)."""
+    layer_decay: float = 1.0
+    """Factor on the encoder's rate from each block to the one before it, the decoder's standing for the block after the
+    last; 0.65 to 0.9 is usual in fine-tuning transformers. 1 gives all blocks the same rate."""
     schedule: str = named(SCHEDULES, "poly")
     poly_power: float = 0.9
     step_milestones: tuple[float, ...] = (0.67, 0.89)
@@ -39,6 +42,7 @@ class OptimConfig:
             momentum=Between(0, 1, below=True),
             weight_decay=RATE,
             mixing_lr_scale=RATE,
+            layer_decay=Between(0, 1, above=True),
             poly_power=Between(0, 100),
             step_milestones=Between(0, 1, empty=True),
             warmup_steps=COUNT,

@@ -12,10 +12,12 @@ from PIL import Image
 
 from switchseg import __version__
 from switchseg.data.advice import Advice
+from switchseg.data.augment.sheet import Row
 from switchseg.data.check import Findings
 from switchseg.data.dataset import StoredDataset
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
+from switchseg.reports import sheet
 from switchseg.reports.images import IGNORED_COLOUR, data_uri
 from switchseg.reports.markup import Markup, tag
 
@@ -39,9 +41,19 @@ def data_page(
     found: Findings,
     advices: list[Advice],
     pictures: Mapping[tuple[int, int], Image.Image] = MappingProxyType({}),
+    augmented: Sequence[Row] = (),
 ) -> str:
-    """Return the page; `pictures` are those of readings, by the numbers of the advice and of its reading."""
-    style = files(__package__).joinpath("page.css").read_text(encoding="utf-8") + _STYLE
+    """Return the page.
+
+    Args:
+        title: What the data set is called.
+        dataset: Gives the examples.
+        found: What was found in it.
+        advices: What mends likely mistakes.
+        pictures: Those of readings, by the numbers of the advice and of its reading.
+        augmented: What augmentation makes of some images; nothing leaves the section out.
+    """
+    style = files(__package__).joinpath("page.css").read_text(encoding="utf-8") + _STYLE + sheet.STYLE
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -66,6 +78,7 @@ def data_page(
             _section("Likely mistakes", [_advice(number, advice, pictures) for number, advice in enumerate(advices)]),
             _section("Classes", [_classes(found, dataset)]),
             _section("Examples", [tag("div", _examples(dataset), class_="examples")]),
+            _section("Augmentation", [*sheet.augmentation_sheet(augmented, dataset.classes)] if augmented else []),
         ),
         tag("footer", tag("p", f"Made by switchseg {__version__}.")),
     )

@@ -112,6 +112,16 @@ def photograph(image: Pixels) -> str:
     return data_uri(Image.fromarray(image), "jpeg", quality=82)
 
 
+def picture_file(path: Path) -> tuple[str, tuple[int, int]]:
+    """Return a picture that is shown as it is, as a data URI, with its height and width.
+
+    Raises:
+        UserError: the file is no image.
+    """
+    pixels = _read(path, "RGB")
+    return photograph(pixels), pixels.shape[:2]
+
+
 # What Pillow raises for damaged files.
 _DAMAGES = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 

@@ -18,9 +18,10 @@ from switchseg.runs import journal
 # (How the images of a step are spread over devices may differ too; their number is checked with the checkpoint.)
 _FREE = (
     "plugins",
-    *("data.root", "data.val_", "data.workers", "evaluate.", "train.device", "train.threads", "train.timeout"),
-    "train.capture",
-    *("train.steps", "train.images_per_device", "train.accumulate", "train.keep_checkpoints", "train.patience"),
+    *("data.root", "data.val_split", "data.val_list", "data.workers", "evaluate."),
+    *("train.device", "train.threads", "train.timeout", "train.capture", "train.recorders"),
+    *("train.steps", "train.epochs", "train.images_per_device", "train.accumulate"),
+    *("train.keep_checkpoints", "train.patience"),
 )
 _FREE_SUFFIXES = ("_every",)
 
@@ -44,7 +45,7 @@ class RunDirectory:
     @property
     def journal(self) -> Path:
         """The one record of the run."""
-        return self.path / "log.jsonl"
+        return self.path / journal.FILE
 
     @property
     def tensorboard(self) -> Path:
@@ -96,7 +97,7 @@ class RunDirectory:
                 raise UserError(f"{self.path}: another process trains in it; wait, or pass another --out") from None
             yield
 
-    def is_complete(self, steps: int) -> bool:
+    def is_complete(self, steps: int | None) -> bool:
         """Whether a training of `steps` steps has come to its end here, scores included."""
         if not (self.journal.exists() and self.metrics.exists()):
             return False

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from switchseg.data.transforms import class_share, nearest_places, photometric, resize_image, resize_label
+from switchseg.data.resize import nearest_places, resize_image, resize_label
 from tests.data.trees import picture, values
 
 SIZES = [(64, 80), (37, 51), (13, 200), (1, 1), (128, 160)]
@@ -43,28 +43,3 @@ def test_labels_at_an_eighth_are_pixel_4_of_8():
     eighth = np.asarray(Image.fromarray(resized).resize((20, 25), Image.Resampling.NEAREST))
     assert np.array_equal(resize_label(label, 200, 160, 8), eighth)
     assert np.array_equal(resize_label(label, 200, 160, 8), resized[4::8, 4::8])
-
-
-def test_class_share_leaves_the_ignored_out():
-    assert class_share(np.array([[0, 0, 0, 1, 255, 255]], np.uint8)) == 0.75
-    assert class_share(np.array([[255, 255]], np.uint8)) == 1.0
-
-
-def test_photometric_changes_colours_only():
-    image = picture(1)
-    changed = [photometric(image, np.random.default_rng(seed)) for seed in range(150)]
-    assert all(c.shape == image.shape and c.dtype == np.uint8 for c in changed)
-    kinds = {c.tobytes() for c in changed}
-    assert len(kinds) > 100
-    assert image.tobytes() in kinds  # one time in sixteen nothing is drawn
-    again = photometric(image, np.random.default_rng(3))
-    assert np.array_equal(again, changed[3])
-    assert np.array_equal(image, picture(1))
-
-
-def test_photometric_keeps_grey_grey_and_within_range():
-    grey = np.full((4, 4, 3), 250, np.uint8)
-    for seed in range(30):
-        changed = photometric(grey, np.random.default_rng(seed)).astype(int)
-        assert np.ptp(changed, axis=-1).max() <= 1
-        assert changed.min() > 90

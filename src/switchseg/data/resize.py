@@ -1,13 +1,10 @@
-"""Geometry and colour of one image and its label: pure functions on uint8 arrays."""
+"""Images and labels in another size, as in 2018: pure functions on uint8 arrays."""
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
-
-from switchseg.labels import IGNORED
 
 
 def resize_image(image: np.ndarray, height: int, width: int, method: str = "torch") -> np.ndarray:
@@ -39,30 +36,3 @@ def resize_label(label: np.ndarray, height: int, width: int, stride: int = 1) ->
     columns = nearest_places(label.shape[1], width)[stride // 2 :: stride]
     values: np.ndarray = label[rows[:, None], columns]
     return values
-
-
-def class_share(label: np.ndarray) -> float:
-    """Return the share of the labelled pixels that the most frequent class holds; 1 where nothing is labelled."""
-    counts = np.bincount(label.ravel(), minlength=IGNORED + 1)[:IGNORED]
-    return float(counts.max() / max(1, counts.sum())) or 1.0
-
-
-def photometric(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Change brightness, contrast, saturation and hue, each half of the time, with the ranges of mmsegmentation."""
-    chosen = rng.random(4) < 0.5
-    shift, contrast, saturation, hue = (
-        rng.uniform(-32, 32),
-        rng.uniform(0.5, 1.5),
-        rng.uniform(0.5, 1.5),
-        rng.integers(-18, 19),
-    )
-    values = np.arange(256, dtype=np.float32)
-    if chosen[0] or chosen[1]:
-        table = (values + shift * chosen[0]) * (contrast if chosen[1] else 1.0)
-        image = cv2.LUT(image, np.clip(np.rint(table), 0, 255).astype(np.uint8))
-    if chosen[2] or chosen[3]:
-        hues = (np.arange(256) + hue * chosen[3]) % 180  # OpenCV counts hue in steps of 2 degrees
-        saturations = np.clip(np.rint(values * (saturation if chosen[2] else 1.0)), 0, 255)
-        tables = np.stack((hues, saturations, values), axis=-1).astype(np.uint8)[None]
-        image = cv2.cvtColor(cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), tables), cv2.COLOR_HSV2RGB)
-    return image
