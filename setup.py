@@ -1,11 +1,17 @@
-"""Builds what is compiled; everything else about the package is in pyproject.toml."""
+"""Builds what is compiled, and what a package holds besides `src`; everything else about it is in pyproject.toml."""
 
+import re
+import shutil
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
+REPOSITORY = "https://github.com/switchablenorms/SwitchNorm_Segmentation"
 NORMS, METRICS = "src/switchseg/norms/csrc", "src/switchseg/metrics/csrc"
-FLAGS = ["-std=c++17", "-O3"]
+FLAGS, STRIPPED = ["-std=c++17", "-O3"], ["-Wl,-s"]
 
 # Loaded with ctypes: they need neither Python's headers nor torch's. Optional, since torch's operators can stand in.
 kernels = Extension(
@@ -13,12 +19,71 @@ kernels = Extension(
     [f"{NORMS}/native.cpp"],
     depends=sorted(map(str, Path(NORMS).glob("*.h"))),
     extra_compile_args=[*FLAGS, "-fno-math-errno", "-fopenmp"],
-    extra_link_args=["-fopenmp"],
+    extra_link_args=["-fopenmp", *STRIPPED],
     optional=True,
 )
 launches = Extension(
-    "switchseg.norms._launch", [f"{NORMS}/launch.cpp"], extra_compile_args=FLAGS, libraries=["dl"], optional=True
+    "switchseg.norms._launch",
+    [f"{NORMS}/launch.cpp"],
+    extra_compile_args=FLAGS,
+    extra_link_args=STRIPPED,
+    libraries=["dl"],
+    optional=True,
 )
-pairs = Extension("switchseg.metrics._pairs", [f"{METRICS}/pairs.cpp"], extra_compile_args=FLAGS, optional=True)
+pairs = Extension(
+    "switchseg.metrics._pairs",
+    [f"{METRICS}/pairs.cpp"],
+    extra_compile_args=FLAGS,
+    extra_link_args=STRIPPED,
+    optional=True,
+)
 
-setup(ext_modules=[kernels, launches, pairs])
+
+class Libraries(build_ext):
+    """Plain libraries: one file for every Python, without an entry point for `import`."""
+
+    def get_ext_filename(self, fullname):
+        """Return a name without the version of Python."""
+        return str(Path(*fullname.split("."))) + ".so"
+
+    def get_export_symbols(self, ext):
+        """Return what the library itself names, not `PyInit_...`."""
+        return ext.export_symbols
+
+
+class Wheel(bdist_wheel):
+    """A wheel for every Python 3 of a platform."""
+
+    def get_tag(self):
+        """Return the tag of the platform, for every interpreter."""
+        return "py3", "none", super().get_tag()[2]
+
+
+class Package(build_py):
+    """The sources, and the configs that commands find by their names."""
+
+    def run(self):
+        """Copy both; an editable installation has the checkout."""
+        super().run()
+        if not self.editable_mode:
+            shutil.copytree("configs", Path(self.build_lib, "switchseg", "configs"), dirs_exist_ok=True)
+
+
+def page():
+    """Return the README with addresses that hold outside the repository."""
+    text = Path("README.md").read_text(encoding="utf-8")
+    text = re.sub(r'(src|srcset)="(?!https?:)', rf'\1="{REPOSITORY}/raw/main/', text)
+    return re.sub(r"\]\((?!https?:|#)", f"]({REPOSITORY}/blob/main/", text)
+
+
+setup(
+    ext_modules=[kernels, launches, pairs],
+    cmdclass={"bdist_wheel": Wheel, "build_ext": Libraries, "build_py": Package},
+    long_description=page(),
+    long_description_content_type="text/markdown",
+    project_urls={
+        "Repository": REPOSITORY,
+        "Changelog": f"{REPOSITORY}/blob/main/CHANGELOG.md",
+        "Paper": "https://arxiv.org/abs/1806.10779",
+    },
+)

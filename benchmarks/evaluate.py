@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from benchmarks import results
 from switchseg.classes import Classes
 from switchseg.cli.arguments import parse
+from switchseg.config.inference import Compute, Rule
 from switchseg.data.dataset import Dataset
 from switchseg.data.datasets import open_dataset
 from switchseg.data.sample import Sample
 from switchseg.engine.evaluate import evaluate
-from switchseg.engine.inference import Compute, Rule
+from switchseg.engine.network import prepare
 from switchseg.errors import UserError
 from switchseg.metrics import confusion_matrix
 from switchseg.models.create import create_model
@@ -83,7 +84,7 @@ def _loops(options: Arguments, data: FirstImages) -> Iterator[dict[str, object]]
     networks = {norm: _network(options, norm) for norm in ("sn", "bn")}
     plain_norms = with_plain_norms(_network(options, "sn"))
     half = Compute(precision="bf16", channels_last=True)
-    networks["bf16"] = half.prepare(_network(options, "sn"), torch.device("cpu"))
+    networks["bf16"] = prepare(_network(options, "sn"), half, torch.device("cpu"))
     for name, sides in SCALES.items():
         rule = Rule(short_sides=sides)
         variants: dict[str, Callable[[], np.ndarray]] = {

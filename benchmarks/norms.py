@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -19,24 +20,38 @@ from benchmarks import results
 from switchseg.cli.arguments import parse
 from switchseg.errors import UserError
 from switchseg.models.encoders import create_encoder
-from switchseg.norms import NORMS, SwitchNorm2d
+from switchseg.norms import NORMS, SwitchNorm2d, SwitchNorm3d
 
 Make = Callable[[int], nn.Module]
 
 _REPOSITORY = Path(__file__).parents[1]
 
-VARIANTS: dict[str, Make] = {
-    "bn": nn.BatchNorm2d,
-    "syncbn": nn.SyncBatchNorm,
-    "gn": NORMS["gn"],
-    "in": lambda channels: nn.InstanceNorm2d(channels, affine=True),
-    "sn-plain": lambda channels: SwitchNorm2d(channels, backend="reference"),
-    "sn": lambda channels: SwitchNorm2d(channels),
-    "bn-relu": lambda channels: nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU()),
-    "sn-relu": lambda channels: SwitchNorm2d(channels, activation="relu"),
+_LAYERS = {
+    4: (nn.BatchNorm2d, nn.InstanceNorm2d, SwitchNorm2d),
+    5: (nn.BatchNorm3d, nn.InstanceNorm3d, SwitchNorm3d),
 }
+
+
+def variants(dims: int = 4) -> dict[str, Make]:
+    """Return what is compared on inputs with `dims` dimensions: name -> maker of a layer for a number of channels."""
+    batch_norm, instance_norm, switch_norm = _LAYERS[dims]
+    return {
+        "bn": batch_norm,
+        "syncbn": nn.SyncBatchNorm,
+        "gn": NORMS["gn"],
+        "in": lambda channels: instance_norm(channels, affine=True),
+        "sn-plain": lambda channels: switch_norm(channels, backend="reference"),
+        "sn": lambda channels: switch_norm(channels),
+        "bn-relu": lambda channels: nn.Sequential(batch_norm(channels), nn.ReLU()),
+        "sn-relu": lambda channels: switch_norm(channels, activation="relu"),
+    }
+
+
 COMPILED = {"bn-compiled": "bn", "sn-plain-compiled": "sn-plain", "sn-compiled": "sn"}
 PASSES = ("forward", "forward+backward", "evaluation")
+
+# Channels at every level of a 3d U-Net, with two convolutions a level on the way down and two on the way up.
+_VOLUME_CHANNELS = (32, 64, 128, 256, 320)
 
 # Reads and writes of a whole input that no implementation of SN can do without, where a copy does two.
 _MOVES = {"forward": 3, "forward+backward": 8, "evaluation": 3}
@@ -52,6 +67,8 @@ class Arguments:
     images: int = 2
     size: tuple[int, int] = (224, 224)
     """Height and width in pixels of the network's input."""
+    volume: tuple[int, int, int] | None = None
+    """Depth, height and width, multiples of 16: the norms of a 3d U-Net of that input instead of an encoder's."""
     channels_last: bool = False
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     device: str = "cpu"
@@ -84,15 +101,19 @@ def run(arguments: Sequence[str]) -> None:
     _warn_if_busy(options.threads)
     torch.set_num_threads(options.threads)
     results.keep_heap()
-    shapes = norm_shapes(options.encoder, options.images, options.size)
+    shapes = (
+        norm_shapes(options.encoder, options.images, options.size)
+        if options.volume is None
+        else volume_shapes(options.images, options.volume)
+    )
     rows: list[dict[str, object]] = []
     for shape in shapes:
         case = options.case(shape)
         rows += [{"case": case, **row} for row in _measure(options, shape)]
         print(_line(case, [row for row in rows if row["case"] == case]), flush=True)
-    _print_totals(options.encoder, rows, list(shapes.values()))
+    _print_totals(options.encoder if options.volume is None else "a 3d U-Net", rows, list(shapes.values()))
     if options.memory:
-        rows += _memory(options, max(shapes, key=lambda shape: shape[1] * shape[2] * shape[3]))
+        rows += _memory(options, max(shapes, key=math.prod))
     if options.save:
         results.append("norms", rows)
 
@@ -107,6 +128,19 @@ def norm_shapes(encoder: str, images: int, size: tuple[int, int]) -> Counter[tup
                 module.register_forward_pre_hook(lambda _, inputs: shapes.update([tuple(inputs[0].shape)]))
         network(torch.empty(images, 3, *size))
     return shapes
+
+
+def volume_shapes(images: int, size: tuple[int, int, int]) -> Counter[tuple[int, ...]]:
+    """Return the input shapes of the norms of a 3d U-Net, and how many have each."""
+    last = len(_VOLUME_CHANNELS) - 1
+    if any(side % 2**last for side in size):
+        raise UserError(f"--volume takes multiples of {2**last}, not {' '.join(map(str, size))}")
+    return Counter(
+        {
+            (images, channels, *(side >> level for side in size)): 2 if level == last else 4
+            for level, channels in enumerate(_VOLUME_CHANNELS)
+        }
+    )
 
 
 def _check_parity() -> None:
@@ -130,8 +164,9 @@ def _warn_if_busy(threads: int) -> None:
 
 
 def make_input(shape: Sequence[int], channels_last: bool, dtype: str, device: str) -> Tensor:
-    """Return a random input (N, C, H, W), or gradient, in the wanted layout."""
-    order = torch.channels_last if channels_last else torch.contiguous_format
+    """Return a random input (N, C, H, W) or (N, C, D, H, W), or gradient, in the wanted layout."""
+    last = torch.channels_last if len(shape) == 4 else torch.channels_last_3d
+    order = last if channels_last else torch.contiguous_format
     return torch.randn(*shape, device=device, dtype=getattr(torch, dtype)).to(memory_format=order)
 
 
@@ -156,14 +191,15 @@ def make_pass(layer: nn.Module, x: Tensor, grad: Tensor, name: str) -> Callable[
 
 def _measure(options: Arguments, shape: tuple[int, ...]) -> list[dict[str, object]]:
     torch.manual_seed(0)
-    layers: dict[str, nn.Module] = {name: make(shape[1]).to(options.device) for name, make in VARIANTS.items()}
+    makers = variants(len(shape))
+    layers: dict[str, nn.Module] = {name: make(shape[1]).to(options.device) for name, make in makers.items()}
     if options.device.startswith("cuda"):  # torch's kernels for these two want parameters of the type of the maps
         for name in ("gn", "in"):
             layers[name].to(getattr(torch, options.dtype))
     if options.compile:
         torch.compiler.reset()
         for name, of in COMPILED.items():
-            layers[name] = VARIANTS[of](shape[1]).to(options.device)
+            layers[name] = makers[of](shape[1]).to(options.device)
             layers[name].compile()
     like = (shape, options.channels_last, options.dtype, options.device)
     grad = make_input(*like)
@@ -221,9 +257,9 @@ def _print_totals(encoder: str, rows: Sequence[dict[str, object]], counts: Seque
     print(
         f"\nthe {sum(counts)} norms of {encoder} together, in ms, and x bn; then the median over their shapes of x bn"
     )
-    variants = list(dict.fromkeys(str(row["variant"]) for row in rows))
+    names = list(dict.fromkeys(str(row["variant"]) for row in rows))
     for name in PASSES:
-        for variant in variants:
+        for variant in names:
             own = [row for row in rows if (row["measure"], row["variant"]) == (name, variant)]
             base = [row for row in rows if (row["measure"], row["variant"]) == (name, "bn")]
             total, bn = (
@@ -238,7 +274,7 @@ def _memory(options: Arguments, shape: tuple[int, ...]) -> list[dict[str, object
     """Measure the largest shape, each norm in a fresh process whose allocator returns what it frees."""
     print(f"\npeak memory of forward and backward on {'x'.join(map(str, shape))}, MiB")
     rows: list[dict[str, object]] = []
-    for variant in VARIANTS:
+    for variant in variants(len(shape)):
         command = [sys.executable, "-m", "benchmarks.norms_memory", variant, options.device, options.dtype]
         command += [str(options.channels_last), *map(str, shape)]
         environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": str(options.threads)}

@@ -1,6 +1,6 @@
 """Print the peak memory in MiB that forward and backward of one norm need besides input and output gradient.
 
-Run by `benchmarks.norms` in a process of its own: `python -m benchmarks.norms_memory NORM DEVICE DTYPE LAST N C H W`.
+Run by `benchmarks.norms` in a process of its own: `python -m benchmarks.norms_memory NORM DEVICE DTYPE LAST SHAPE...`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.norms import VARIANTS, make_input, make_pass
+from benchmarks.norms import make_input, make_pass, variants
 
 
 def main(variant: str, device: str, dtype: str, channels_last: str, *shape: str) -> None:
     """Run one pass to warm up, and measure the next."""
     sizes = [int(size) for size in shape]
     x, grad = (make_input(sizes, channels_last == "True", dtype, device) for _ in range(2))
-    both = make_pass(VARIANTS[variant](sizes[1]).to(device), x, grad, "forward+backward")
+    both = make_pass(variants(len(sizes))[variant](sizes[1]).to(device), x, grad, "forward+backward")
     both()
     x.grad = None
     if device != "cpu":

@@ -27,7 +27,6 @@ from switchseg.config.schema import EvaluateConfig, RunConfig, TrainConfig
 from switchseg.data.config import DataConfig
 from switchseg.data.sample import Batch
 from switchseg.distributed import World, choose_device
-from switchseg.engine import step as step_module
 from switchseg.engine import train as train_module
 from switchseg.engine.interrupt import StopRequest
 from switchseg.engine.monitor import Monitor
@@ -38,7 +37,6 @@ from switchseg.engine.streams import own_stream
 from switchseg.engine.train import run_steps
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
-from switchseg.losses.functions import LOSSES
 from switchseg.models.config import ModelConfig
 from switchseg.norms import SwitchNorm
 from switchseg.runs.directory import RunDirectory
@@ -295,13 +293,13 @@ class _Clock:
             training.optimizer.register_step_pre_hook(self.start),
             training.optimizer.register_step_post_hook(self.stop),
         ]
-        backward, loss = torch.Tensor.backward, LOSSES[training.config.loss.name]
+        backward, sums = torch.Tensor.backward, training.criterion.sums
         torch.Tensor.backward = self.timed(backward)  # type: ignore[assignment]
-        step_module.LOSSES[training.config.loss.name] = self.timed(loss)  # type: ignore[assignment]
+        training.criterion.sums = self.timed(sums)  # type: ignore[assignment, method-assign]
         try:
             yield
         finally:
             torch.Tensor.backward = backward  # type: ignore[method-assign]
-            step_module.LOSSES[training.config.loss.name] = loss
+            training.criterion.sums = sums  # type: ignore[method-assign]
             for handle in handles:
                 handle.remove()

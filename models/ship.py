@@ -14,7 +14,6 @@ from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.data.datasets import open_dataset
 from switchseg.engine.evaluate import evaluate, write_confusion
-from switchseg.engine.finish import multi_rule, single_rule
 
 MODELS = Path(__file__).parent
 
@@ -27,8 +26,8 @@ def main(run: Path, camvid: Path) -> None:
     save_model(load_model(run), out / "model", torch.float16)
     model = load_model(out)
     dataset = open_dataset("camvid", camvid, "test")
-    single = evaluate(model, dataset, single_rule(config.evaluate))
-    multi = evaluate(model, dataset, multi_rule(config.evaluate))
+    single = evaluate(model, dataset, config.evaluate.single_rule)
+    multi = evaluate(model, dataset, config.evaluate.multi_rule)
 
     shutil.copy(run / "log.jsonl", out / "log.jsonl")
     yaml.save(out / "config.yaml", replace(config, data=replace(config.data, root="data/CamVid")))

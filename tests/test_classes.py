@@ -21,3 +21,11 @@ def test_generated_colours_are_far_apart():
 def test_every_class_needs_a_colour():
     with pytest.raises(ValueError, match="2 class names but 1 colours"):
         Classes(("a", "b"), ((1, 2, 3),))
+
+
+def test_colours_by_label_value_leave_one_for_what_is_no_class():
+    classes = Classes(("road", "car"), ((1, 2, 3), (4, 5, 6)))
+    table = classes.colours((9, 9, 9))
+    assert table[:3].tolist() == [[1, 2, 3], [4, 5, 6], [9, 9, 9]]
+    assert table.shape == (256, 3)
+    assert Classes.unnamed(300).colours()[300].tolist() == [0, 0, 0]

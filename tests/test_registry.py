@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass, fields
 
 import pytest
 
 from switchseg.errors import UserError
-from switchseg.registry import Registry
+from switchseg.registry import Registry, check_names, named, registry_of
 
 
 def test_an_own_entry_is_imported_when_it_is_asked_for():
@@ -45,3 +46,25 @@ def test_an_unknown_name_gets_a_line_with_the_nearest():
         registry.require("loss.name", "dicee")
     with pytest.raises(KeyError):
         registry["dicee"]
+
+
+THINGS: Registry[object] = Registry("thing", {"one": "a:b", "two": "a:c"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    thing: str | None = named(THINGS, "one")
+    several: tuple[str, ...] = named(THINGS, ("one", "two"))
+    needed: str = named(THINGS)
+    text: str = "anything"
+
+
+def test_names_of_a_config_are_checked_where_it_says_that_they_are_names():
+    check_names("part.", Settings(needed="two", thing=None))
+    with pytest.raises(UserError, match=r"^part\.needed: there is no thing 'tow'; did you mean 'two'\?"):
+        check_names("part.", Settings(needed="tow"))
+    with pytest.raises(UserError, match=r"^part\.several: there is no thing 'three'"):
+        check_names("part.", Settings(needed="two", several=("one", "three")))
+    with pytest.raises(TypeError, match="needed"):
+        Settings()
+    assert [registry_of(field) for field in fields(Settings)] == [THINGS, THINGS, THINGS, None]

@@ -10,7 +10,6 @@ from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.data.loader import build_loader
 from switchseg.engine.evaluate import evaluate
-from switchseg.engine.finish import single_rule
 from switchseg.engine.setup import open_training, open_validation
 from switchseg.norms import calibrate
 
@@ -34,7 +33,7 @@ def main(run: Path) -> None:
         stride=model.stride,
     )
     calibrate(model, (batch.normalized(model.spec.preprocessing) for batch in batches))
-    scores = evaluate(model, open_validation(config.data), single_rule(config.evaluate), quiet=True).scores
+    scores = evaluate(model, open_validation(config.data), config.evaluate.single_rule, quiet=True).scores
     print(f"{run.name}: {100 * scores.mean_iou:.2f}", flush=True)
 
 

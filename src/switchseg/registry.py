@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from switchseg.errors import UserError
 
 T = TypeVar("T")
+
+_REGISTRY = "registry"
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -71,3 +74,27 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __repr__(self) -> str:
         return f"Registry({self.kind}: {', '.join(self._places)})"
+
+
+def named(registry: Registry[Any], default: Any = dataclasses.MISSING) -> Any:
+    """Return the field of a dataclass for names of `registry`, one or several; `check_names` and `--help` find it."""
+    return dataclasses.field(default=default, metadata={_REGISTRY: registry})
+
+
+def registry_of(field: dataclasses.Field[Any]) -> Registry[Any] | None:
+    """Return the registry whose names a field made by `named` holds, None for every other field."""
+    return field.metadata.get(_REGISTRY)
+
+
+def check_names(prefix: str, config: Any) -> None:
+    """Raise a UserError for the first field made by `named` that holds no such name; None names nothing.
+
+    Args:
+        prefix: What stands before a field's name in the message: "optim." or "--".
+        config: A dataclass.
+    """
+    for field in dataclasses.fields(config):
+        registry, value = registry_of(field), getattr(config, field.name)
+        if registry is not None and value is not None:
+            for name in value if isinstance(value, tuple) else (value,):
+                registry.require(f"{prefix}{field.name}", name)

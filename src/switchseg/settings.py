@@ -21,7 +21,8 @@ def from_mapping(kind: type[T], content: Any, source: str, prefix: str = "") -> 
     """
     if not isinstance(content, dict):
         where = f"{source}: {prefix.rstrip('.')}" if prefix else source
-        raise UserError(f"{where}: expected keys and values, found {_shown(content)}")
+        raise UserError(f"{where}: expected keys and values, found {shown(content)}")
+    content = getattr(kind, "upgraded", dict)(content)  # a section may know how it was written before
     hints = typing.get_type_hints(kind)
     for key in content:
         if key not in hints:
@@ -41,7 +42,7 @@ def _convert(hint: Any, value: Any, source: str, key: str) -> Any:
     try:
         return _fit(hint, value)
     except (TypeError, ValueError):
-        raise UserError(f"{source}: {key} must be {_described(hint)}, found {_shown(value)}") from None
+        raise UserError(f"{source}: {key} must be {_described(hint)}, found {shown(value)}") from None
 
 
 def _fit(hint: Any, value: Any) -> Any:
@@ -101,6 +102,7 @@ def _described(hint: Any) -> str:
     return names.get(hint, str(hint))
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return `value` as a message quotes it, cut off where it is long."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

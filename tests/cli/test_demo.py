@@ -11,8 +11,8 @@ from tests.demo.conftest import model_folders as model_folders
 
 def test_models_are_named_by_what_they_are_not_by_where(model_folders):
     first, second, third = load_predictors([*model_folders, model_folders[0]], "cpu")
-    assert first == "SN: resnet18_dilated16 + c1_bilinear"
-    assert second == "GN: resnet18_dilated16 + c1_bilinear"
+    assert first == "SN: ResNet-18 + one convolution, 17 classes"
+    assert second == "GN: ResNet-18 + one convolution, 17 classes"
     assert third == f"{first} (2)"
 
 

@@ -8,6 +8,8 @@ from PIL import Image
 
 from switchseg.checkpoints.model_directory import load_model, save_model
 from switchseg.cli import main
+from switchseg.data.datasets import open_dataset
+from switchseg.data.held_out import hold_out
 from switchseg.models.create import create_model
 
 
@@ -33,17 +35,27 @@ def test_writes_the_fixed_keys_and_prints_a_line_per_class(
     assert len((tmp_path / "c.csv").read_text().splitlines()) == 12
 
 
+def test_what_a_training_held_out_is_scored_by_itself(small_model: Path, tiny_camvid: Path, tmp_path: Path) -> None:
+    data = ["--dataset", "camvid", "--root", str(tiny_camvid), "--split", "train", "--short-sides", "32"]
+    held_out = ["--val-fraction", "0.4", "--val-seed", "3", "--per-image", str(tmp_path / "images.csv")]
+    assert main(["evaluate", str(small_model), *data, *held_out]) == 0
+    dataset = hold_out(open_dataset("camvid", tiny_camvid, "train"), 0.4, 3)[1]
+    scored = [line.split(",")[0] for line in (tmp_path / "images.csv").read_text().splitlines()[1:]]
+    assert scored == [dataset.read(index).name for index in range(len(dataset))]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"--short-sides": "0"}, "short sides must be"),
         ({"--stride": "8"}, "the stride must be"),
         ({"--root": "absent"}, "absent: no such folder"),
-        ({"--dataset": "nocity"}, "'nocity' is unknown; the data sets are"),
+        ({"--dataset": "nocity"}, "--dataset: there is no data set 'nocity'"),
         ({"--split": "later"}, "later"),
         ({"--images-per-batch": "0"}, "at least 1 image per batch"),
         ({"--device": "abacus"}, "device 'abacus' is unknown"),
         ({"--rule": "2019"}, "2019"),
+        ({"--val-fraction": "1"}, "--val-fraction: 1.0; at least 0 and below 1 was expected"),
     ],
 )
 def test_mistakes_end_with_one_line(
@@ -81,9 +93,9 @@ def test_golden_label_maps(
 
 def test_golden_evaluation(golden_model: Path, golden: Path, shared_data: Path, tmp_path: Path) -> None:
     """One image's scores equal those of the loop of 2018 to the pixels on which its label map differs."""
+    from switchseg.config.inference import Rule
     from switchseg.data.datasets import open_dataset
     from switchseg.engine.evaluate import evaluate
-    from switchseg.engine.inference import Rule
 
     dataset = open_dataset("ade20k", shared_data / "ade20k_sample", "val")
     first = next(index for index in range(len(dataset)) if dataset.read(index).name.endswith("1"))

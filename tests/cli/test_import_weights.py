@@ -77,7 +77,7 @@ class Code:
         ({"arch_encoder": "resnet50dilated"}, "encoder.pth: the weights are not those of this model"),
         ({"arch_encoder": "resnet18dilatet"}, "unknown encoder 'resnet18dilatet'; did you mean resnet18dilated"),
         ({"arch_decoder": "c1_deepsup"}, "decoder.pth: the weights are not those of this model"),
-        ({"arch_decoder": "c3"}, "unknown decoder 'c3'"),
+        ({"arch_decoder": "c3"}, "there is no decoder 'c3'"),
         ({"arch_decoder": "aspp"}, "no place for decoder 'aspp'"),
         ({"num_classes": 6}, "of another shape: conv_last.4.weight 5x512x1x1 for 6x512x1x1"),
         ({"num_classes": 0}, "--num-classes must be at least 1"),

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from switchseg.checkpoints import training_state
 from switchseg.cli import main
+from switchseg.config import yaml
+from switchseg.config.schema import RunConfig
 from switchseg.engine import interrupt
 from tests.engine.runs import assert_equal, events
 
@@ -146,6 +149,42 @@ def test_a_complete_run_is_not_trained_again(tmp_path, tiny_camvid):
     assert "would overwrite" in never.stderr
 
 
+def test_epochs_and_held_out_images_in_place_of_steps_and_a_split(tmp_path, tiny_camvid):
+    flags = ["--train.epochs", "2", "--data.val-fraction", "0.3", "--train.recorders", "--model.encoder", "test_resnet"]
+    done = run(tmp_path, tiny_camvid, *flags)
+    assert done.returncode == 0, done.stderr
+    saved = yaml.load(tmp_path / "run" / "config.yaml", RunConfig)
+    (start,), ends = events(tmp_path, "start"), events(tmp_path, "end")
+    assert saved.train.epochs is None
+    assert saved.train.steps == start["images"] == ends[-1]["steps"]  # 2 images a step
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["single"]["images"] == 8 - start["images"]
+    assert not (tmp_path / "run" / "tensorboard").exists()
+    assert "complete after" in run(tmp_path, tiny_camvid, *flags).stdout
+    other = run(tmp_path, tiny_camvid, *flags, "--data.val-seed", "1")
+    assert "data.val_seed = 0, not 1" in other.stderr
+
+
+def test_it_says_what_it_trains_before_and_where_it_is_after(tmp_path, tiny_camvid):
+    done = run(
+        tmp_path, tiny_camvid, "--train.steps", "1", "--model.encoder", "test_resnet", "--train.frozen-stages", "0"
+    )
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "run"
+    lines = dict(line.split(maxsplit=1) for line in reversed(done.stdout.splitlines()) if " " in line)
+    assert lines["device"].startswith("cpu (")
+    assert re.fullmatch(r"test_resnet \+ ppm_bilinear_deepsup, sn: [\d.]+ M parameters, [\d.]+ M of .*", lines["model"])
+    assert lines["weights"] == "random"
+    assert lines["classes"].startswith("11: Sky, Building, ")
+    assert lines["images"] == "8 to train on, 3 to evaluate on (val)"
+    assert lines["length"] == "1 steps of 2 images, 0.25 epochs"
+    assert lines["output"] == str(out)
+    assert re.fullmatch(r"0:\d\d:\d\d for the steps \(\d+ % of it .*\), 0:\d\d:\d\d to score", lines["time"])
+    assert lines["report"] == str(out / "report.html")
+    assert f"model    {out / 'model'}\n" in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines() if str(tmp_path) not in line) <= 120
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -157,6 +196,12 @@ def test_a_complete_run_is_not_trained_again(tmp_path, tiny_camvid):
         (["--data.dataset", "camvit"], ["'camvit'", "camvid"]),
         (["--train.steps", "0"], ["train.steps", "at least 1"]),
         (["--train.device", "tpu9"], ["'tpu9'"]),
+        (["--train.recorders", "wandbb"], ["no recorder 'wandbb'", "did you mean 'wandb'?"]),
+        (["--train.frozen-stages", "5"], ["train.frozen_stages: 5", "0 to 4"]),
+        (
+            ["--data.val-fraction", "0.1", "--data.val-list", "x"],
+            ["data.val_list and data.val_fraction are x and 0.1; give one"],
+        ),
         (["--resume", "/nowhere/step_1.pt"], ["/nowhere/step_1.pt", "no such checkpoint"]),
         (["--data.val-split", "vall"], ["vall"]),
     ],

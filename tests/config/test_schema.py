@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import types
 import typing
 from collections.abc import Iterator
@@ -17,11 +18,10 @@ from switchseg.config.schema import RunConfig
 from switchseg.data.datasets import open_dataset
 from switchseg.errors import UserError
 from switchseg.losses.config import LossConfig
-from switchseg.losses.functions import LOSSES
 from switchseg.settings import from_mapping
 
 # Names of things: what they name is looked up when it is built or opened, which is before any training.
-NAMES = ("model.encoder", "model.decoder", "model.norm", "model.pretrained", "data.dataset", "data.root")
+NAMES = ("model.encoder", "model.norm", "model.pretrained", "data.root", "plugins")
 SPLITS = ("data.train_split", "data.val_split", "data.train_list", "data.val_list")
 
 
@@ -63,16 +63,18 @@ CASES = [(key, value) for key, hint in fields() for value in bad_values(key, hin
 
 @pytest.mark.parametrize(("key", "value"), CASES, ids=[f"{key}={value}" for key, value in CASES])
 def test_no_field_takes_what_cannot_be(key: str, value: Any) -> None:
-    section, name = key.split(".")
-    with pytest.raises(UserError, match=rf"^run\.yaml: .*{section}\.{name}") as caught:
-        from_mapping(RunConfig, {section: {name: value}}, "run.yaml")
+    content = value
+    for part in reversed(key.split(".")):
+        content = {part: content}
+    with pytest.raises(UserError, match=rf"^run\.yaml: .*{re.escape(key)}") as caught:
+        from_mapping(RunConfig, content, "run.yaml")
     assert "\n" not in str(caught.value)
 
 
 def test_every_field_was_tried() -> None:
-    assert len({key for key, _ in CASES}) == sum(
-        len(dataclasses.fields(type(part))) for part in vars(RunConfig()).values()
-    )
+    parts = vars(RunConfig()).values()
+    sections = [dataclasses.fields(part) for part in parts if dataclasses.is_dataclass(part)]
+    assert len({key for key, _ in CASES}) == sum(map(len, sections)) + len(parts) - len(sections)
 
 
 @pytest.mark.parametrize("key", [name for name in NAMES if name.startswith("model.")])
@@ -82,7 +84,7 @@ def test_names_of_models_are_looked_up_when_the_model_is_built(key: str) -> None
         start_model(config.model, Classes.unnamed(2))
 
 
-@pytest.mark.parametrize("change", [{"dataset": "nonsense"}, {"root": "nonsense"}, {"train_split": "nonsense"}])
+@pytest.mark.parametrize("change", [{"root": "nonsense"}, {"train_split": "nonsense"}])
 def test_names_of_data_are_looked_up_when_it_is_opened(change: dict[str, str], tiny_camvid: Path) -> None:
     config = from_mapping(RunConfig, {"data": {"dataset": "camvid", "root": str(tiny_camvid), **change}}, "run.yaml")
     with pytest.raises(UserError, match="nonsense"):
@@ -97,5 +99,31 @@ def test_flags_are_held_to_the_same(flag: str, tmp_path: Path, capsys: pytest.Ca
     assert not (tmp_path / "run").exists()
 
 
-def test_every_loss_has_its_name_in_the_config() -> None:
-    assert typing.get_args(typing.get_type_hints(LossConfig)["name"]) == tuple(LOSSES)
+@pytest.mark.parametrize(
+    ("loss", "reason"),
+    [
+        ({"terms": ["dicee"]}, "loss.terms: there is no loss 'dicee'; did you mean 'dice'?"),
+        ({"terms": []}, "loss.terms: nothing; "),
+        ({"terms": ["dice", "dice"]}, "loss.terms: dice dice; losses, each once, were expected"),
+        ({"terms": ["dice"], "weights": [1, 2]}, "loss.weights: 2 numbers for 1 terms"),
+        ({"terms": ["dice", "lovasz"], "class_weights": "auto"}, "loss.class_weights: dice and lovasz weigh all"),
+        ({"name": "nonsense"}, "loss.terms: there is no loss 'nonsense'"),
+        ({"name": ["dice"]}, "loss.terms must be a list of texts"),
+        ({"name": "dice", "terms": ["dice"]}, "unknown key loss.name; "),
+    ],
+)
+def test_losses_that_do_not_go_together_are_refused(loss: dict[str, Any], reason: str) -> None:
+    with pytest.raises(UserError) as caught:
+        from_mapping(RunConfig, {"loss": loss}, "run.yaml")
+    assert str(caught.value).startswith(f"run.yaml: {reason}")
+
+
+def test_each_loss_has_its_factor() -> None:
+    assert LossConfig(terms=("focal", "dice")).factors == {"focal": 1.0, "dice": 1.0}
+    assert LossConfig(terms=("focal", "dice"), weights=(2, 0.5)).factors == {"focal": 2, "dice": 0.5}
+
+
+def test_a_loss_section_with_one_name_means_what_it_meant() -> None:
+    old = {"name": "cross_entropy", "auxiliary_weight": 0.2, "average": "devices"}
+    read = from_mapping(RunConfig, {"loss": old}, "run.yaml").loss
+    assert read == LossConfig(terms=("cross_entropy",), auxiliary_weight=0.2, average="devices")

@@ -7,6 +7,7 @@ from typing import Literal
 import pytest
 
 from switchseg.config import yaml
+from switchseg.config.schema import RunConfig
 from switchseg.errors import UserError
 
 
@@ -86,3 +87,48 @@ def test_a_missing_file_is_named(tmp_path):
 def test_yaml_cannot_build_python_objects(tmp_path):
     with pytest.raises(UserError, match="cannot be read as YAML"):
         yaml.load(write(tmp_path, "name: !!python/object/apply:os.getcwd []"), Outer)
+
+
+def write_all(folder: Path, **texts: str) -> Path:
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text)
+    return folder / f"{next(iter(texts))}.yaml"
+
+
+def test_a_config_builds_on_another_one_section_by_section(tmp_path):
+    (tmp_path / "low").mkdir()
+    write_all(tmp_path / "low", ground="inner: {rate: 3, kind: adamw}\nsides: [3, 4]\nmapping: {1: 1}\nflip: false\n")
+    write_all(tmp_path / "low", middle="base: ground.yaml\nclip: 2\ninner:\n")
+    path = write_all(tmp_path, top="base: low/middle.yaml\ninner: {rate: 4}\nsides: [6]\nmapping: {2: 2}\n")
+    expected = Outer(inner=Inner(rate=4.0, kind="adamw"), sides=(6,), clip=2.0, mapping={2: 2}, flip=False)
+    assert yaml.load(path, Outer) == expected
+    yaml.save(tmp_path / "saved.yaml", yaml.load(path, Outer))
+    assert "base" not in (tmp_path / "saved.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ({"a": "base: a.yaml"}, r"a\.yaml: base a\.yaml builds on this config itself"),
+        ({"a": "base: b.yaml", "b": "base: c.yaml", "c": "base: a.yaml"}, r"c\.yaml: base a\.yaml builds on"),
+        ({"a": "base: none.yaml"}, r"a\.yaml: base none\.yaml is no file"),
+        ({"a": "base: 3"}, r"a\.yaml: base must be the path of another config, found 3"),
+        ({"a": "base:"}, r"a\.yaml: base must be the path of another config, found None"),
+        ({"a": "base: b.yaml\ninner: {rate: 1}", "b": "inner: {rrate: 1}"}, r"b\.yaml: unknown key inner\.rrate"),
+        ({"a": "base: b.yaml\ninner: {rate: 1}", "b": "inner: 3"}, r"b\.yaml: inner: expected keys and values"),
+        ({"a": "base: b.yaml\ninner: 3", "b": "inner: {rate: 1}"}, r"a\.yaml: inner: expected keys and values"),
+        ({"a": "base: b.yaml", "b": "- 1"}, r"b\.yaml: expected keys and values"),
+    ],
+)
+def test_a_base_that_does_not_hold_is_one_line_that_names_its_file(tmp_path, texts, message):
+    with pytest.raises(UserError, match=message) as caught:
+        yaml.load(write_all(tmp_path, **texts), Outer)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_setting_takes_the_place_of_another_one_of_the_base(tmp_path):
+    path = write_all(tmp_path, a="base: b.yaml\ntrain: {epochs: 3}", b="train: {steps: 7, accumulate: 2}")
+    train = yaml.load(path, RunConfig).train
+    assert (train.steps, train.epochs, train.accumulate) == (None, 3.0, 2)
+    with pytest.raises(UserError, match=r"train\.steps and train\.epochs are 7 and 3\.0; give one"):
+        yaml.load(write_all(tmp_path, c="train: {steps: 7, epochs: 3}"), RunConfig)

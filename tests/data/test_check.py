@@ -53,9 +53,11 @@ def test_each_broken_sample_is_one_line(tmp_path):
     (tmp_path / "masks/train/1.png").unlink()
     save(tmp_path / "masks/train/2.png", values(0, [0, 1, 2], 5, 5))
     save(tmp_path / "masks/train/3.png", values(0, [0, 9]))
+    Image.fromarray(values(0, [0, 1]).astype(np.int32) - 1).save(tmp_path / "masks/train/4.png", "TIFF")
     problems = check(dataset).problems
-    assert len(problems) == 4
-    for part in ("0.png: not an image", "1.png: no such file", "2.png: 5x5 pixels", "3.png: label value 9"):
+    assert len(problems) == 5
+    expected = ("0.png: not an image", "1.png: no such file", "2.png: 5x5 pixels", "3.png: label value 9")
+    for part in (*expected, "4.png: label values of -1 .. 0"):
         assert sum(part in problem for problem in problems) == 1
     assert not any("\n" in problem for problem in problems)
 

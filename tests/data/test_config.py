@@ -10,7 +10,7 @@ from switchseg.errors import UserError
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"pipeline": "crops"}, "data.pipeline: 'crops' is unknown; it is one of short_side, crop"),
+        ({"pipeline": "crops"}, "data.pipeline: there is no pipeline 'crops'; did you mean 'crop'"),
         ({"on_error": "ignore"}, "data.on_error"),
         ({"decoder": "turbo"}, "data.decoder"),
         ({"resize": "cv2"}, "data.resize"),

@@ -32,8 +32,13 @@ def test_missing_images_and_labels_are_named(root):
     (root / "masks/train/1.png").unlink()
     with pytest.raises(UserError, match=r"masks/train/1\.png: no such file"):
         dataset.read(1)
-    with pytest.raises(UserError, match=r"images/train/1\.png: an image without label"):
+    with pytest.raises(UserError, match=r"images/train/1\.png: an image without label.*\(1 of 3 images have none: 1\)"):
         open_dataset("folder", root, "train")
+    assert open_dataset("folder", root, "train", incomplete=True).read(1).label is None
+    for number in (0, 2):
+        (root / f"masks/train/{number}.png").unlink()
+    with pytest.raises(UserError, match="3 of 3 images have none"):
+        open_dataset("folder", root, "train", incomplete=True)
 
 
 def test_different_sizes_are_named(root):
@@ -71,7 +76,7 @@ def test_labels_of_turned_photos_fit_either_way(root):
 
 
 def test_unknown_names_list_the_known():
-    with pytest.raises(UserError, match=f"'imagenet' is unknown; the data sets are {', '.join(DATASETS)}"):
+    with pytest.raises(UserError, match=rf"there is no data set 'imagenet'.*\(there are {', '.join(DATASETS)}\)"):
         open_dataset("imagenet", ".", "train")
 
 

@@ -46,6 +46,11 @@ def same(one, other):
         assert torch.equal(a.sizes, b.sizes)
 
 
+def test_the_data_set_stays_as_it_is(dataset):
+    load(dataset, decoder="simplejpeg")
+    assert dataset.decoder == "pillow"
+
+
 @pytest.mark.parametrize("pipeline", ["short_side", "crop"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_change_nothing(dataset, pipeline, workers):

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from switchseg.demo.answer import answer
+from switchseg.demo.colours import see_through
 from switchseg.engine.predictor import Predictor
 
 
@@ -29,4 +30,4 @@ def test_the_answer_holds_labels_confidence_and_shares(model_folders):
     assert sum(entry["share"] for entry in model["classes"]) == pytest.approx(1)
     for entry in model["classes"]:
         assert entry["share"] == (prediction.labels == entry["index"]).mean()
-        assert tuple(entry["color"]) == predictor.classes.palette[entry["index"]]
+        assert tuple(entry["color"]) == see_through(predictor.classes)[entry["index"]]

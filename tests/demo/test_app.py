@@ -18,12 +18,13 @@ from PIL import Image
 from switchseg.data.order import generator
 from switchseg.data.scenes.classes import ROAD
 from switchseg.data.scenes.generate import make_scene
-from switchseg.demo.app import SAMPLE_SEED, SAMPLES, sample_images
+from switchseg.demo.colours import see_through
+from switchseg.demo.samples import SAMPLE_SEED, SAMPLES, sample_images
 from switchseg.engine.predictor import Predictor
 from tests.browser import accessibility_findings, complaints
 from tests.demo.conftest import parsed
 
-SN, GN = "SN: resnet18_dilated16 + c1_bilinear", "GN: resnet18_dilated16 + c1_bilinear"
+SN, GN = "SN: ResNet-18 + one convolution, 17 classes", "GN: ResNet-18 + one convolution, 17 classes"
 UPLOAD = "#upload input[type=file]"
 
 
@@ -79,7 +80,7 @@ def test_classes_can_be_hidden_and_shown(page, demo):
     row, column = image.shape[0] // 2, image.shape[1] // 2
     x, y = (column + 0.5) / image.shape[1], (row + 0.5) / image.shape[0]
     index = int(prediction.labels[row, column])
-    colour, name = prediction.classes.palette[index], prediction.classes.names[index]
+    colour, name = see_through(prediction.classes)[index], prediction.classes.names[index]
     page.get_by_label("Opacity of the classes").fill("100")
     assert colour_at(page, x, y) == list(colour)
     box = page.locator(".legend label", has_text=name).get_by_role("checkbox")

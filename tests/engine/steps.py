@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -42,7 +44,10 @@ def make_training(
     optimizer: str = "sgd",
     encoder: str = "resnet18_dilated8",
     dropout: float = 0.0,
+    lr: float = 1e-3,
     world: World = WORLD,
+    loss: LossConfig | None = None,
+    class_weights: Sequence[float] | None = None,
     **train,
 ) -> Training:
     torch.manual_seed(0)
@@ -51,10 +56,10 @@ def make_training(
         model.decoder.classify = torch.nn.Sequential(torch.nn.Dropout2d(dropout), model.decoder.classify)
     config = RunConfig(
         train=TrainConfig(steps=10, precision=train.pop("precision", "fp64"), **train),
-        loss=LossConfig(average=average),
-        optim=OptimConfig(name=optimizer, lr_encoder=1e-3, lr_decoder=1e-3),
+        loss=loss or LossConfig(average=average),
+        optim=OptimConfig(name=optimizer, lr_encoder=lr, lr_decoder=lr),
     )
-    training = Training.start(config, world, model)
+    training = Training.start(config, world, model, class_weights)
     training.set_training_mode()
     return training
 

@@ -12,12 +12,13 @@ from PIL import Image
 
 from switchseg.checkpoints.model_directory import load_model
 from switchseg.classes import Classes
+from switchseg.config.inference import Compute, Rule
 from switchseg.data.datasets import open_dataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine import tally
 from switchseg.engine.evaluate import evaluate, write_confusion, write_per_image
-from switchseg.engine.inference import Compute, Rule, fuse, logit_maps
+from switchseg.engine.inference import fuse, logit_maps
 from switchseg.errors import UserError
 from switchseg.models.segmenter import Segmenter
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from switchseg.config.inference import Rule
 from switchseg.engine.finished import RECORD, Finished, digest
-from switchseg.engine.inference import Rule
 from switchseg.engine.predict import find_inputs, predict, without_results
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError

@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from switchseg.config.inference import Compute, Rule
 from switchseg.engine import inference
-from switchseg.engine.inference import RULES, Compute, Rule, evaluating, fuse, logit_maps, probability_tiles
+from switchseg.engine.inference import evaluating, fuse, logit_maps, probability_tiles
+from switchseg.engine.network import prepare
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
 
@@ -51,10 +53,15 @@ def test_tiles_equal_the_plain_formula(data: st.DataObject) -> None:
     assert labels.dtype == (np.uint8 if classes <= 255 else np.int32)
 
 
-def test_scaled_sizes_are_those_of_2018() -> None:
-    sizes = [Rule().scaled_size(512, 683, side) for side in (300, 400, 500, 600)]
-    assert sizes == [(304, 400), (400, 536), (504, 672), (600, 800)]
-    assert Rule().scaled_size(100, 1000, 450) == (104, 1000)  # the long side rules
+@pytest.mark.parametrize("foreground", [0, 1])
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.9, 1.0])
+def test_a_threshold_labels_the_foreground_where_it_is_likely_enough(foreground: int, threshold: float) -> None:
+    maps = [3 * torch.randn(9, 7, 2, generator=torch.Generator().manual_seed(0)) for _ in range(2)]
+    probability = plain_probabilities(maps, (18, 14))[foreground].numpy()
+    labels, confidence = fuse(maps, (18, 14), (foreground, threshold))
+    labelled = labels == foreground
+    np.testing.assert_array_equal(labelled, probability >= threshold)
+    np.testing.assert_allclose(confidence, np.where(labelled, probability, 1 - probability), atol=1e-5)
 
 
 def test_maps_are_the_models_logits_at_every_scale(model: Segmenter) -> None:
@@ -122,7 +129,7 @@ def test_channels_last_changes_nothing_but_rounding(model: Segmenter) -> None:
     rule = Rule(short_sides=(48,))
     exact = logit_maps(model, [picture(48, 64)], rule)[0][0]
     compute = Compute(channels_last=True)
-    prepared = compute.prepare(copy.deepcopy(model), torch.device("cpu"))
+    prepared = prepare(copy.deepcopy(model), compute, torch.device("cpu"))
     weight = next(parameter for parameter in prepared.parameters() if parameter.ndim == 4)
     assert weight.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(logit_maps(prepared, [picture(48, 64)], rule, compute)[0][0], exact, atol=1e-5, rtol=0)
@@ -132,7 +139,7 @@ def test_channels_last_changes_nothing_but_rounding(model: Segmenter) -> None:
 @pytest.mark.timeout(900)
 def test_compilation_changes_nothing_but_rounding(model: Segmenter) -> None:
     compute = Compute(compile=True)
-    compiled = compute.prepare(copy.deepcopy(model), torch.device("cpu"))
+    compiled = prepare(copy.deepcopy(model), compute, torch.device("cpu"))
     for size in ((48, 64), (64, 48), (40, 40)):
         rule = Rule(short_sides=(min(size), 56))
         exact, fast = (logit_maps(net, [picture(*size)], rule)[0] for net in (model, compiled))
@@ -155,20 +162,3 @@ def test_evaluating_restores_the_mode_of_every_layer() -> None:
         assert not any(module.training for module in net.modules())
     assert net.training
     assert not any(module.training for module in frozen.modules())
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"short_sides": ()}, {"short_sides": (0,)}, {"window": 0}, {"stride": 8}, {"window": 8, "stride": 9}]
-)
-def test_impossible_rules_are_refused(wrong: dict) -> None:
-    with pytest.raises(ValueError, match="must be"):
-        Rule(**wrong)
-
-
-def test_a_rule_says_what_it_does() -> None:
-    assert RULES["2018"].describe() == (
-        "short side 450, long side at most 1000; stretched to multiples of 8 (cv2 bilinear); softmax at label size"
-    )
-    text = Rule(short_sides=(300, 400), flip=True, window=240, resize="pil").describe()
-    for part in ("300 400", "(pil bilinear)", "windows of 240 every 160", "averaged with the mirrored image"):
-        assert part in text

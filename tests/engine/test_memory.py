@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from switchseg.checkpoints.model_directory import save_model
-from switchseg.engine.inference import Rule, logit_maps
+from switchseg.config.inference import Rule
+from switchseg.engine.inference import logit_maps
 from switchseg.engine.predictor import Predictor
 from switchseg.models.create import create_model
 
@@ -19,7 +20,7 @@ GIB = 2**30
 PREDICT = """
 import resource, sys
 import numpy as np
-from switchseg.engine.inference import Rule
+from switchseg.config.inference import Rule
 from switchseg.engine.predictor import Predictor
 model, image, out = sys.argv[1:]
 predictor = Predictor(model, rule=Rule(short_sides=(300, 400, 500, 600)), device="cpu")

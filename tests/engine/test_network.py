@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from switchseg.config.inference import Compute
 from switchseg.engine.network import Network
 from switchseg.models.create import create_model
 
@@ -22,7 +23,7 @@ def test_it_returns_what_the_model_returns(model) -> None:
 @torch.inference_mode()
 def test_half_precision_computes_in_half_precision(model) -> None:
     images = torch.rand(1, 3, 32, 32)
-    found = Network(model, "bf16")(images)
+    found = Network(model, Compute(precision="bf16"))(images)
     assert found.dtype is torch.bfloat16
     torch.testing.assert_close(found.float(), model(images), rtol=0.1, atol=0.1 * model(images).abs().max().item())
 

@@ -1,3 +1,4 @@
+import io
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from switchseg.engine.inference import Compute, Rule
+from switchseg.config.inference import Compute, Rule
 from switchseg.engine.predictor import Predictor, usual_rule
 from switchseg.errors import UserError
 
@@ -33,6 +34,16 @@ def test_prediction_holds_labels_probabilities_and_classes(predictor: Predictor)
     assert prediction.classes.names[3] == "Road"
     assert sum(prediction.shares.values()) == pytest.approx(1)
     assert list(prediction.shares.values()) == sorted(prediction.shares.values(), reverse=True)
+
+
+def test_a_notebook_shows_the_tinted_image_and_a_console_one_line(predictor: Predictor) -> None:
+    prediction = predictor(picture())
+    shown = Image.open(io.BytesIO(prediction._repr_png_()))
+    assert (shown.format, shown.size) == ("PNG", (60, 40))
+    np.testing.assert_array_equal(np.asarray(shown), np.asarray(prediction.overlay()))
+    name, share = next(iter(prediction.shares.items()))
+    assert repr(prediction).startswith(f"Prediction(60x40, 11 classes: {name} {100 * share:.0f} %")
+    assert len(repr(prediction)) < 100
 
 
 def test_every_kind_of_image_gives_the_same_labels(predictor: Predictor, tmp_path: Path) -> None:
@@ -109,3 +120,18 @@ def test_a_run_directory_is_used_at_its_own_scale(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("evaluate: {short_sides: [72], flip: true}\n")
     assert usual_rule(tmp_path) == Rule(short_sides=(72,), flip=True)
     assert usual_rule(tmp_path / "model") == Rule()
+
+
+def test_only_a_model_whose_output_is_not_finite_is_called_broken(camvid_model: Path) -> None:
+    def fail(module: torch.nn.Module, inputs: object) -> None:
+        raise ValueError("of the model's own")
+
+    predictor = Predictor(camvid_model, rule=RULE, device="cpu")
+    handle = predictor.model.register_forward_pre_hook(fail)
+    with pytest.raises(ValueError, match="^of the model's own$"):
+        predictor(picture())
+    handle.remove()
+    with torch.no_grad():
+        predictor.model.decoder.classify.bias[0] = torch.nan
+    with pytest.raises(UserError, match="short side 40 are not finite; the model is broken, or precision fp32"):
+        predictor(picture())

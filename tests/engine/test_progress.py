@@ -1,7 +1,9 @@
+import re
+
 import pytest
 
 from switchseg.engine import progress as module
-from switchseg.engine.progress import progress
+from switchseg.engine.progress import progress, working
 
 
 def test_elsewhere_than_on_a_terminal_lines_are_plain_and_few(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,3 +40,13 @@ def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: 
     with progress("evaluate", 2) as count:
         count(2)
     assert "2/2" in capsys.readouterr().err
+
+
+def test_work_that_cannot_be_counted_says_what_it_is_and_how_long_it_took(capsys: pytest.CaptureFixture[str]) -> None:
+    with working("export"):
+        pass
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    first, second = captured.err.splitlines()
+    assert first == "export ..."
+    assert re.fullmatch(r"export: \d+\.\d s", second)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from switchseg.engine.inference import Rule
+from switchseg.config.inference import Rule
 from switchseg.engine.predict import find_inputs, predict
 from switchseg.engine.predictor import Predictor
 

@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 
 from switchseg.checkpoints.model_directory import save_model
-from switchseg.engine.inference import Rule
+from switchseg.config.inference import Rule
 from switchseg.engine.predictor import Predictor
-from switchseg.export import TARGETS, Deployed, Interface
+from switchseg.export import TARGETS
+from switchseg.export.network import Deployed, Interface
 from switchseg.models.create import create_model
 from switchseg.preprocessing import BGR, RGB
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from switchseg.errors import UserError
-from switchseg.export import TARGETS, Deployed, Interface, parity
-from switchseg.export.network import trace
+from switchseg.export import TARGETS, parity
+from switchseg.export.network import Deployed, Interface, trace
 from switchseg.export.onnx import runner, session, to_onnx
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
@@ -177,7 +177,7 @@ def test_small_maps_with_every_norm_and_decoder(norm: str, decoder: str) -> None
     check_deepest_maps(network(decoder, norm), (1, 8))
 
 
-# All of them take an hour: SWITCHSEG_EVERY=1 pytest -m slow tests/export -k family
+# All of them take an hour: SWITCHSEG_EVERY=1 pytest -m slow tests/export -k families
 EVERY = "SWITCHSEG_EVERY" in os.environ
 
 

@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 from switchseg.models.config import ModelConfig
-from switchseg.models.create import parse_decoder
+from switchseg.models.decoders import parse_decoder
 from switchseg.norms import NORMS
 
 

@@ -5,7 +5,8 @@ from torch import nn
 from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.models.blocks import MapSizes
-from switchseg.models.create import create_model, parse_decoder
+from switchseg.models.create import create_model
+from switchseg.models.decoders import parse_decoder
 from switchseg.norms import NORMS, SwitchNorm, SwitchNorm2d
 from switchseg.preprocessing import BGR
 
@@ -153,7 +154,7 @@ def test_classes_and_preprocessing_become_the_spec() -> None:
         (("resnet19", "c1"), "unknown encoder 'resnet19'; did you mean resnet1"),
         (("zzz", "c1"), "unknown encoder 'zzz'; `switchseg models` lists"),
         (("hf-hub:somebody/else", "c1"), "unknown encoder"),
-        (("resnet18", "c2"), "unknown decoder 'c2'; the decoders are c1, ppm"),
+        (("resnet18", "c2"), r"decoder: there is no decoder 'c2'; did you mean 'c1'\? \(there are c1, ppm"),
         (("resnet18", "c1", "batch"), "unknown norm 'batch'; the norms are bn, "),
         (("resnet18", "c1", "bn", 0), "num_classes must be at least 1"),
         (("hrnetv2", "upernet"), "with it, take c1, ppm, aspp, segformer"),

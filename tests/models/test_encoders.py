@@ -2,14 +2,14 @@ import pytest
 import torch
 from torch import nn
 
-from switchseg.models.encoders import ALIASES, ENCODERS, create_encoder
+from switchseg.models.encoders import ALIASES, LISTED, create_encoder
 
 
 def geometry(module: nn.Module) -> list[tuple]:
     return [(m.stride, m.dilation, m.padding) for m in module.modules() if isinstance(m, nn.Conv2d)]
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", LISTED)
 def test_maps_are_as_announced(name: str) -> None:
     with torch.device("meta"):
         encoder = create_encoder(name)

@@ -9,11 +9,12 @@ from switchseg.errors import UserError
 from switchseg.models.encoders import create_encoder
 
 
-def test_rows_compare_every_norm_with_batch_norm():
-    options = norms.Arguments(threads=1, rounds=1)
-    rows = norms._measure(options, (2, 32, 6, 5))
+@pytest.mark.parametrize("shape", [(2, 32, 6, 5), (2, 32, 3, 4, 5)])
+def test_rows_compare_every_norm_with_batch_norm(shape):
+    options = norms.Arguments(threads=1, rounds=1, channels_last=len(shape) == 5)
+    rows = norms._measure(options, shape)
     assert {(row["variant"], row["measure"]) for row in rows} == {
-        (variant, name) for variant in [*norms.VARIANTS, "floor"] for name in norms.PASSES
+        (variant, name) for variant in [*norms.variants(), "floor"] for name in norms.PASSES
     }
     assert all(float(row["median"]) > 0 for row in rows)
     assert all(float(row["ratio"]) == 1 for row in rows if row["variant"] == "bn")
@@ -28,6 +29,15 @@ def test_shapes_are_those_of_the_network(encoder):
     assert all(shape[0] == 2 for shape in shapes)
     if encoder == "resnet50_dilated8":
         assert (2, 2048, 12, 16) in shapes
+
+
+def test_shapes_are_those_of_a_volume():
+    shapes = norms.volume_shapes(1, (32, 48, 48))
+    assert shapes.total() == 18
+    assert shapes[1, 32, 32, 48, 48] == 4
+    assert shapes[1, 320, 2, 3, 3] == 2
+    with pytest.raises(UserError, match="multiples of 16, not 32 48 40"):
+        norms.volume_shapes(1, (32, 48, 40))
 
 
 def test_a_red_test_means_no_number(monkeypatch, tmp_path):

@@ -39,6 +39,27 @@ def test_every_parameter_is_in_exactly_one_group_with_its_rate_and_decay():
     }
 
 
+def test_rates_decay_towards_the_first_block_and_all_other_rules_hold():
+    net = Net()
+    depths = {"encoder.0.weight": 0, "encoder.0.bias": 0} | {
+        f"encoder.1.{name}": 1 for name in ("weight", "bias", "mean_weight", "var_weight")
+    }
+    config = OptimConfig(lr_encoder=0.1, lr_decoder=0.2, weight_decay=0.3, mixing_lr_scale=0.1, layer_decay=0.5)
+    rates = {
+        group["name"]: (round(group["lr"], 9), group["weight_decay"]) for group in parameter_groups(net, config, depths)
+    }
+    assert rates == {
+        "encoder/decayed/0": (0.025, 0.3),
+        "encoder/plain/0": (0.025, 0.0),
+        "encoder/plain/1": (0.05, 0.0),
+        "encoder/mixing/1": (0.005, 0.0),
+        "decoder/decayed": (0.2, 0.3),
+        "decoder/plain": (0.2, 0.0),
+    }
+    same = OptimConfig(layer_decay=1.0)
+    assert parameter_groups(net, same, depths) == parameter_groups(net, same)
+
+
 def test_frozen_parameters_are_left_out():
     net = Net()
     net.encoder.requires_grad_(False)

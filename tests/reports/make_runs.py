@@ -37,7 +37,23 @@ def make_run(folder: Path, norm: str, *, steps: int = 240, images: int = 4, size
     multi = evaluation(matrix + 2 * np.diag(np.diag(matrix)), images, [180, 240, 300])
     (folder / "metrics.json").write_text(json.dumps({"single": single, "multi": multi}))
     write_log(folder, norm, steps, random, single)
+    if norm == "sn":
+        write_suspects(folder)
     return folder
+
+
+def write_suspects(folder: Path) -> None:
+    """Write what `switchseg suspects` leaves: two regions, one of them with a picture."""
+    (folder / "suspects").mkdir()
+    Image.new("RGB", (64, 48), (90, 120, 80)).save(folder / "suspects" / "001.jpg")
+    regions = [
+        {"rank": rank, "picture": picture, "image": f"street_{rank:03d}", "split": "train", "given": given}
+        | {"likelier": "road", "score": 9.5 / rank, "confidence": 0.9, "pixels": 100 * rank, "box": [0, 0, 9, 9]}
+        for rank, picture, given in ((1, "001.jpg", "car"), (2, None, "sky"))
+    ]
+    images = [{"image": each["image"], "split": "train", "score": each["score"], "regions": 1} for each in regions]
+    found = {"rule": "The rule.", "images_searched": 5, "typical_confidence": {}, "regions": regions, "images": images}
+    (folder / "suspects" / "suspects.json").write_text(json.dumps(found))
 
 
 def write_config(folder: Path, norm: str, steps: int) -> None:

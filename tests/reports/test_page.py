@@ -47,7 +47,8 @@ def test_the_page_is_well_formed_and_whole(page):
     assert len(outline.all("h1")) == 1
     assert all(picture["alt"] for picture in outline.all("img"))
     # Four images: the photograph and the truth once, then prediction, errors and confidence for each of three runs.
-    assert len(outline.all("img")) == 4 * (2 + 3 * 3)
+    # And one picture of a suspect region.
+    assert len(outline.all("img")) == 4 * (2 + 3 * 3) + 1
     identifiers = [attributes["id"] for _, attributes in outline.elements if "id" in attributes]
     assert len(identifiers) == len(set(identifiers))
 
@@ -63,7 +64,8 @@ def test_one_run_that_goes_on_shows_what_it_has(run_folders, tmp_path):
     folder = Path(shutil.copytree(run_folders[2], tmp_path / "sn"))
     for name in ("metrics.json", "confusion_single.csv"):
         (folder / name).unlink()
-    shutil.rmtree(folder / "pictures")
+    for made_at_the_end in ("pictures", "suspects"):
+        shutil.rmtree(folder / made_at_the_end)
     lines = (folder / "log.jsonl").read_text().splitlines(keepends=True)
     (folder / "log.jsonl").write_text("".join(lines[:40]))
     outline = Outline(going := report_page([read_run(folder)]))
@@ -145,3 +147,47 @@ def test_the_keyboard_reaches_every_section(browser, page, tmp_path):
             view.keyboard.press("Tab")
             reached.append(view.evaluate("document.activeElement.getAttribute('href')"))
         assert reached == [f"#{name}" for name in SECTIONS]
+
+
+def test_tables_sort_and_pictures_grow(browser, page, tmp_path, run_folders):
+    path = tmp_path / "report.html"
+    path.write_text(page)
+    with browser.new_context() as context:
+        view = context.new_page()
+        errors = complaints(view)
+        view.goto(path.as_uri())
+        table = view.locator("#classes table.bars")
+        scores = {score.name: 100 * (score.iou or 0) for score in read_run(run_folders[2]).single.per_class}
+        table.locator("thead button").last.click()
+        names = table.locator("tbody th").all_inner_texts()
+        assert [scores[name] for name in names] == sorted(scores.values(), reverse=True)
+        assert table.locator("th[aria-sort=descending]").count() == 1
+        table.locator("thead button").first.click()
+        assert table.locator("tbody th").all_inner_texts() == sorted(names)
+        assert not view.locator("dialog").is_visible()
+        view.locator("#pictures button.picture").first.click()
+        assert view.locator("dialog img").bounding_box()["width"] > 600
+        assert view.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        view.keyboard.press("Escape")
+        assert not view.locator("dialog").is_visible()
+        assert errors == []
+
+
+def test_on_paper_nothing_is_folded_or_dark(browser, page, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(page)
+    with browser.new_context(color_scheme="dark") as context:
+        view = context.new_page()
+        view.goto(path.as_uri())
+        view.emulate_media(media="print", color_scheme="dark")
+        view.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert view.evaluate("[...document.querySelectorAll('details')].every(part => part.open)")
+        assert view.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert not view.locator("nav").is_visible()
+
+
+def test_the_headline_says_steps_and_seeds(run_folders):
+    first, second, _ = read_runs(run_folders)
+    other = replace(second, config={**second.config, "train": {**second.config["train"], "seed": 305}})
+    page = report_page([first, other])
+    assert "240 steps of 2 images per device · seeds 304, 305 · " in page

@@ -9,10 +9,10 @@ import pytest
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig, TrainConfig
 from switchseg.data.config import DataConfig
-from switchseg.runs.journal import Journal
-from switchseg.runs.directory import RunDirectory
 from switchseg.errors import UserError
 from switchseg.optim.config import OptimConfig
+from switchseg.runs.directory import RunDirectory
+from switchseg.runs.journal import Journal
 
 HOLD = """
 import fcntl, sys

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from switchseg.errors import UserError
-from switchseg.models.create import parse_decoder, parse_norm
+from switchseg.models.create import parse_norm
+from switchseg.models.decoders import parse_decoder
 from switchseg.models.layouts import decoder_keys, encoder_keys
 from switchseg.models.weights import translate
 from switchseg.norms import KINDS, MIXING, Kind, to_2018

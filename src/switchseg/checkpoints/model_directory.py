@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from switchseg.models.segmenter import Segmenter
 from switchseg.models.spec import ModelSpec
 from switchseg.models.weights import check_keys, read_weights
 from switchseg.norms import NORMS
+from switchseg.plugins import hint, import_installed, imported
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -40,7 +42,8 @@ def save_model(model: Segmenter, path: str | Path, dtype: torch.dtype | None = N
         key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
         for key, tensor in model.state_dict().items()
     }
-    spec = json.dumps(model.spec.to_json(), indent=2, ensure_ascii=False) + "\n"
+    made_with = dataclasses.replace(model.spec, plugins=imported())
+    spec = json.dumps(made_with.to_json(), indent=2, ensure_ascii=False) + "\n"
     try:
         if (path / CONFIG).is_file() and (path / CONFIG).read_bytes() != spec.encode():
             (path / CONFIG).unlink()
@@ -57,6 +60,7 @@ def load_model(path: str | Path) -> Segmenter:
     Raises:
         UserError: there is no model, or one of its files is damaged or does not fit the other.
     """
+    import_installed()
     folder = find_model(path)
     spec = read_spec(folder)
     state = read_weights(folder / WEIGHTS)
@@ -122,4 +126,4 @@ def build(spec: ModelSpec, source: str | Path) -> Segmenter:
             auxiliary=spec.auxiliary,
         )
     except UserError as error:
-        raise UserError(f"{source}: {error}") from error
+        raise UserError(f"{source}: {error}{hint(spec.plugins)}") from error

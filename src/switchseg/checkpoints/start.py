@@ -11,7 +11,8 @@ from switchseg.checkpoints.model_directory import build, load_model
 from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.models.config import ModelConfig
-from switchseg.models.create import create_model, parse_decoder, parse_norm
+from switchseg.models.create import create_model, parse_norm
+from switchseg.models.decoders import parse_decoder
 from switchseg.models.encoders import ALIASES
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.weights import load_exactly

@@ -13,13 +13,17 @@ from typing import TextIO
 
 import switchseg
 from switchseg.errors import UserError
+from switchseg.plugins import import_installed, import_plugins
 
 # verb -> (module with `run(arguments) -> int | None`, what the verb does)
 COMMANDS = {
     "train": ("switchseg.cli.train", "train a model from a config, or go on with a run that was stopped"),
+    "finetune": ("switchseg.cli.finetune", "look at a folder of images, choose everything, train, evaluate and report"),
     "evaluate": ("switchseg.cli.evaluate", "score a model on a data set, at one or several scales"),
     "predict": ("switchseg.cli.predict", "label images, folders and videos"),
+    "suspects": ("switchseg.cli.suspects", "list the regions of the labels that a trained model doubts"),
     "compare": ("switchseg.cli.compare", "train a config with several norms, batch sizes and seeds, and sum up"),
+    "find-rate": ("switchseg.cli.find_rate", "try rising learning rates on a config, and suggest one"),
     "import-weights": ("switchseg.cli.import_weights", "turn 2018 and MIT checkpoints into a model directory"),
     "export-weights": ("switchseg.cli.export_weights", "write a model as the checkpoint pair of 2018 or MIT"),
     "export": ("switchseg.cli.export", "write a model as an ONNX or .pt2 file, checked against the model"),
@@ -74,7 +78,24 @@ def _run(arguments: list[str]) -> int:
     verb, *rest = arguments
     if verb not in COMMANDS:
         raise UserError(f"unknown command {verb!r}; the commands are {', '.join(COMMANDS)}")
+    names, rest = _split_imports(rest)
+    import_installed()
+    import_plugins(names)
     return import_module(COMMANDS[verb][0]).run(rest) or 0
+
+
+def _split_imports(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return what `--import` names, which every verb takes, and the other arguments."""
+    names, others, rest = [], [], iter(arguments)
+    for argument in rest:
+        flag, is_joined, name = argument.partition("=")
+        if flag != "--import":
+            others.append(argument)
+        elif name := name if is_joined else next(rest, ""):
+            names.append(name)
+        else:
+            raise UserError("--import: a module or a file ending in .py was expected after it")
+    return names, others
 
 
 def _failed(reason: str, code: int) -> int:
@@ -116,5 +137,6 @@ def _usage() -> str:
         "usage: switchseg COMMAND [OPTIONS]\n\n"
         "Semantic segmentation for small batches, with Switchable Normalization.\n\n"
         f"commands:\n{verbs}\n\n"
-        "`switchseg COMMAND --help` lists a command's options; `switchseg --version` prints the version."
+        "`switchseg COMMAND --help` lists a command's options; `switchseg --version` prints the version.\n"
+        "Every command takes --import MODULE or --import FILE.py: plugins, imported before anything else is read."
     )

@@ -1,13 +1,16 @@
 """Command-line flags from typed dataclasses or functions (tyro), with mistakes reported in one line."""
 
 import contextlib
+import dataclasses
 import io
-from collections.abc import Callable, Sequence
-from typing import TypeVar, overload
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, overload
 
 import tyro
 
 from switchseg.errors import UserError
+from switchseg.registry import Registry, check_names, registry_of
 
 T = TypeVar("T")
 
@@ -26,17 +29,36 @@ def parse(target: Callable[..., T], verb: str, arguments: Sequence[str], default
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(target, prog=f"switchseg {verb}", args=list(arguments), **optional)  # type: ignore[call-overload, no-any-return]
+            parsed = tyro.cli(target, prog=f"switchseg {verb}", args=list(arguments), **optional)  # type: ignore[call-overload]
     except SystemExit as stop:
         if not stop.code:  # --help
+            print(_names(target), end="")
             raise
         raise UserError(_one_line(complaint.getvalue(), verb)) from None
+    if dataclasses.is_dataclass(parsed):
+        check_names("--", parsed)
+    return typing.cast(T, parsed)
+
+
+def _names(target: Any) -> str:
+    """Return the names that settings may have, one registry a line."""
+    lines = [f"  --{key}: {', '.join(registry)}\n" for key, registry in _registries(target)]
+    return "".join(["\nnames (plugins add theirs, see docs/extending.md):\n", *lines]) if lines else ""
+
+
+def _registries(kind: Any, prefix: str = "") -> Iterator[tuple[str, Registry[Any]]]:
+    hints = typing.get_type_hints(kind) if dataclasses.is_dataclass(kind) else {}
+    for field in dataclasses.fields(kind) if hints else ():
+        key = prefix + field.name.replace("_", "-")
+        registry = registry_of(field)
+        if registry is not None:
+            yield key, registry
+        yield from _registries(hints[field.name], f"{key}.")
 
 
 def _one_line(box: str, verb: str) -> str:
-    """Reduce tyro's framed explanation to its words."""
-    lines = [line.strip("│╭╮╰╯─ ") for line in box.splitlines()[1:]]
-    words = [
-        line for line in lines if line and not line.startswith(("For full helptext", "switchseg ", "Argument helptext"))
-    ]
+    """Reduce tyro's explanation to its words; its frame is ASCII where the terminal has no other characters."""
+    lines = [line.strip("│╭╮╰╯─|+ ") for line in box.splitlines()[1:]]
+    others = ("For full helptext", "switchseg ", "Argument helptext")
+    words = [line for line in lines if line.strip("-") and not line.startswith(others)]
     return f"{' '.join(words)} (see: switchseg {verb} --help)"

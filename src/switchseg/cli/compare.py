@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from switchseg import files
-from switchseg.cli.run_flags import parse_run, run_config
-from switchseg.config.schema import RunConfig
+from switchseg.cli.run_flags import RunFlags, parse_run, run_config
 from switchseg.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareFlags(RunConfig):
+class CompareFlags(RunFlags):
     """Train CONFIG.yaml with every norm, every number of images and every seed, and compare.
 
     Nothing else differs between the runs, and each sees as many images. Each lies in a folder of OUT. Runs that are

@@ -54,6 +54,7 @@ def run(arguments: Sequence[str]) -> None:
         raise UserError("the demo needs gradio, which is not installed; pip install 'switchseg[demo]'")
 
     from switchseg.demo.app import build_app, launch
+    from switchseg.demo.samples import run_pictures
     from switchseg.demo.storage import temporary_storage
     from switchseg.demo.uploads import Limits
 
@@ -61,7 +62,7 @@ def run(arguments: Sequence[str]) -> None:
     predictors = load_predictors(options.models, options.device)
     with temporary_storage(options.max_gigabytes * 2**30) as storage:
         launch(
-            build_app(predictors, storage, limits),
+            build_app(predictors, storage, limits, run_pictures(options.models[0])),
             storage,
             host=options.host,
             port=options.port,
@@ -77,6 +78,7 @@ def load_predictors(paths: Sequence[Path], device: str) -> dict[str, Predictor]:
     Raises:
         UserError: a path is no model, or there is no such device.
     """
+    from switchseg.demo.names import model_title
     from switchseg.engine.predictor import Predictor
     from switchseg.reports.runs import norm_title
 
@@ -84,7 +86,7 @@ def load_predictors(paths: Sequence[Path], device: str) -> dict[str, Predictor]:
     for path in paths:
         predictor = Predictor(path, device=device)
         spec = predictor.model.spec
-        name = base = f"{norm_title(spec.norm)}: {spec.encoder} + {spec.decoder}"
+        name = base = f"{norm_title(spec.norm)}: {model_title(spec)}"
         number = 2
         while name in predictors:
             name, number = f"{base} ({number})", number + 1

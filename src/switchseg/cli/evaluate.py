@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,11 +11,14 @@ import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
+from switchseg.config.inference import RULES, Compute, Rule
+from switchseg.data import DATASETS
 from switchseg.errors import UserError
+from switchseg.limits import FRACTION
+from switchseg.registry import named
 
 if TYPE_CHECKING:
     from switchseg.engine.evaluate import Evaluation
-    from switchseg.engine.inference import Compute, Rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,58 +41,52 @@ class RuleFlags:
 
     def resolve(self, usual: Rule) -> Rule:
         """Return the rule that the flags describe; `usual` is the one where no rule is named."""
-        from switchseg.engine.inference import RULES
-
-        named = ("short_sides", "window", "stride", "max_long_side")
-        given = {key: value for key in named if (value := getattr(self, key)) is not None}
-        base = RULES[self.rule] if self.rule else usual
+        values = {each.name: getattr(self, each.name, None) for each in fields(Rule)}
+        given = {name: value for name, value in values.items() if value is not None and value is not False}
         try:
-            return replace(base, flip=base.flip or self.flip, **given)
+            return replace(RULES[self.rule] if self.rule else usual, **given)
         except ValueError as error:
             raise UserError(str(error)) from None
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComputeFlags:
+class LabelFlags(RuleFlags):
+    """A rule for commands that make labels themselves, and do not leave that to whoever uses a file."""
+
+    threshold: float | None = None
+    """Of two classes, label the foreground where its probability is at least this (default: the likelier class)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeFlags(Compute):
     """What changes the speed, and the result by no more than rounding."""
 
     device: str = "auto"
     """auto, cpu, cuda or cuda:INDEX."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """What autocast computes in."""
-    channels_last: bool = False
-    """Keep the channels of a pixel side by side, which bf16 and fp16 like."""
-    compile: bool = False
-    """Compile the network first, which pays off on long work."""
-    capture: Literal["auto", "off"] = "auto"
-    """auto records the pass of each input shape that comes again as a CUDA graph, on a GPU; off runs it eagerly."""
-    images_per_batch: int = 1
-    """Images of equal size that the network sees at once."""
 
-    def resolve_compute(self) -> Compute:
-        """Return how to compute."""
-        from switchseg.engine.inference import Compute
-
-        named = ("precision", "channels_last", "compile", "capture", "images_per_batch")
-        try:
-            return Compute(**{key: getattr(self, key) for key in named})
-        except ValueError as error:
-            raise UserError(str(error)) from None
+    @property
+    def compute(self) -> Compute:
+        """How to compute, wherever that is."""
+        return Compute(**{each.name: getattr(self, each.name) for each in fields(Compute)})
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateFlags(ComputeFlags, RuleFlags):
+class EvaluateFlags(ComputeFlags, LabelFlags):
     """Score a model on a data set and print the scores per class."""
 
     model: tyro.conf.Positional[Path]
     """A model directory, or a run directory."""
-    dataset: str
-    """ade20k, camvid, folder, odgt, scenes, ..."""
+    dataset: str = named(DATASETS)
+    """How the data set's files are laid out."""
     root: Path
     """The data set's folder."""
     list_file: Annotated[Path | None, tyro.conf.arg(name="list")] = None
     """A list of images and labels, for data sets that have one."""
     split: str = "val"
+    val_fraction: float = 0.0
+    """Score only the images of the split (then usually train) that a training with this data.val_fraction held out."""
+    val_seed: int = 0
+    """The data.val_seed of that training."""
     json: Path | None = None
     """Write the scores to this file. Until they are complete, what is counted is kept in FILE.partial, from which the
     same command goes on if it was stopped."""
@@ -106,22 +103,27 @@ class EvaluateFlags(ComputeFlags, RuleFlags):
 def run(arguments: Sequence[str]) -> None:
     """Evaluate, print the table, and write what was asked for."""
     flags = parse(EvaluateFlags, "evaluate", arguments)
+    if flags.val_fraction not in FRACTION:
+        raise UserError(f"--val-fraction: {flags.val_fraction}; {FRACTION} was expected")
     files.check_places([flags.json, flags.confusion, flags.per_image], [flags.save])
     from switchseg.checkpoints.model_directory import load_model
     from switchseg.data.datasets import open_dataset
+    from switchseg.data.held_out import hold_out
     from switchseg.distributed import joined_world
     from switchseg.engine.evaluate import evaluate, write_confusion, write_per_image
+    from switchseg.engine.network import prepare
     from switchseg.engine.predictor import usual_rule
 
     rule = flags.resolve(usual_rule(flags.model))
     with joined_world(flags.device) as world:
-        compute = flags.resolve_compute()
         dataset = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
+        if flags.val_fraction:
+            dataset = hold_out(dataset, flags.val_fraction, flags.val_seed)[1]
         evaluation = evaluate(
-            compute.prepare(load_model(flags.model), world.device),
+            prepare(load_model(flags.model), flags.compute, world.device),
             dataset,
             rule,
-            compute,
+            flags.compute,
             world=world,
             save=flags.save,
             boundary=flags.boundary,
@@ -144,11 +146,12 @@ def print_evaluation(evaluation: Evaluation) -> None:
     from rich.table import Table
 
     console, result, entry = Console(), evaluation.scores, evaluation.to_json()
-    table = Table("class", "name", "IoU", "accuracy", "pixels", box=None)
+    table = Table("class", "name", "IoU", "Dice", "precision", "recall", "pixels", box=None)
     for column in table.columns[2:]:
         column.justify = "right"
     for each in result.per_class:
-        table.add_row(str(each.index), each.name, _percent(each.iou), _percent(each.accuracy), f"{each.pixels:,}")
+        fractions = map(_percent, (each.iou, each.dice, each.precision, each.accuracy))
+        table.add_row(str(each.index), each.name, *fractions, f"{each.pixels:,}")
     console.print(table)
     lines = {
         "mIoU": f"{_percent(result.mean_iou)} (classes that occur), {_percent(result.mean_iou_all_classes)} (all)",

@@ -12,13 +12,17 @@ import tyro
 from switchseg import files
 from switchseg.cli.arguments import parse
 from switchseg.cli.evaluate import RuleFlags
+from switchseg.data import DATASETS
 from switchseg.errors import UserError
+from switchseg.export import TARGETS
+from switchseg.registry import named
 
 if TYPE_CHECKING:
     import numpy as np
 
     from switchseg.data.dataset import Dataset
-    from switchseg.export import Deployed, Parity
+    from switchseg.export.network import Deployed
+    from switchseg.export.parity import Parity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +35,7 @@ class ExportFlags(RuleFlags):
 
     model: tyro.conf.Positional[Path]
     """A model directory, or a run directory."""
-    format: Literal["onnx", "pt2"]
+    format: str = named(TARGETS)
     """onnx: for onnxruntime; pt2: for torch.export.load."""
     out: Path
     """The file to write."""
@@ -41,8 +45,8 @@ class ExportFlags(RuleFlags):
     """logits at the decoder's stride, or probabilities or labels at the size of the images."""
     int8: bool = False
     """Compute the convolutions in int8 (onnx), calibrate on the data set below, and measure what it costs in mIoU."""
-    dataset: str | None = None
-    """For --int8: ade20k, camvid, folder, odgt, scenes, ..."""
+    dataset: str | None = named(DATASETS, None)
+    """For --int8: how the data set's files are laid out."""
     root: Path | None = None
     """For --int8: the data set's folder."""
     list_file: Annotated[Path | None, tyro.conf.arg(name="list")] = None
@@ -61,11 +65,16 @@ def run(arguments: Sequence[str]) -> None:
     files.check_places([flags.out])
     from switchseg.checkpoints.model_directory import load_model
     from switchseg.engine.predictor import usual_rule
-    from switchseg.export import TARGETS, Deployed, Interface
+    from switchseg.engine.progress import working
+    from switchseg.export.network import Deployed, Interface
 
     interface = Interface(preprocess=flags.preprocess, output=flags.output)
     network = Deployed(load_model(flags.model), interface, flags.resolve(usual_rule(flags.model)))
-    parity = _export_int8(network, flags) if flags.int8 else TARGETS[flags.format](network, flags.out)
+    if flags.int8:
+        parity = _export_int8(network, flags)
+    else:
+        with working("export: tracing the network, and comparing the file with it"):
+            parity = TARGETS[flags.format](network, flags.out)
     size = flags.out.stat().st_size / 1e6
     print(f"{flags.out}: {size:.1f} MB, {network.interface.describe()}")
     print(f"compared with the model: {parity}")
@@ -75,6 +84,7 @@ def _export_int8(network: Deployed, flags: ExportFlags) -> Parity:
     from switchseg.data.datasets import open_dataset
     from switchseg.engine.class_order import match_classes
     from switchseg.engine.evaluate import evaluate
+    from switchseg.engine.progress import working
     from switchseg.export.quantize import OnnxNetwork, export_int8
 
     assert flags.dataset is not None
@@ -83,7 +93,8 @@ def _export_int8(network: Deployed, flags: ExportFlags) -> Parity:
     measured = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
     match_classes(network.network.spec.classes, measured, tell=False)
     calibration = open_dataset(flags.dataset, flags.root, "train", flags.list_file)
-    parity = export_int8(network, flags.out, _first_images(calibration, flags.calibration_images), rule)
+    with working("export: tracing the network, calibrating int8, and comparing the file with it"):
+        parity = export_int8(network, flags.out, _first_images(calibration, flags.calibration_images), rule)
     small = OnnxNetwork.as_segmenter(flags.out, network.network)
     before, after = (evaluate(model, measured, rule).scores.mean_iou for model in (network.network, small))
     print(

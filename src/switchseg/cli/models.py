@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from switchseg.cli.arguments import parse
@@ -30,7 +31,7 @@ def run(arguments: Sequence[str]) -> int | None:
     options = parse(Options, "models", arguments)
 
     from switchseg.models.decoders import DECODERS
-    from switchseg.models.encoders import ENCODERS
+    from switchseg.models.encoders import ENCODERS, LISTED
     from switchseg.models.summary import Summary, summarize_encoder, summarize_model
 
     if not 64 <= options.side <= LONGEST_SIDE:
@@ -44,15 +45,26 @@ def run(arguments: Sequence[str]) -> int | None:
         print(f"{name:<22}{numbers}   {maps}".rstrip(), flush=True)
 
     print(f"{'encoder':<22}parameters    GFLOP  stride   channels/stride of its maps")
-    for name in dict.fromkeys([*ENCODERS, options.encoder]):
+    for name in _counted("encoders", [*dict.fromkeys([*LISTED, *ENCODERS, options.encoder])]):
         size = summarize_encoder(name, options.side)
         line(name, size, " ".join(f"{channels}/{stride}" for channels, stride in zip(*size.maps, strict=True)))
 
     print(f"\n{'decoder':<22}parameters    GFLOP  stride   with {options.encoder}, {options.norm}, ", end="")
     print(f"{options.num_classes} classes; GFLOP of the whole model at {options.side} x {options.side}")
-    for name, decoder in DECODERS.items():
+    for name in _counted("decoders", [*DECODERS]):
+        decoder = DECODERS[name]
         if decoder.min_maps > len(chosen.maps.strides):
             print(f"{name:<22}needs {decoder.min_maps} maps or more")
             continue
         line(name, summarize_model(options.encoder, name, options.norm, options.num_classes, options.side))
     return None
+
+
+def _counted(what: str, names: Sequence[str]) -> Iterator[str]:
+    """Yield `names` with a bar below the lines for whoever watches; a file gets the lines alone."""
+    from switchseg.engine.progress import progress
+
+    with progress("models", len(names), what, shown=sys.stdout.isatty()) as count:
+        for name in names:
+            yield name
+            count(1)

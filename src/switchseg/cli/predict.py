@@ -11,12 +11,12 @@ import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
-from switchseg.cli.evaluate import ComputeFlags, RuleFlags
+from switchseg.cli.evaluate import ComputeFlags, LabelFlags
 from switchseg.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictFlags(ComputeFlags, RuleFlags):
+class PredictFlags(ComputeFlags, LabelFlags):
     """Label images, folders (at any depth), glob patterns and videos.
 
     Writes NAME_labels.png (pixel value = class index), NAME_overlay.png and NAME_shares.json of every image, and
@@ -46,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
 
     inputs = without_results(find_inputs(flags.inputs), flags.out)
     rule = flags.resolve(usual_rule(flags.model))
-    predictor = Predictor(flags.model, rule=rule, device=flags.device, compute=flags.resolve_compute())
+    predictor = Predictor(flags.model, rule=rule, device=flags.device, compute=flags.compute)
     failures = predict(predictor, inputs, flags.out, submission=flags.submission, resume=flags.resume)
     for reason in failures.values():
         print(f"switchseg: error: {reason}", file=sys.stderr)

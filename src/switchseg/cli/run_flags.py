@@ -7,12 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import tyro
+
 from switchseg.cli.arguments import parse
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.errors import UserError
+from switchseg.plugins import imported
 
-Flags = TypeVar("Flags", bound=RunConfig)
+Flags = TypeVar("Flags", bound="RunFlags")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunFlags(RunConfig):
+    """The settings of a run as flags, but for what is imported before flags are read: `--import` adds to that."""
+
+    plugins: tyro.conf.Suppress[tyro.conf.Fixed[tuple[str, ...]]] = ()
 
 
 def parse_run(kind: type[Flags], verb: str, arguments: Sequence[str]) -> tuple[Flags, str]:
@@ -29,13 +39,25 @@ def parse_run(kind: type[Flags], verb: str, arguments: Sequence[str]) -> tuple[F
     if path is None:
         raise UserError(f"switchseg {verb} needs a config: switchseg {verb} CONFIG.yaml [--train.steps 100 ...]")
     arguments.remove(path)
-    config = yaml.load(path, RunConfig)
+    config = dataclasses.replace(yaml.load(path, RunConfig, with_plugins=True), plugins=imported())
+    config = _cleared(config, arguments)
     return parse(kind, verb, arguments, default=kind(**_settings(config))), Path(path).stem
 
 
 def run_config(flags: RunConfig) -> RunConfig:
     """Return the settings of the run alone, without the flags that are about this command only."""
     return RunConfig(**_settings(flags))
+
+
+def _cleared(config: RunConfig, arguments: Sequence[str]) -> RunConfig:
+    """Return `config` without the settings whose place a flag takes: --train.epochs that of train.steps."""
+    given = {argument.split("=")[0].replace("-", "_") for argument in arguments}
+    for section, settings in _settings(config).items():
+        for field in dataclasses.fields(settings) if dataclasses.is_dataclass(settings) else ():
+            rival = field.metadata.get("instead_of")
+            if rival and f"__{section}.{field.name}" in given and f"__{section}.{rival}" not in given:
+                config = dataclasses.replace(config, **{section: dataclasses.replace(settings, **{rival: None})})
+    return config
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:

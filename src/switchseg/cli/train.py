@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from switchseg.cli.run_flags import parse_run, run_config
-from switchseg.config.schema import RunConfig
+from switchseg.cli.run_flags import RunFlags, parse_run, run_config
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainFlags(RunConfig):
+class TrainFlags(RunFlags):
     """Train a model as CONFIG.yaml says, the first argument; every setting of it is a flag too.
 
     Ends with exit code 0 when the run is complete and 75 when SIGINT or SIGTERM stopped it; the same command then goes
@@ -35,4 +34,5 @@ def run(arguments: Sequence[str]) -> int:
     code = train(run_config(flags), out, flags.resume)
     if code == 0 and is_main_process():
         write_report([out], out / "report.html")
+        print(f"report   {out / 'report.html'}")
     return code

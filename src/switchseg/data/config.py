@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from switchseg import limits
+from switchseg.data import DATASETS, PIPELINES
 from switchseg.data.augment import build
 from switchseg.errors import UserError
-from switchseg.limits import SIDE, Between
+from switchseg.limits import COUNT, FRACTION, SIDE, Between
+from switchseg.registry import check_names, named
 
-PIPELINES = ("short_side", "crop", "augment")
 ON_ERROR = ("stop", "skip")
 
 
@@ -18,8 +19,8 @@ ON_ERROR = ("stop", "skip")
 class DataConfig:
     """Where the images are and how they become batches."""
 
-    dataset: str = "ade20k"
-    """ade20k, camvid, cityscapes, coco_stuff, folder, huggingface, odgt, scenes, voc or webdataset."""
+    dataset: str = named(DATASETS, "ade20k")
+    """How its files are laid out."""
     root: str = ""
     """The data set's folder."""
     train_split: str = "train"
@@ -30,7 +31,12 @@ class DataConfig:
     """A list file in place of the training split; its paths are relative to the root."""
     val_list: str | None = None
     """A list file in place of the evaluation split."""
-    pipeline: str = "short_side"
+    val_fraction: float = 0.0
+    """Share of the training images that are held out of the training and evaluated on, in place of a split. An image's
+    name decides, so that further images move none from one side to the other."""
+    val_seed: int = 0
+    """Another seed holds out other images."""
+    pipeline: str = named(PIPELINES, "short_side")
     """`short_side`: the 2018 pipeline, whole images at one short side a sub-batch. `crop`: random crops of one size.
     `augment`: images as they are stored, changed by `data.augment` alone."""
     augment: tuple[dict[str, Any], ...] = ()
@@ -64,7 +70,7 @@ class DataConfig:
     """`stop` at the first file that cannot be used, or `skip` it: another image takes its place, and it is reported."""
 
     def __post_init__(self) -> None:
-        _one_of("pipeline", self.pipeline, PIPELINES)
+        check_names("data.", self)
         _one_of("resize", self.resize, ("torch", "pillow"))
         _one_of("decoder", self.decoder, ("pillow", "simplejpeg"))
         _one_of("on_error", self.on_error, ON_ERROR)
@@ -79,9 +85,20 @@ class DataConfig:
             crop_scales=Between(0, 100, above=True),
             crop_max_share=Between(0, 1, above=True),
             workers=Between(0, 1024),
+            val_fraction=FRACTION,
+            val_seed=COUNT,
         )
+        if self.val_fraction and self.val_list is not None:
+            raise UserError(
+                f"data.val_list and data.val_fraction are {self.val_list} and {self.val_fraction}; give one"
+            )
         limits.check_ranges("data", self, "crop_scales")
         build(self.augment)  # for its complaints
+
+    @property
+    def evaluated_on(self) -> str:
+        """What the images that a training is scored on are called."""
+        return f"{self.val_fraction:.0%} of {self.train_split}" if self.val_fraction else self.val_split
 
 
 def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:

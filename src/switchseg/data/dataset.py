@@ -22,8 +22,6 @@ from switchseg.data.records import Lines
 from switchseg.data.sample import Sample
 from switchseg.errors import UserError
 
-_SPLITS = {"training": "train", "validation": "val", "testing": "test"}
-
 
 class Dataset(Protocol):
     """Images with labels, read by number in any order."""
@@ -65,6 +63,8 @@ class StoredDataset(ABC):
         self.name = name
         self.classes, self.label_map, self.exif_orientation = meaning
         self.decoder = "pillow"
+        self.incomplete = ""
+        """Which images lack the label that a file beside them should be, as one line; empty if none does."""
         self.listed_sizes = sizes
         self._sizes = sizes
 
@@ -72,6 +72,10 @@ class StoredDataset(ABC):
     def meaning(self) -> Meaning:
         """What its labels are taken for."""
         return Meaning(self.classes, self.label_map, self.exif_orientation)
+
+    @meaning.setter
+    def meaning(self, meaning: Meaning) -> None:
+        self.classes, self.label_map, self.exif_orientation = meaning
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -157,19 +161,28 @@ class Subset:
     """Some samples of a data set, in their order."""
 
     def __init__(self, dataset: Dataset, indices: Sequence[int]) -> None:
-        self.name, self.classes, self.decoder = dataset.name, dataset.classes, dataset.decoder
-        self._dataset, self._indices = dataset, indices
+        self.name, self.classes = dataset.name, dataset.classes
+        self.dataset, self.indices = dataset, indices
+
+    @property
+    def decoder(self) -> str:
+        """How images are decoded."""
+        return self.dataset.decoder
+
+    @decoder.setter
+    def decoder(self, name: str) -> None:
+        self.dataset.decoder = name
 
     def __len__(self) -> int:
-        return len(self._indices)
+        return len(self.indices)
 
     def sizes(self, skip: bool = False) -> np.ndarray:
         """Return the (height, width) of every image, int32 [n, 2]."""
-        return self._dataset.sizes(skip)[np.asarray(self._indices, np.int64)]
+        return self.dataset.sizes(skip)[np.asarray(self.indices, np.int64)]
 
     def read(self, index: int) -> Sample:
         """Return sample `index` of those that are left."""
-        return self._dataset.read(self._indices[index])
+        return self.dataset.read(self.indices[index])
 
 
 class JoinedDataset(StoredDataset):
@@ -194,11 +207,6 @@ def file_record(root: str | Path, image: str, label: str | None, name: str) -> R
     """Return the record of two files below `root`."""
     image_path, label_path = os.path.join(root, image), os.path.join(root, label) if label else None
     return Record(image_path, label_path, name, image_path, label_path or "")
-
-
-def canonical_split(split: str) -> str:
-    """Return `train`, `val` or `test` for the longer words; other splits stay as they are."""
-    return _SPLITS.get(split, split)
 
 
 def sample_name(path: str, folder: str, ending: str = "") -> str:

@@ -1,59 +1,46 @@
-"""Every data set that a config or a flag can name."""
+"""Opening a data set that a config or a flag names."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol, cast
 
-from switchseg.data.dataset import Dataset, JoinedDataset, StoredDataset, canonical_split
-from switchseg.data.readers.ade20k import open_ade20k
-from switchseg.data.readers.camvid import open_camvid
-from switchseg.data.readers.cityscapes import open_cityscapes
-from switchseg.data.readers.coco_stuff import open_coco_stuff
-from switchseg.data.readers.folder import open_folder
-from switchseg.data.readers.hugging_face import open_hugging_face
-from switchseg.data.readers.odgt import open_odgt
-from switchseg.data.readers.scenes import open_scenes
-from switchseg.data.readers.voc import open_voc
-from switchseg.data.readers.webdataset import open_webdataset
+from switchseg.data import DATASETS
+from switchseg.data.dataset import Dataset, JoinedDataset, StoredDataset
+from switchseg.data.splits import canonical_split
 from switchseg.errors import UserError
 
 
-class Opener(Protocol):
-    """Opens the split `train`, `val` or `test` below the folder `root`, or the records of `list_file`."""
-
-    def __call__(self, root: str | Path, split: str, list_file: str | Path | None = None) -> Dataset:
-        """Raise a UserError if the files are not laid out as the data set's owner publishes them."""
-        ...
-
-
-DATASETS: dict[str, Opener] = {
-    "ade20k": open_ade20k,
-    "camvid": open_camvid,
-    "cityscapes": open_cityscapes,
-    "coco_stuff": open_coco_stuff,
-    "folder": open_folder,
-    "huggingface": open_hugging_face,
-    "odgt": open_odgt,
-    "scenes": open_scenes,
-    "voc": open_voc,
-    "webdataset": open_webdataset,
-}
-
-
-def open_dataset(name: str, root: str | Path, split: str, list_file: str | Path | None = None) -> Dataset:
+def open_dataset(
+    name: str, root: str | Path, split: str, list_file: str | Path | None = None, *, incomplete: bool = False
+) -> Dataset:
     """Open the split `train`, `val` or `test` of a data set, several as `train+val`, or the records of `list_file`.
 
+    Args:
+        name: a key of `DATASETS`.
+        root: the data set's folder.
+        split: which part of it.
+        list_file: the records to take in place of the split, for data sets that have lists.
+        incomplete: also open folders in which labels of some images are missing; these samples then have no label.
+
     Raises:
-        UserError: the name is unknown, the files are not laid out as the data set's owner publishes them, or splits
-            that are joined have other classes or are the same.
+        UserError: the name is unknown, the files are not laid out as the data set's owner publishes them, labels are
+            missing, or splits that are joined have other classes, are the same, or are not stored in files.
     """
-    if name not in DATASETS:
-        raise UserError(f"dataset: {name!r} is unknown; the data sets are {', '.join(DATASETS)}")
+    DATASETS.require("data.dataset", name)
     splits = split.split("+")
     if list_file or len(splits) == 1:
-        return DATASETS[name](root, split, list_file)
-    parts = [cast(StoredDataset, DATASETS[name](root, part, None)) for part in splits]
+        return _complete(DATASETS[name](root, split, list_file), incomplete)
+    opened = [_complete(DATASETS[name](root, part, None), incomplete) for part in splits]
+    parts = [part for part in opened if isinstance(part, StoredDataset)]
+    if len(parts) < len(opened):
+        raise UserError(f"data.dataset: {name} is not stored in files, so {split} cannot be joined; name one split")
     if any(part.meaning != parts[0].meaning for part in parts) or len({*map(canonical_split, splits)}) < len(splits):
         raise UserError(f"{root}: {split} cannot be joined; different splits with the same classes were expected")
     return JoinedDataset(parts)
+
+
+def _complete(dataset: Dataset, incomplete: bool) -> Dataset:
+    """Return `dataset`, unless labels are missing and that is not wanted."""
+    if isinstance(dataset, StoredDataset) and dataset.incomplete and not incomplete:
+        raise UserError(dataset.incomplete)
+    return dataset

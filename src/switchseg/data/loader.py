@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import re
 import signal
@@ -13,12 +14,14 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from switchseg.data import PIPELINES
 from switchseg.data.config import DataConfig
 from switchseg.data.dataset import Dataset
 from switchseg.data.images import check_decoder
-from switchseg.data.pipelines import PIPELINES, Pipeline
+from switchseg.data.pipelines import Pipeline
 from switchseg.data.sample import Batch
 from switchseg.errors import UserError
+from switchseg.plugins import WithPlugins
 
 _GRACE_SECONDS = 30
 
@@ -88,11 +91,11 @@ class _SubBatches:
     """What the DataLoader calls in a worker. Mistakes come back as values: raised ones would lose their one line."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
+        self._pipeline = WithPlugins(pipeline)
 
     def __getitem__(self, plan: tuple[int, np.ndarray]) -> Batch | UserError:
         try:
-            return self._pipeline.batch(*plan)
+            return self._pipeline.value.batch(*plan)
         except UserError as error:
             return error
 
@@ -120,6 +123,7 @@ def build_loader(
     check_decoder(config.decoder)
     if not len(dataset):
         raise UserError(f"{config.root}: the data set {dataset.name} has no images")
+    dataset = copy.copy(dataset)  # the caller's own stays as it is
     dataset.decoder = config.decoder
     pipeline = PIPELINES[config.pipeline](config, dataset, images_per_rank, seed, stride)
     return Loader(pipeline, config.workers, rank, world_size, start_step, steps)

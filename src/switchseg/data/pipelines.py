@@ -202,6 +202,3 @@ class Crop(Images):
         least = self.config.crop_size
         grown = any(length > limit for s in samples for length, limit in zip(s.image.shape, least, strict=False))
         return (height, width) if grown else least
-
-
-PIPELINES: dict[str, type[Pipeline]] = {"short_side": ShortSide, "crop": Crop, "augment": Images}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from switchseg.demo.colours import see_through
 from switchseg.engine.pictures import label_image
 from switchseg.engine.predictor import Prediction
+from switchseg.reports.images import data_uri
 
 
 def answer(predictions: Mapping[str, Prediction], *, stem: str = "image", remark: str = "") -> str:
@@ -29,7 +29,7 @@ def answer(predictions: Mapping[str, Prediction], *, stem: str = "image", remark
         {
             "width": image.shape[1],
             "height": image.shape[0],
-            "image": _uri(Image.fromarray(image), "jpeg", quality=90),
+            "image": data_uri(Image.fromarray(image), "jpeg", quality=90),
             "remark": remark,
             "models": [
                 {"name": name, "file": f"{stem}_labels.png", **_model(prediction)}
@@ -40,15 +40,15 @@ def answer(predictions: Mapping[str, Prediction], *, stem: str = "image", remark
 
 
 def _model(prediction: Prediction) -> dict[str, Any]:
-    classes = prediction.classes
+    classes, colours = prediction.classes, see_through(prediction.classes)
     return {
         "classes": [
-            {"index": classes.names.index(name), "name": name, "color": classes.palette[classes.names.index(name)]}
+            {"index": classes.names.index(name), "name": name, "color": colours[classes.names.index(name)]}
             | {"share": share}
             for name, share in prediction.shares.items()
         ],
-        "indices": _uri(_index_image(prediction.labels, prediction.confidence), "png"),
-        "labels": _uri(label_image(prediction.labels, classes), "png"),
+        "indices": data_uri(_index_image(prediction.labels, prediction.confidence), "png"),
+        "labels": data_uri(label_image(prediction.labels, classes), "png"),
     }
 
 
@@ -57,9 +57,3 @@ def _index_image(labels: npt.NDArray[np.integer], confidence: npt.NDArray[np.flo
     # coarse enough to compress.
     steps = np.minimum(confidence * 16, 15).astype(np.uint8) * 17
     return Image.fromarray(np.stack(((labels & 255).astype(np.uint8), (labels >> 8).astype(np.uint8), steps), axis=-1))
-
-
-def _uri(picture: Image.Image, kind: str, **options: Any) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"

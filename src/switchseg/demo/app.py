@@ -11,18 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from starlette.middleware import Middleware
 
-from switchseg.data.order import generator
-from switchseg.data.scenes.classes import SCENE_CLASSES
-from switchseg.data.scenes.generate import Scene, make_scene
 from switchseg.demo.guard import Guard
 from switchseg.demo.labelling import ALONE, Labelling
+from switchseg.demo.samples import sample_images
 from switchseg.demo.storage import Storage
 from switchseg.demo.uploads import Limits
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError
 
-SAMPLES = 6
-SAMPLE_SEED = 2018
 WAITING = 200
 """Requests that may wait; one more is told that the page is busy."""
 
@@ -41,7 +37,8 @@ def build_app(
         predictors: Name on the page -> model; at least one.
         storage: Where uploads lie.
         limits: What a visitor may ask for.
-        samples: Images to pick from, RGB uint8 [H, W, 3]; generated scenes that suit the first model unless given.
+        samples: Images to pick from, RGB uint8 [H, W, 3]; generated scenes that suit the first model where there are
+            none.
     """
     limits, names = limits or Limits(), list(predictors)
     samples = list(samples) or sample_images(predictors[names[0]].model.spec.classes.names)
@@ -136,23 +133,6 @@ def launch(
     if block:
         app.block_thread()
     return str(address)
-
-
-def sample_images(known: Sequence[str] = ()) -> list[npt.NDArray[np.uint8]]:
-    """Return generated scenes, the same ones every time.
-
-    Of four times as many they are those with most pixels of classes that are `known`, so that a model of streets is not
-    shown rooms; among equals the widest, which fill a screen best.
-    """
-    names = {name.lower() for name in known}
-    values = [index + 1 for index, name in enumerate(SCENE_CLASSES.names) if name in names]  # 0 is unlabelled
-    scenes = [make_scene(generator(SAMPLE_SEED, index)) for index in range(4 * SAMPLES)]
-
-    def rank(scene: Scene) -> tuple[int, float]:
-        share = np.isin(scene.annotation, values).sum() / np.count_nonzero(scene.annotation)
-        return -round(4 * share), scene.image.shape[0] / scene.image.shape[1]
-
-    return [scene.image for scene in sorted(scenes, key=rank)[:SAMPLES]]
 
 
 def _theme() -> gr.themes.Base:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
 from switchseg.data.config import DataConfig
 from switchseg.data.dataset import Dataset, JoinedDataset, StoredDataset, Subset
+from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine.class_order import match_classes
 from switchseg.engine.progress import progress
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -58,25 +63,14 @@ def readable(dataset: Dataset, trained_on: Dataset, config: DataConfig, world: W
         UserError: a sample cannot be used, or none can; or the classes are not those of `trained_on`.
     """
     match_classes(trained_on.classes, dataset, tell=world.is_main)
-    if world.is_main and _same_images(trained_on, dataset):
+    if world.is_main and same_images(trained_on, dataset):
         _log.warning("the evaluation split has the images of the training split; scores tell nothing about others")
 
-    def fault(index: int) -> str | None:
-        try:
-            sample = dataset.read(index)
-        except UserError as error:
-            return str(error)
-        return None if sample.label is not None else f"{sample.name}: an image without label cannot be evaluated on"
+    def require_label(sample: Sample) -> None:
+        if sample.label is None:
+            raise UserError(f"{sample.name}: an image without label cannot be evaluated on")
 
-    own = range(world.rank, len(dataset), world.size)
-    found: list[tuple[int, str]] = []
-    # A bar for whoever waits; a log needs no line about it.
-    shown = world.is_main and sys.stderr.isatty()
-    with ThreadPoolExecutor(max(1, config.workers)) as pool, progress("validation", len(own), shown=shown) as count:
-        for index, reason in zip(own, pool.map(fault, own), strict=True):
-            found += [(index, reason)] if reason else []
-            count(1)
-    faults = dict(sorted(fault for part in world.gather(found) for fault in part))
+    _, faults = look_through(dataset, require_label, config, world, "validation")
     if not faults:
         return dataset
     first = next(iter(faults.values()))
@@ -88,10 +82,41 @@ def readable(dataset: Dataset, trained_on: Dataset, config: DataConfig, world: W
     return Subset(dataset, [index for index in range(len(dataset)) if index not in faults])
 
 
-def _same_images(one: Dataset, other: Dataset) -> bool:
+def look_through(
+    dataset: Dataset, look: Callable[[Sample], T], config: DataConfig, world: World, title: str
+) -> tuple[list[T], dict[int, str]]:
+    """Read every sample of a data set once, each rank its share. Every rank must call it.
+
+    Returns:
+        What `look` returned of this rank's samples, and for each sample of any rank that cannot be read, or of which
+        `look` raised a UserError, the reason.
+    """
+
+    def attempt(index: int) -> T | UserError:
+        try:
+            return look(dataset.read(index))
+        except UserError as error:
+            return error
+
+    own = range(world.rank, len(dataset), world.size)
+    found: list[T] = []
+    faults: list[tuple[int, str]] = []
+    # A bar for whoever waits; a log needs no line about it.
+    shown = world.is_main and sys.stderr.isatty()
+    with ThreadPoolExecutor(max(1, config.workers)) as pool, progress(title, len(own), shown=shown) as count:
+        for index, result in zip(own, pool.map(attempt, own), strict=True):
+            if isinstance(result, UserError):
+                faults.append((index, str(result)))
+            else:
+                found.append(result)
+            count(1)
+    return found, dict(sorted(fault for part in world.gather(faults) for fault in part))
+
+
+def same_images(one: Dataset, other: Dataset) -> bool:
     """Return whether two splits are the same, as in a folder that has none, or `other` is a part of `one`."""
     if isinstance(one, JoinedDataset):
-        return any(_same_images(part, other) for part in one.parts)
+        return any(same_images(part, other) for part in one.parts)
     if not (isinstance(one, StoredDataset) and isinstance(other, StoredDataset)) or len(one) != len(other):
         return False
     return bool(len(one)) and all(one.record(place) == other.record(place) for place in (0, len(one) - 1))

@@ -25,11 +25,11 @@ def describe_environment(training: Training, images: int) -> dict[str, Any]:
             "commit": _commit(),
             "torch": torch.__version__,
             "python": platform.python_version(),
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
+            "device": device_name(device),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "ranks": training.world.size,
-            **_norm_backend(training),
+            **({"norm_backend": backend} if (backend := norm_backend(training)) else {}),
         },
         "parameters": sum(parameter.numel() for parameter in training.model.parameters()),
         "images": images,
@@ -37,15 +37,20 @@ def describe_environment(training: Training, images: int) -> dict[str, Any]:
     }
 
 
-def _norm_backend(training: Training) -> dict[str, str]:
-    """Say what computes the Switchable Normalizations, and why, if there are any."""
+def device_name(device: torch.device) -> str:
+    """Return what a device is called."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})"
+
+
+def norm_backend(training: Training) -> str | None:
+    """Say what computes the Switchable Normalizations, and why; None if there are none."""
     layer = next((module for module in training.model.modules() if isinstance(module, SwitchNorm)), None)
     if layer is None:
-        return {}
+        return None
     dtype = compute_dtype(training.config.train.precision)
     maps = torch.empty(1, layer.num_features, 2, 2, dtype=dtype, device=training.world.device)
     backend, reason = resolve_backend(maps, layer.statistics, layer.backend)
-    return {"norm_backend": f"{backend}: {reason}"}
+    return f"{backend}: {reason}"
 
 
 def _commit() -> str | None:

@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from switchseg import files
 from switchseg.classes import Classes
+from switchseg.config.inference import Compute, Rule
 from switchseg.data.dataset import Dataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine.ahead import read_ahead
 from switchseg.engine.class_order import match_classes
-from switchseg.engine.inference import Compute, Rule, evaluating, fuse, logit_maps
+from switchseg.engine.inference import NonFiniteError, evaluating, fuse, logit_maps
 from switchseg.engine.network import Network
 from switchseg.engine.pictures import write_pictures
 from switchseg.engine.progress import progress
@@ -98,14 +99,16 @@ def evaluate(
 
     Raises:
         UserError: the model's classes are not those of the data (see `match_classes`), an image cannot be read or has
-            no label, there is no image, or the model's output is not finite.
+            no label, there is no image, the model's output is not finite, or a threshold is set for other than two
+            classes.
     """
     world = world or World(rank=0, size=1, device=next(model.parameters()).device)
     order = match_classes(model.spec.classes, dataset, tell=world.is_main and not quiet)
+    rule.cut(model.spec.classes)  # refuses what cannot be before the work begins
     key = tally_key(model, dataset, rule, world, boundary) if partial is not None else {}
     if partial is not None and world.size > 1:
         partial = partial.with_name(f"{partial.name}.{world.rank}")
-    network = compute.network(model)
+    network = Network(model, compute)
     own = range(world.rank, len(dataset), world.size)
     tally = Tally(len(dataset.classes), boundary, partial, key, lambda images: data_key(dataset, own[:images]))
     kept = _spread(len(dataset), len(dataset) if pictures is None else pictures) if save is not None else frozenset()
@@ -165,12 +168,12 @@ def _labelled(
     """Yield labels, in the order of the data set's classes, and confidence of each sample."""
     try:
         maps = logit_maps(network.model, [sample.image for sample in samples], rule, compute, network)
-    except ValueError as error:
+    except NonFiniteError as error:
         names = ", ".join(sample.name for sample in samples)
         raise UserError(f"{names}: {error}; the model is broken, or --precision fp32 is needed") from None
     for sample, own in zip(samples, maps, strict=True):
         height, width = _truth(sample).shape
-        labels, confidence = fuse(own, (height, width))
+        labels, confidence = fuse(own, (height, width), rule.cut(network.model.spec.classes))
         yield labels if order is None else order[labels], confidence
 
 

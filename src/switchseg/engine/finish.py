@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import torch
+import time
+from typing import Any
 
 from switchseg import files
 from switchseg.checkpoints.model_directory import load_model, save_model
-from switchseg.config.schema import EvaluateConfig
+from switchseg.config.inference import Compute
 from switchseg.data.dataset import Dataset
+from switchseg.engine.calibration import calibrate_if_better
 from switchseg.engine.evaluate import Evaluation, evaluate, write_confusion, write_per_image
-from switchseg.engine.inference import Rule
 from switchseg.engine.monitor import Monitor
+from switchseg.engine.network import prepare
+from switchseg.engine.summary import closing
 from switchseg.engine.training import Training
 from switchseg.runs.directory import RunDirectory
-
-
-def single_rule(config: EvaluateConfig) -> Rule:
-    """Return the rule of the single-scale protocol."""
-    return Rule(short_sides=config.short_sides, flip=config.flip)
-
-
-def multi_rule(config: EvaluateConfig) -> Rule:
-    """Return the rule of the multi-scale protocol."""
-    return Rule(short_sides=config.multi_short_sides, flip=config.flip)
 
 
 def evaluate_and_keep_best(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dataset) -> None:
     """Score the model at one scale; if it is the best so far, it becomes the run's model. Every rank must call it."""
     config = training.config
     training.guard.settle()
-    result = evaluate(training.best_model, dataset, single_rule(config.evaluate), world=training.world, quiet=True)
+    result = evaluate(training.best_model, dataset, config.evaluate.single_rule, world=training.world, quiet=True)
     score = result.scores.mean_iou
-    record = {key: value for key, value in result.to_json().items() if key not in ("per_class", "seconds")}
-    monitor.event("evaluate", split=config.data.val_split, **record)
-    monitor.say(f"step {training.step}: mIoU {100 * score:.2f} on {config.data.val_split}")
+    monitor.event("evaluate", split=config.data.evaluated_on, **_scores(result))
+    monitor.say(f"step {training.step}: mIoU {100 * score:.2f} on {config.data.evaluated_on}")
     if score > training.best_score:
         training.best_score, training.evaluations_since_best = score, 0
         if training.world.is_main:
@@ -44,27 +36,28 @@ def evaluate_and_keep_best(training: Training, run: RunDirectory, monitor: Monit
 
 def finish(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dataset) -> None:
     """Write the model of the run, score it at one and several scales, keep a few pictures. Every rank must call it."""
-    config, world = training.config, training.world
+    config, world, began = training.config, training.world, time.perf_counter()
     if world.is_main and not config.train.evaluate_every:
         save_model(training.best_model, run.model)
     if world.is_main:
         run.remove_pictures()
     world.barrier()
-    model = load_model(run.model).to(world.device)  # what is scored is what was saved
-    if config.train.channels_last:
-        model.to(memory_format=torch.channels_last)
+    if config.train.calibrate:
+        calibrate_if_better(training, run, monitor, dataset, config.evaluate.single_rule)
+    # What is scored is what was saved.
+    model = prepare(load_model(run.model), Compute(channels_last=config.train.channels_last), world.device)
     single = evaluate(
         model,
         dataset,
-        single_rule(config.evaluate),
+        config.evaluate.single_rule,
         world=world,
         save=run.pictures,
         pictures=config.evaluate.pictures,
         extremes=config.evaluate.extremes,
     )
     results: dict[str, Evaluation] = {"single": single}
-    if config.evaluate.multi_short_sides:
-        results["multi"] = evaluate(model, dataset, multi_rule(config.evaluate), world=world)
+    if (multi := config.evaluate.multi_rule) is not None:
+        results["multi"] = evaluate(model, dataset, multi, world=world)
     if not world.is_main:
         return
     for name, result in results.items():
@@ -73,8 +66,16 @@ def finish(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dat
         scores = result.scores
         monitor.say(
             f"{name} scale {' '.join(map(str, result.rule.short_sides))}: mIoU {100 * scores.mean_iou:.2f}, "
-            f"pixel accuracy {100 * scores.pixel_accuracy:.2f} on {result.images} images of {config.data.val_split}"
+            f"pixel accuracy {100 * scores.pixel_accuracy:.2f} on {result.images} images of {config.data.evaluated_on}"
         )
     monitor.show_pictures(run.pictures, dataset.classes)
     files.write_json(run.metrics, {name: result.to_json() for name, result in results.items()})
-    monitor.event("end", steps=config.train.steps, seconds=round(monitor.seconds, 1))
+    monitor.event("scores", **{name: _scores(result) for name, result in results.items()})
+    for line in closing(training, run, monitor, time.perf_counter() - began):
+        monitor.say(line)
+    monitor.event("end", steps=training.steps, seconds=round(monitor.seconds, 1))
+
+
+def _scores(result: Evaluation) -> dict[str, Any]:
+    """Return what the log holds of an evaluation."""
+    return {key: value for key, value in result.to_json().items() if key not in ("per_class", "seconds")}

@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -20,10 +19,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from switchseg.config.inference import Compute, Rule
 from switchseg.engine.network import Network
-from switchseg.engine.precision import Precision
-from switchseg.geometry import fit_short_side, round_up
-from switchseg.limits import LONGEST_SIDE, SIDE
+from switchseg.geometry import round_up
 from switchseg.models.segmenter import Segmenter
 
 Pixels = npt.NDArray[np.uint8]
@@ -32,95 +30,8 @@ _TILE_ELEMENTS = {"cpu": 2**18}  # 1 MiB of float32: what one core's cache holds
 _TILE_ELEMENTS_GPU = 2**25
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
-    """Everything about an evaluation that changes its result."""
-
-    short_sides: tuple[int, ...] = (450,)
-    """Lengths in pixels that the shorter image side is resized to; probabilities are averaged over them."""
-    max_long_side: int = 1000
-    """The longer side stays at or below this, even if the shorter one then stays below the short side."""
-    multiple: int = 8
-    """Both sides are rounded up to a multiple of this, by stretching."""
-    resize: Literal["cv2", "pil"] = "cv2"
-    """cv2's bilinear (2018), or Pillow's, which averages when it shrinks (MIT)."""
-    flip: bool = False
-    """Average over the mirrored image too."""
-    window: int | None = None
-    """Show the network squares of this many pixels instead of the whole scaled image."""
-    stride: int | None = None
-    """Pixels from one window to the next; two thirds of a window unless given."""
-
-    def __post_init__(self) -> None:
-        if self.short_sides not in SIDE:
-            raise ValueError(f"short sides must be lengths of 1 .. {LONGEST_SIDE} pixels, not {self.short_sides}")
-        if self.max_long_side not in SIDE:
-            raise ValueError(f"the longest side must be 1 .. {LONGEST_SIDE} pixels, not {self.max_long_side}")
-        if self.window is not None and self.window < 1:
-            raise ValueError(f"the window must be at least 1 pixel, not {self.window}")
-        if self.stride is not None and not 1 <= self.stride <= (self.window or 0):
-            raise ValueError(f"the stride must be between 1 and the window ({self.window}), not {self.stride}")
-
-    def scaled_size(self, height: int, width: int, short_side: int) -> tuple[int, int]:
-        """Return the (height, width) in pixels that the network sees of an image at one scale."""
-        height, width = fit_short_side(height, width, short_side, self.max_long_side)
-        return round_up(height, self.multiple), round_up(width, self.multiple)
-
-    def describe(self) -> str:
-        """Return the rule in words, to stand next to a number that it made."""
-        sides = " ".join(map(str, self.short_sides))
-        parts = [
-            f"short side {sides}, long side at most {self.max_long_side}",
-            f"stretched to multiples of {self.multiple} ({self.resize} bilinear)",
-        ]
-        if self.window is not None:
-            parts.append(f"windows of {self.window} every {self.stride or 2 * self.window // 3}, logits averaged")
-        averaged = len(self.short_sides) > 1 or self.flip
-        parts.append(f"softmax at label size{', averaged' if averaged else ''}{' with the mirrored image' * self.flip}")
-        return "; ".join(parts)
-
-
-RULES = {
-    "2018": Rule(),
-    "2018-multi": Rule(short_sides=(300, 400, 500, 600)),
-    "mit": Rule(short_sides=(300, 375, 450, 525, 600), resize="pil"),
-}
-"""The protocols that published numbers were made with."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compute:
-    """How fast a result is computed; it changes the result by no more than rounding."""
-
-    precision: Precision = "fp32"
-    """fp32, or the type that autocast computes in."""
-    channels_last: bool = False
-    """Keep the channels of a pixel side by side, which bf16 and fp16 like."""
-    compile: bool = False
-    """Compile the network first, which pays off on a long evaluation."""
-    capture: Literal["auto", "off"] = "auto"
-    """auto records the pass of each input shape that comes again as a CUDA graph, on a GPU; off runs it eagerly."""
-    images_per_batch: int = 1
-    """Images of equal size that the network sees at once."""
-
-    def __post_init__(self) -> None:
-        if self.images_per_batch < 1:
-            raise ValueError(f"there must be at least 1 image per batch, not {self.images_per_batch}")
-
-    def prepare(self, model: Segmenter, device: torch.device) -> Segmenter:
-        """Move the model to the device in the layout that is wanted, and compile it if that is wanted."""
-        model = model.to(device)
-        if self.channels_last:
-            for parameter in model.parameters():
-                if parameter.ndim == 4:
-                    parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        if self.compile:
-            model.compile(dynamic=True)
-        return model
-
-    def network(self, model: Segmenter) -> Network:
-        """Return the forward pass of a model that was prepared, to be kept for as long as it is used."""
-        return Network(model, self.precision, capture=self.capture == "auto")
+class NonFiniteError(ValueError):
+    """A network answered with infinities or what is no number."""
 
 
 @contextlib.contextmanager
@@ -150,15 +61,15 @@ def logit_maps(
         images: RGB uint8, each [H, W, 3].
         rule: The scales, windows and flips.
         compute: The precision and the memory layout of the network's input.
-        network: `compute.network(model)`, kept from call to call; None computes eagerly.
+        network: `Network(model, compute)`, kept from call to call; None computes eagerly.
 
     Returns:
         For each image its logits at the decoder's stride, one float32 [h, w, C] for each scale (and mirror image).
 
     Raises:
-        ValueError: the logits are not finite.
+        NonFiniteError: the logits are not finite.
     """
-    network = network or Network(model, compute.precision)
+    network = network or Network(model, replace(compute, capture="off"))
     device, dtype = next(model.parameters()).device, next(model.parameters()).dtype
     maps: list[list[Tensor]] = [[] for _ in images]
     finite: list[Tensor] = []
@@ -174,7 +85,9 @@ def logit_maps(
                 own.append(image_logits)
     for index, good in enumerate(torch.stack(finite).tolist()):
         if not good:
-            raise ValueError(f"the logits at short side {rule.short_sides[index // (1 + rule.flip)]} are not finite")
+            raise NonFiniteError(
+                f"the logits at short side {rule.short_sides[index // (1 + rule.flip)]} are not finite"
+            )
     return maps
 
 
@@ -185,12 +98,15 @@ def scaled_pixels(images: Sequence[Pixels], rule: Rule, short_side: int) -> Pixe
 
 
 @torch.inference_mode()
-def fuse(maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]:
-    """Return the most probable class of every pixel and its probability.
+def fuse(
+    maps: Sequence[Tensor], size: tuple[int, int], cut: tuple[int, float] | None = None
+) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]:
+    """Return the class of every pixel, the most probable one unless there is a threshold, and its probability.
 
     Args:
         maps: Logits [h, w, C] of one image at one or more scales.
         size: (H, W) of the label map in pixels.
+        cut: What `Rule.cut` returned.
 
     Returns:
         labels [H, W], uint8 (int32 beyond 255 classes), and confidence float32 [H, W].
@@ -199,8 +115,13 @@ def fuse(maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[npt.NDArray[np.
     labels = torch.empty(size, dtype=torch.uint8 if maps[0].shape[-1] <= 255 else torch.int32, device=device)
     confidence = torch.empty(size, device=device)
     for tile, probabilities in probability_tiles(maps, size):
-        best, index = probabilities.max(-1)
-        labels[tile], confidence[tile] = index.to(labels.dtype), best
+        if cut is None:
+            chosen, index = probabilities.max(-1)
+        else:
+            foreground, threshold = cut
+            index = torch.where(probabilities[..., foreground] >= threshold, foreground, 1 - foreground)
+            chosen = probabilities.gather(-1, index[..., None])[..., 0]
+        labels[tile], confidence[tile] = index.to(labels.dtype), chosen
     return labels.cpu().numpy(), confidence.cpu().numpy()
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from switchseg.distributed import World
-from switchseg.metrics import confusion_of_classes
+from switchseg.metrics import confusion_of_classes, mean_iou, pixel_accuracy
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,13 @@ class Meter:
 
     def read(self, world: World) -> Reading:
         """Return the means over all ranks and start again. Every rank must call it."""
-        confusion = world.sum(self._confusion).cpu().double()
-        hits, truth, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-        union = truth + predicted - hits
+        confusion = world.sum(self._confusion).cpu()
         loss, steps = self._loss.tolist()
+        counted = bool(confusion.any())
         reading = Reading(
             loss=loss / max(steps, 1),
-            accuracy=float(hits.sum() / truth.sum().clamp(min=1)),
-            mean_iou=float((hits / union)[union > 0].mean()) if bool((union > 0).any()) else 0.0,
+            accuracy=pixel_accuracy(confusion) if counted else 0.0,
+            mean_iou=mean_iou(confusion) if counted else 0.0,
         )
         self._loss.zero_()
         self._confusion.zero_()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from switchseg.config.inference import Compute
 from switchseg.engine.capture import CudaGraphs, Recordings
-from switchseg.engine.precision import Precision, computing
+from switchseg.engine.precision import computing
 from switchseg.models.segmenter import Segmenter
 
 
@@ -14,13 +16,12 @@ class Network:
 
     Args:
         model: The model. Its weights may change in place.
-        precision: fp32, or the type that autocast computes in.
-        capture: On a GPU, record the pass of each input shape that comes again as a CUDA graph.
+        compute: The precision, and whether passes are recorded.
     """
 
-    def __init__(self, model: Segmenter, precision: Precision = "fp32", capture: bool = False) -> None:
-        self.model, self._precision = model, precision
-        capture = capture and next(model.parameters()).is_cuda
+    def __init__(self, model: Segmenter, compute: Compute = Compute()) -> None:  # noqa: B008 - frozen
+        self.model, self._precision = model, compute.precision
+        capture = compute.capture == "auto" and next(model.parameters()).is_cuda
         self.recordings = Recordings(self._logits, CudaGraphs() if capture else None)
 
     def __call__(self, inputs: Tensor) -> Tensor:
@@ -34,3 +35,20 @@ class Network:
             logits = self.model(inputs)
         assert isinstance(logits, Tensor), "the model must be in evaluation mode"
         return logits
+
+
+def prepare(model: Segmenter, compute: Compute, device: torch.device) -> Segmenter:
+    """Move the model to the device in the layout that is wanted, and compile it if that is wanted."""
+    model = model.to(device)
+    if compute.channels_last:
+        lay_out_channels_last(model)
+    if compute.compile:
+        model.compile(dynamic=True)
+    return model
+
+
+def lay_out_channels_last(model: nn.Module) -> None:
+    """Keep the channels of a pixel side by side in the weights of convolutions."""
+    for parameter in model.parameters():
+        if parameter.ndim == 4:  # torch's own `to` stumbles over tensors of five dimensions
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -27,13 +27,13 @@ def label_image(labels: Labels, classes: Classes) -> Image.Image:
     if len(classes) > IGNORED:
         return Image.fromarray(labels.astype(np.uint16))
     image = Image.fromarray(labels.astype(np.uint8))
-    image.putpalette(_colours(classes).tobytes())
+    image.putpalette(classes.colours().tobytes())
     return image
 
 
 def overlay(image: Pixels, labels: Labels, classes: Classes, opacity: float = 0.5) -> Pixels:
     """Return the image [H, W, 3] tinted with the colour of each pixel's class; ignored pixels stay as they are."""
-    colours, tinted = _colours(classes), np.empty_like(image)
+    colours, tinted = classes.colours(), np.empty_like(image)
     rows = max(1, _BAND_PIXELS // image.shape[1])
     for band in (np.s_[top : top + rows] for top in range(0, len(image), rows)):
         mixed = (image[band] * (1 - opacity) + colours[labels[band]] * opacity + 0.5).astype(np.uint8)
@@ -82,10 +82,3 @@ def save(image: Image.Image, path: Path) -> None:
 
 
 _OPTIONS: dict[str, dict[str, int]] = {".jpg": {"quality": 90}, ".png": {"compress_level": 3}}
-
-
-def _colours(classes: Classes) -> Pixels:
-    """Return RGB by label value [>= 256, 3]; values that are no class are black."""
-    colours = np.zeros((max(256, len(classes) + 1), 3), np.uint8)
-    colours[: len(classes)] = classes.palette
-    return colours

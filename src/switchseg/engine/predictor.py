@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,19 +18,21 @@ from torch import Tensor
 from switchseg.checkpoints.model_directory import find_model, load_model
 from switchseg.classes import Classes
 from switchseg.config import yaml
+from switchseg.config.inference import Compute, Rule
 from switchseg.config.schema import RunConfig
 from switchseg.data.images import read_image, rgb_pixels
 from switchseg.distributed import choose_device
-from switchseg.engine.inference import Compute, Pixels, Rule, fuse, logit_maps, probability_tiles
+from switchseg.engine.inference import NonFiniteError, Pixels, fuse, logit_maps, probability_tiles
+from switchseg.engine.network import Network, prepare
 from switchseg.engine.pictures import overlay, shares_of
 from switchseg.errors import UserError
 
 ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | Tensor"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
-    """What a model says about one image of H x W pixels."""
+    """What a model says about one image of H x W pixels. A notebook shows it as the tinted image."""
 
     image: Pixels
     """RGB uint8 [H, W, 3], as the model got it."""
@@ -56,6 +59,17 @@ class Prediction:
         shares = zip(self.classes.names, shares_of(self.labels, len(self.classes)), strict=True)
         return dict(sorted(((name, share) for name, share in shares if share), key=lambda entry: -entry[1]))
 
+    def __repr__(self) -> str:
+        height, width = self.labels.shape
+        largest = ", ".join(f"{name} {100 * share:.0f} %" for name, share in [*self.shares.items()][:3])
+        return f"Prediction({width}x{height}, {len(self.classes)} classes: {largest})"
+
+    def _repr_png_(self) -> bytes:
+        """Return what IPython shows."""
+        content = io.BytesIO()
+        self.overlay().save(content, "png")
+        return content.getvalue()
+
     def overlay(self, opacity: float = 0.5) -> Image.Image:
         """Return the image tinted with the classes' colours."""
         return Image.fromarray(overlay(self.image, self.labels, self.classes, opacity))
@@ -71,7 +85,7 @@ class Predictor:
         compute: Precision, memory layout, and how many images of equal size go through the network at once.
 
     Raises:
-        UserError: there is no such model, or no such device.
+        UserError: there is no such model or device, or the rule has a threshold and the model not two classes.
     """
 
     def __init__(
@@ -85,8 +99,9 @@ class Predictor:
         self.rule = rule or usual_rule(path)
         self.compute = compute
         self.path = find_model(Path(path))
-        self.model = compute.prepare(load_model(self.path), choose_device(device))
-        self._network = compute.network(self.model)
+        self.model = prepare(load_model(self.path), compute, choose_device(device))
+        self._network = Network(self.model, compute)
+        self._cut = self.rule.cut(self.classes)
 
     @property
     def classes(self) -> Classes:
@@ -127,10 +142,10 @@ class Predictor:
     def _label(self, images: Sequence[Pixels]) -> list[Prediction]:
         try:
             maps = logit_maps(self.model, images, self.rule, self.compute, self._network)
-        except ValueError as error:
+        except NonFiniteError as error:
             raise UserError(f"{error}; the model is broken, or precision fp32 is needed") from None
         return [
-            Prediction(image, *fuse(own, (image.shape[0], image.shape[1])), self.classes, tuple(own))
+            Prediction(image, *fuse(own, (image.shape[0], image.shape[1]), self._cut), self.classes, tuple(own))
             for image, own in zip(images, maps, strict=True)
         ]
 
@@ -140,8 +155,7 @@ def usual_rule(path: str | os.PathLike[str]) -> Rule:
     config = Path(path) / "config.yaml"
     if not config.is_file():
         return Rule()
-    evaluate = yaml.load(config, RunConfig).evaluate
-    return Rule(short_sides=evaluate.short_sides, flip=evaluate.flip)
+    return yaml.load(config, RunConfig).evaluate.single_rule
 
 
 def as_pixels(image: ImageLike) -> Pixels:

@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 SECONDS_BETWEEN_LINES = 15.0
 
@@ -28,6 +36,22 @@ def progress(what: str, total: int, unit: str = "images", shown: bool = True) ->
             yield count
     else:
         yield _Lines(console, what, total, unit).count
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Say on stderr what goes on while the context lasts and cannot be counted, with the time that it takes."""
+    console, started = Console(stderr=True), time.monotonic()
+    if console.is_terminal:
+        columns = (TextColumn("{task.description}"), SpinnerColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as spinner:
+            spinner.add_task(what, total=None)
+            yield
+    else:
+        console.print(f"{what} ...", markup=False, highlight=False, soft_wrap=True)
+        yield
+    seconds = time.monotonic() - started
+    console.print(f"{what}: {seconds:.1f} s", markup=False, highlight=False, soft_wrap=True)
 
 
 class _Lines:

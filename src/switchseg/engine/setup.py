@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import contextlib
+from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 
 from switchseg.checkpoints import training_state
+from switchseg.config.schema import RunConfig
 from switchseg.data.config import DataConfig
 from switchseg.data.dataset import Dataset
 from switchseg.data.datasets import open_dataset
+from switchseg.data.held_out import hold_out
 from switchseg.data.loader import build_loader
 from switchseg.data.sample import Batch
+from switchseg.engine.data_checks import same_images
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
 from switchseg.runs.directory import RunDirectory
@@ -18,12 +23,37 @@ from switchseg.runs.directory import RunDirectory
 
 def open_training(config: DataConfig) -> Dataset:
     """Open what is trained on."""
-    return open_dataset(config.dataset, config.root, config.train_split, config.train_list)
+    dataset = _whole_training(config)
+    return hold_out(dataset, config.val_fraction, config.val_seed)[0] if config.val_fraction else dataset
 
 
-def open_validation(config: DataConfig) -> Dataset:
-    """Open what is evaluated on."""
-    return open_dataset(config.dataset, config.root, config.val_split, config.val_list)
+def open_validation(config: DataConfig, say: Callable[[str], None] = print) -> Dataset:
+    """Open what is evaluated on; `say` is told if that leaves a split aside."""
+    if not config.val_fraction:
+        return _open(config, config.val_split, config.val_list)
+    dataset = _whole_training(config)
+    with contextlib.suppress(UserError):  # usually there is none
+        other = open_dataset(config.dataset, config.root, config.val_split)
+        if not same_images(dataset, other):
+            say(
+                f"data.val_fraction: {config.evaluated_on} is evaluated on, not the split {config.val_split!r} of "
+                f"{len(other)} images; leave val_fraction out for that"
+            )
+    return hold_out(dataset, config.val_fraction, config.val_seed)[1]
+
+
+def _whole_training(config: DataConfig) -> Dataset:
+    return _open(config, config.train_split, config.train_list)
+
+
+def _open(config: DataConfig, split: str, list_file: str | None) -> Dataset:
+    return open_dataset(config.dataset, config.root, split, list_file, incomplete=config.on_error == "skip")
+
+
+def with_steps(config: RunConfig, images: int, ranks: int) -> RunConfig:
+    """Return `config` with its length in steps, for a training on so many images and ranks."""
+    steps = config.train.total_steps(images, ranks)
+    return replace(config, train=replace(config.train, steps=steps, epochs=None))
 
 
 def batches_from(training: Training, dataset: Dataset) -> Generator[Batch, None, None]:
@@ -38,7 +68,7 @@ def batches_from(training: Training, dataset: Dataset) -> Generator[Batch, None,
         rank=world.rank,
         world_size=world.size,
         start_step=training.step * accumulate,
-        steps=config.train.steps * accumulate,
+        steps=training.steps * accumulate,
         stride=training.model.stride,
     )
     yield from loader

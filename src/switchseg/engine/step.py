@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -21,7 +20,8 @@ from switchseg.engine.precision import computing, parameter_dtype
 from switchseg.engine.single_values import single_values_named
 from switchseg.engine.streams import Staging
 from switchseg.engine.training import Training
-from switchseg.losses.functions import LOSSES, count_labelled, resize_to
+from switchseg.losses.criterion import inverse
+from switchseg.losses.loss import resize_to
 from switchseg.norms import set_sparse_radius
 
 _FREEZE_EVERY = 100
@@ -63,7 +63,7 @@ class Stepper:
         """
         training, step = self._training, self._training.step
         seed_step(training.config.train.seed, step, training.world.rank)
-        radius = _sparse_radius(training.config, step)
+        radius = _sparse_radius(training, step)
         frozen = set_sparse_radius(training.model, radius, freeze=step % _FREEZE_EVERY == 0)
         self._current = [self._stage(batch) for batch in batches]
         tensors = [tensor for batch in self._current for tensor in (batch.images, batch.labels, batch.sizes)]
@@ -78,13 +78,13 @@ class Stepper:
         world = training.world
         triples = zip(tensors[::3], tensors[1::3], tensors[2::3], strict=True)
         batches = [Batch(images, labels, sizes, names=()) for images, labels, sizes in triples]
-        counts = torch.stack([count_labelled(batch.labels) for batch in batches])
-        factors = _loss_factors(counts, training.config, training)
+        weights = torch.stack([training.criterion.weights(batch.labels) for batch in batches])
+        factors = _loss_factors(weights, training)
         training.optimizer.zero_grad(set_to_none=True)
         loss = torch.zeros((), dtype=torch.float64, device=world.device)
         for index, (batch, factor) in enumerate(zip(batches, factors, strict=True)):
             with _gradients_stay_local(training, index + 1 < len(batches)):
-                weighted = _summed_loss(training, batch) * factor
+                weighted = (_summed_losses(training, batch) * factor).sum()
                 with _statistics_kept(training):
                     training.scaler.scale(weighted).backward()
             loss += weighted.detach()
@@ -110,17 +110,21 @@ def seed_step(seed: int, step: int, rank: int) -> None:
     torch.manual_seed((seed * 1_000_003 + step) * 4099 + rank)
 
 
-def _sparse_radius(config: RunConfig, step: int) -> float:
-    start, end = config.train.sparse_radius
-    return start + (end - start) * step / config.train.steps
+def _sparse_radius(training: Training, step: int) -> float:
+    start, end = training.config.train.sparse_radius
+    return start + (end - start) * min(step / training.steps, 1.0)
 
 
-def _loss_factors(counts: Tensor, config: RunConfig, training: Training) -> Tensor:
-    """Return what each batch's summed loss is multiplied with before the gradients are averaged over ranks."""
-    if config.loss.average == "devices":
-        return 1.0 / (counts.clamp(min=1) * len(counts)).double()
-    total = training.world.sum(counts.sum()).clamp(min=1)
-    return (training.world.size / total.double()).expand(len(counts))
+def _loss_factors(weights: Tensor, training: Training) -> Tensor:
+    """Return what the sums of each batch are multiplied with before the gradients are averaged over ranks.
+
+    Args:
+        weights: The weight of each of T sums in each of B batches, [B, T].
+        training: Tells what the average is over.
+    """
+    if training.config.loss.average == "devices":
+        return inverse(weights) / len(weights)
+    return (training.world.size * inverse(training.world.sum(weights.sum(0)))).expand_as(weights)
 
 
 def network_input(training: Training, batch: Batch) -> Tensor:
@@ -130,18 +134,15 @@ def network_input(training: Training, batch: Batch) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last) if train.channels_last else images
 
 
-def _summed_loss(training: Training, batch: Batch) -> Tensor:
+def _summed_losses(training: Training, batch: Batch) -> Tensor:
     config = training.config
-    function = LOSSES[config.loss.name]
     with computing(config.train.precision, training.world.device), single_values_named(config):
         output = training.forward(network_input(training, batch))
     logits, auxiliary = output if isinstance(output, tuple) else (output, None)
     logits = resize_to(logits, batch.labels)
-    loss = function(logits, batch.labels)
-    if auxiliary is not None:
-        loss = loss + config.loss.auxiliary_weight * function(auxiliary, batch.labels)
+    sums = training.criterion.sums(logits, auxiliary, batch.labels)
     training.meter.add_prediction(logits.detach(), batch.labels)
-    return loss
+    return sums
 
 
 def _gradients_stay_local(training: Training, stay: bool) -> AbstractContextManager[object]:
@@ -182,10 +183,7 @@ def _explain_non_finite(training: Training, batches: Sequence[Batch], step: int,
         layer = first_non_finite(training.model, network_input(training, batch))
         if layer is not None:
             findings.append(f"images {', '.join(batch.names)}: the first output that is not finite is that of {layer}")
-    if training.world.size > 1:
-        gathered: list[list[str]] = [[] for _ in range(training.world.size)]
-        dist.all_gather_object(gathered, findings)
-        findings = [finding for rank in gathered for finding in rank]
+    findings = [finding for rank in training.world.gather(findings) for finding in rank]
     names = ", ".join(name for batch in batches for name in batch.names)
     where = "; ".join(findings) or f"images {names}: all layers are finite, so the labels or the loss are at fault"
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from switchseg.config.schema import RunConfig
+from switchseg.config.schema import DEFAULT_STEPS, RunConfig
 from switchseg.errors import UserError
 from switchseg.models.create import parse_norm
 
@@ -75,7 +75,7 @@ def with_images(config: RunConfig, images: int) -> RunConfig:
         train=replace(
             train,
             images_per_device=images,
-            steps=steps(train.steps),
+            steps=None if train.epochs else steps(train.steps or DEFAULT_STEPS),
             log_every=steps(train.log_every),
             log_shares_every=steps(train.log_shares_every),
             checkpoint_every=steps(train.checkpoint_every),

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import torch
 
 from switchseg import files
-from switchseg.data.dataset import Dataset, StoredDataset
+from switchseg.config.inference import Rule
+from switchseg.data.dataset import Dataset, StoredDataset, Subset
 from switchseg.distributed import World
-from switchseg.engine.inference import Rule
 from switchseg.metrics import ImageScore, boundary_counts, confusion_matrix, image_score
 from switchseg.models.segmenter import Segmenter
 
@@ -141,6 +141,9 @@ def tally_key(model: Segmenter, dataset: Dataset, rule: Rule, world: World, boun
 def data_key(dataset: Dataset, indices: Sequence[int]) -> list[str]:
     """Return the data set's name and a hash of these files' names, sizes and times of change."""
     digest = hashlib.blake2b(digest_size=16)
+    while isinstance(dataset, Subset):
+        indices = [dataset.indices[index] for index in indices]
+        dataset = dataset.dataset
     if not isinstance(dataset, StoredDataset):
         return [dataset.name]
     for index in indices:

@@ -19,14 +19,16 @@ from switchseg.data.loader import dead_workers_named
 from switchseg.data.sample import Batch
 from switchseg.distributed import joined_world
 from switchseg.engine import interrupt
+from switchseg.engine.class_weights import class_weights
 from switchseg.engine.data_checks import readable, require_two_classes
 from switchseg.engine.finish import evaluate_and_keep_best, finish
 from switchseg.engine.interrupt import StopRequest, stop_on_signals
 from switchseg.engine.monitor import Monitor
-from switchseg.engine.setup import batches_from, open_training, open_validation, restore
+from switchseg.engine.setup import batches_from, open_training, open_validation, restore, with_steps
 from switchseg.engine.single_values import obstacle
 from switchseg.engine.step import Stepper
 from switchseg.engine.streams import own_stream
+from switchseg.engine.summary import opening
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
 from switchseg.runs.directory import RunDirectory
@@ -54,19 +56,20 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         if world.is_main:
             stack.enter_context(run.locked())
             run.check_same_run(config)
+        say = print if world.is_main else _silent
+        dataset = open_training(config.data)
+        config = with_steps(config, len(dataset), world.size)
         if resume == "auto" and world.any(run.is_complete(config.train.steps)):
-            if world.is_main:
-                print(f"{out}: complete after {config.train.steps} steps; pass another --out to train again")
+            say(f"{out}: complete after {config.train.steps} steps; pass another --out to train again")
             return 0
         stack.enter_context(own_stream(world.device))
         if config.train.threads:
             torch.set_num_threads(config.train.threads)
-        dataset = open_training(config.data)
         require_two_classes(dataset)
-        validation = open_validation(config.data)
+        validation = open_validation(config.data, say)
         torch.manual_seed(config.train.seed)
-        say = print if world.is_main else _silent
-        training = Training.start(config, world, start_model(config.model, dataset.classes, say))
+        model = start_model(config.model, dataset.classes, say)
+        training = Training.start(config, world, model, class_weights(config, dataset, run, world, say))
         if reason := obstacle(config, world.size):
             raise UserError(reason)
         resumed = restore(training, run, resume)
@@ -75,6 +78,8 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         if world.is_main:
             yaml.save(run.config, config)
         monitor = stack.enter_context(Monitor(run, training, resumed, images=len(dataset)))
+        for line in opening(training, run, dataset, validation):
+            monitor.say(line)
         batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
         stack.enter_context(dead_workers_named())  # PyTorch tells of a worker's death wherever the step is
         if run_steps(training, batches, run, monitor, stop, validation):
@@ -141,6 +146,6 @@ def save(training: Training, run: RunDirectory, monitor: Monitor) -> None:
     if training.world.is_main:
         # The record first: after a crash it may be longer than the checkpoint, never shorter.
         monitor.event("checkpoint", file=f"step_{training.step}.pt")
-        monitor.journal.sync()
+        monitor.sync()
         training_state.save(run.checkpoints, state, training.step, training.config.train.keep_checkpoints)
     training.world.barrier()

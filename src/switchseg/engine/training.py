@@ -13,12 +13,16 @@ from torch.nn.parallel import DistributedDataParallel
 from switchseg.config.schema import RunConfig
 from switchseg.distributed import World
 from switchseg.engine.average import MovingAverage
+from switchseg.engine.frozen import freeze
 from switchseg.engine.guard import Guard
 from switchseg.engine.meter import Meter
+from switchseg.engine.network import lay_out_channels_last
 from switchseg.engine.precision import parameter_dtype
+from switchseg.losses.criterion import Criterion
+from switchseg.models.depth import blocks
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import MIXING
-from switchseg.optim.groups import build_optimizer, load_optimizer_state, optimizer_state
+from switchseg.optim.groups import FUSED, build_optimizer, load_optimizer_state, optimizer_state, set_rates
 from switchseg.optim.schedule import build_scheduler
 
 
@@ -32,6 +36,7 @@ class Training:
     """The plain model: its parameters are what is trained, saved and evaluated."""
     forward: nn.Module
     """The same model as the step calls it: compiled, and wrapped to average gradients over ranks."""
+    criterion: Criterion
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LambdaLR
     scaler: torch.amp.GradScaler
@@ -44,30 +49,34 @@ class Training:
     evaluations_since_best: int = 0
 
     @classmethod
-    def start(cls, config: RunConfig, world: World, model: Segmenter) -> Training:
-        """Set up the training of `model` from step 0."""
+    def start(
+        cls, config: RunConfig, world: World, model: Segmenter, class_weights: Sequence[float] | None = None
+    ) -> Training:
+        """Set up the training of `model` from step 0, with a weight of each class in the loss."""
         train = config.train
         model.to(world.device, parameter_dtype(train.precision))
         if train.activation_checkpointing:
             model.encoder.checkpoint_activations()
         if train.channels_last:
-            model.to(memory_format=torch.channels_last)
-        if train.freeze_norms:
-            freeze_norms(model)
+            lay_out_channels_last(model)
+        freeze(model, train)
         forward: nn.Module = cast(nn.Module, torch.compile(model)) if train.compile else model
         if world.size > 1:
             forward = DistributedDataParallel(
                 forward, device_ids=[world.device] if world.device.type == "cuda" else None
             )
-        on_device = world.device.type == "cuda" and train.precision != "fp64"  # fused kernels take float32 rates
-        optimizer = build_optimizer(model, config.optim, MIXING, on_device)
+        # Fused kernels take float32 rates, and what a plugin adds may have none.
+        on_device = world.device.type == "cuda" and train.precision != "fp64" and config.optim.name in FUSED
+        depths = {f"encoder.{name}": block for name, block in blocks(model.encoder).items()}
+        optimizer = build_optimizer(model, config.optim, MIXING, on_device, depths)
         return cls(
             config=config,
             world=world,
             model=model,
             forward=forward,
+            criterion=Criterion.configured(config.loss, class_weights, world.device),
             optimizer=optimizer,
-            scheduler=build_scheduler(optimizer, config.optim, train.steps),
+            scheduler=build_scheduler(optimizer, config.optim, _steps(config)),
             scaler=_scaler(config, world),
             average=None if train.ema_decay is None else MovingAverage(model, train.ema_decay),
             meter=Meter(model.spec.num_classes, world.device),
@@ -80,10 +89,15 @@ class Training:
         return self.config.train.images_per_device * self.world.size * self.config.train.accumulate
 
     @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole training."""
+        return _steps(self.config)
+
+    @property
     def is_over(self) -> bool:
         """Whether all steps are done, or `train.patience` evaluations brought nothing better."""
         train = self.config.train
-        return self.step >= train.steps or (train.patience > 0 and self.evaluations_since_best >= train.patience)
+        return self.step >= self.steps or (train.patience > 0 and self.evaluations_since_best >= train.patience)
 
     @property
     def best_model(self) -> Segmenter:
@@ -111,10 +125,9 @@ class Training:
         self.scaler = scaler
 
     def set_training_mode(self) -> None:
-        """Put the model into training mode, frozen norms excepted."""
+        """Put the model into training mode, except for what is frozen."""
         self.model.train()
-        if self.config.train.freeze_norms:
-            freeze_norms(self.model)
+        freeze(self.model, self.config.train)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a resumed training needs, as plain tensors, numbers, strings, lists and dicts.
@@ -165,9 +178,17 @@ class Training:
         self.evaluations_since_best = state["evaluations_since_best"]
 
     def rates(self, step: int) -> dict[str, float]:
-        """Return the learning rates of encoder and decoder in `step`, counted from 0."""
-        groups = zip(self.optimizer.param_groups, self._rates(step), strict=True)
-        return {cast(str, g["name"]).split("/")[0]: rate for g, rate in groups if not g["name"].endswith("/mixing")}
+        """Return the learning rates of encoder (of its last block) and decoder in `step`, counted from 0."""
+        rates: dict[str, float] = {}
+        for group, rate in zip(self.optimizer.param_groups, self._rates(step), strict=True):
+            part, kind, *_ = group["name"].split("/")
+            if kind != "mixing":
+                rates[part] = max(rate, rates.get(part, 0.0))
+        return rates
+
+    def set_rates(self, factor: float) -> None:
+        """Let the coming step have this factor on every base rate instead of the schedule's."""
+        set_rates(self.optimizer, [float(base) * factor for base in self.scheduler.base_lrs])
 
     def _scheduler_state(self) -> dict[str, Any]:
         state = self.scheduler.state_dict()
@@ -178,15 +199,9 @@ class Training:
         return [float(base) * factor for base, factor in zip(self.scheduler.base_lrs, factors, strict=True)]
 
 
-def freeze_norms(model: nn.Module) -> None:
-    """Put every layer with running statistics into evaluation mode and fix its parameters (2018: fix_bn).
-
-    The 2018 code put the whole model into evaluation mode, dropout included; only the norms are meant.
-    """
-    for module in model.modules():
-        if "running_mean" in dict(module.named_buffers(recurse=False)):
-            module.eval()
-            module.requires_grad_(False)
+def _steps(config: RunConfig) -> int:
+    assert config.train.steps is not None, "epochs become steps when the number of images is known"
+    return config.train.steps
 
 
 def _scaler(config: RunConfig, world: World) -> torch.amp.GradScaler:

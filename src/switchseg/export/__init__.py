@@ -1,17 +1,22 @@
-"""Models as files that run without this library, checked against the model before they are written."""
+"""Models as files that run without this library, checked against the model before they are written.
+
+Importing it loads no torch.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from switchseg.export.network import Deployed, Interface, Output
-from switchseg.export.onnx import export_onnx
-from switchseg.export.parity import Parity
-from switchseg.export.program import export_program
+from switchseg.registry import Registry
 
-# format -> (network, file to write) -> how the file compares with the model
-TARGETS: dict[str, Callable[[Deployed, Path], Parity]] = {
-    "onnx": export_onnx,
-    "pt2": export_program,
-}
+if TYPE_CHECKING:
+    from switchseg.export.network import Deployed
+    from switchseg.export.parity import Parity
 
-__all__ = ["TARGETS", "Deployed", "Interface", "Output", "Parity", "export_onnx", "export_program"]
+TARGETS: Registry[Callable[[Deployed, Path], Parity]] = Registry(
+    "export format",
+    {"onnx": "switchseg.export.onnx:export_onnx", "pt2": "switchseg.export.program:export_program"},
+)
+"""Format -> function of a network and the file to write, which returns how the file compares with the model."""

@@ -17,7 +17,7 @@ from torch.fx.experimental import _config
 from torch.utils._sympy.numbers import int_oo
 from torch.utils._sympy.value_ranges import ValueRanges
 
-from switchseg.engine.inference import Rule
+from switchseg.config.inference import Rule
 from switchseg.errors import UserError
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import fold_norms

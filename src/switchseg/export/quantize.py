@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from switchseg import files
-from switchseg.engine.inference import Pixels, Rule, scaled_pixels
+from switchseg.config.inference import Rule
+from switchseg.engine.inference import Pixels, scaled_pixels
 from switchseg.errors import UserError
 from switchseg.export.network import Deployed, Interface
 from switchseg.export.onnx import INPUT, runner, to_onnx

@@ -2,7 +2,7 @@
 
 from switchseg.metrics.boundary import boundary_counts, boundary_iou
 from switchseg.metrics.confusion import confusion_matrix, confusion_of_classes
-from switchseg.metrics.scores import ClassScore, ImageScore, Scores, image_score, scores
+from switchseg.metrics.scores import ClassScore, ImageScore, Scores, image_score, mean_iou, pixel_accuracy, scores
 
 __all__ = [
     "ClassScore",
@@ -13,5 +13,7 @@ __all__ = [
     "confusion_matrix",
     "confusion_of_classes",
     "image_score",
+    "mean_iou",
+    "pixel_accuracy",
     "scores",
 ]

@@ -6,12 +6,16 @@ averaged per image) and `mean_iou` is over the classes that occur in the truth o
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
+
+Matrix: TypeAlias = "torch.Tensor | npt.NDArray[np.int64]"
+"""Pixel counts [C, C], rows are the truth."""
 
 
 class Named(Protocol):
@@ -31,9 +35,13 @@ class ClassScore:
     iou: float | None
     """None where the class occurs neither in the truth nor in the prediction."""
     accuracy: float | None
-    """Share of the class's pixels that were found; None where the truth has none."""
+    """Share of the class's pixels that were found (recall); None where the truth has none."""
     pixels: int
     """Pixels of the class in the truth."""
+    dice: float | None
+    """2 x intersection / (truth + prediction): F1, the harmonic mean of precision and recall; None as for `iou`."""
+    precision: float | None
+    """Share of what was taken for the class that is; None where it was never predicted."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Scores:
         return {**asdict(self), "per_class": [asdict(entry) for entry in self.per_class]}
 
 
-def scores(matrix: torch.Tensor | npt.NDArray[np.int64], classes: Named) -> Scores:
+def scores(matrix: Matrix, classes: Named) -> Scores:
     """Read the scores off a confusion matrix.
 
     Args:
@@ -67,21 +75,21 @@ def scores(matrix: torch.Tensor | npt.NDArray[np.int64], classes: Named) -> Scor
     Raises:
         ValueError: the matrix does not fit the classes, or holds no pixel at all.
     """
-    counts = np.asarray(matrix.cpu() if isinstance(matrix, torch.Tensor) else matrix)
+    counts = _array(matrix)
     if counts.shape != (len(classes.names),) * 2:
         raise ValueError(f"a {counts.shape} matrix for {len(classes.names)} classes")
     if not counts.any():
         raise ValueError("no labelled pixel was counted, so there is nothing to score")
-    intersection, truth = counts.diagonal(), counts.sum(1)
-    union = truth + counts.sum(0) - intersection
+    intersection, truth, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
+    union = truth + predicted - intersection
     iou = intersection / np.maximum(union, 1)
     accuracy = intersection / np.maximum(truth, 1)
-    pixel_accuracy = intersection.sum() / truth.sum()
+    found = pixel_accuracy(counts)
     return Scores(
-        mean_iou=float(iou[union > 0].mean()),
+        mean_iou=mean_iou(counts),
         mean_iou_all_classes=float(iou.mean()),
-        pixel_accuracy=float(pixel_accuracy),
-        overall_score=float((pixel_accuracy + iou.mean()) / 2),
+        pixel_accuracy=found,
+        overall_score=float((found + iou.mean()) / 2),
         mean_class_accuracy=float(accuracy[truth > 0].mean()),
         frequency_weighted_iou=float(iou @ truth / truth.sum()),
         per_class=tuple(
@@ -91,10 +99,29 @@ def scores(matrix: torch.Tensor | npt.NDArray[np.int64], classes: Named) -> Scor
                 iou=float(iou[index]) if union[index] else None,
                 accuracy=float(accuracy[index]) if truth[index] else None,
                 pixels=int(truth[index]),
+                dice=float(2 * intersection[index] / (truth[index] + predicted[index])) if union[index] else None,
+                precision=float(intersection[index] / predicted[index]) if predicted[index] else None,
             )
             for index, name in enumerate(classes.names)
         ),
     )
+
+
+def mean_iou(matrix: Matrix) -> float:
+    """Return the mean IoU over the classes that occur in the truth or in the prediction; NaN where none does."""
+    counts = _array(matrix)
+    hits, union = counts.diagonal(), counts.sum(0) + counts.sum(1) - counts.diagonal()
+    return float((hits[union > 0] / union[union > 0]).mean()) if union.any() else math.nan
+
+
+def pixel_accuracy(matrix: Matrix) -> float:
+    """Return the share of the labelled pixels whose class was found; NaN where there is none."""
+    counts = _array(matrix)
+    return float(counts.trace() / counts.sum()) if counts.any() else math.nan
+
+
+def _array(matrix: Matrix) -> npt.NDArray[np.int64]:
+    return np.asarray(matrix.cpu() if isinstance(matrix, torch.Tensor) else matrix)
 
 
 @dataclass(frozen=True)
@@ -109,8 +136,4 @@ class ImageScore:
 
 def image_score(name: str, matrix: torch.Tensor) -> ImageScore:
     """Read the scores of one image off its confusion matrix [C, C]."""
-    counts = matrix.double()
-    hits, truth, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
-    union = truth + predicted - hits
-    iou = (hits / union)[union > 0].mean()
-    return ImageScore(name, float(iou), float(hits.sum() / truth.sum()))
+    return ImageScore(name, mean_iou(matrix), pixel_accuracy(matrix))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from switchseg.errors import UserError
+from switchseg.models.decoders import DECODERS, parse_decoder
+from switchseg.registry import named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,9 +17,8 @@ class ModelConfig:
     encoder: str = "resnet50_dilated8"
     """resnet18|34|50|101|152, MIT's resnet50dilated, resnext101, mobilenetv2dilated, hrnetv2, or any timm name;
     `_dilated8` or `_dilated16` keeps the maps at that stride."""
-    decoder: str = "c1_bilinear_deepsup"
-    """c1, ppm, upernet, upernet_lite, aspp, deeplabv3plus, segformer, unet or linear; `_bilinear` is understood and
-    changes nothing, `_deepsup` adds the auxiliary head."""
+    decoder: str = named(DECODERS, "c1_bilinear_deepsup")
+    """`_deepsup` after its name adds the auxiliary head; `_bilinear` is understood and changes nothing."""
     norm: str = "sn"
     """bn, syncbn, gn, in, ln, sn, sn_in_ln, syncsn, ssn or syncssn, in the decoder and in place of the
     encoder's BatchNorms."""
@@ -38,5 +39,6 @@ class ModelConfig:
     """Start from a model directory with other classes: its last layers begin at random, all the rest is loaded."""
 
     def __post_init__(self) -> None:
+        parse_decoder(self.decoder, "model.decoder")
         if isinstance(self.norm_init, float) and not 0 < self.norm_init < 1:
             raise UserError(f"model.norm_init: {self.norm_init:g}; uniform, bn or a share between 0 and 1 was expected")

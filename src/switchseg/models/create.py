@@ -8,7 +8,7 @@ from switchseg import norms
 from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.models.blocks import AuxiliaryHead, Decoder, MapSizes
-from switchseg.models.decoders import DECODERS
+from switchseg.models.decoders import DECODERS, parse_decoder
 from switchseg.models.pretrained import create_pretrained, pretrained_preprocessing
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.spec import ModelSpec
@@ -69,21 +69,6 @@ def create_model(
     if spec.auxiliary:
         helper = AuxiliaryHead(body.maps, len(classes), kind.factory, head.auxiliary_dropout).apply(_initialise)
     return Segmenter(spec, body, head, helper)
-
-
-def parse_decoder(name: str) -> tuple[str, bool]:
-    """Return the key of `DECODERS` that a decoder's name stands for, and whether it asks for an auxiliary head.
-
-    Raises:
-        UserError: there is no such decoder.
-    """
-    base, auxiliary = name.removesuffix("_deepsup"), name.endswith("_deepsup")
-    base = base.removesuffix("_bilinear")
-    if base not in DECODERS:
-        raise UserError(
-            f"unknown decoder {name!r}; the decoders are {', '.join(DECODERS)}, each with or without _deepsup"
-        )
-    return base, auxiliary
 
 
 def parse_norm(norm: str | norms.Factory) -> norms.Kind:

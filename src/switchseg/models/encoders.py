@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from typing import Any
 
 import timm
@@ -17,6 +18,7 @@ from switchseg.models.blocks import Encoder, MapSizes
 from switchseg.models.hrnet import HRNetV2
 from switchseg.models.installed import PACKAGES
 from switchseg.models.mobilenet import MobileNetV2
+from switchseg.registry import Registry
 
 # MIT's ResNets begin with three 3x3 convolutions, which timm calls the deep stem.
 _DEEP_STEM = {"stem_width": 64, "stem_type": "deep"}
@@ -54,13 +56,19 @@ _PADDED = ("timm.models.davit",)
 # Encoders whose maps differ from timm's -> the timm network that they are built on.
 _OWN = {"mobilenetv2": "mobilenetv2_100", "hrnetv2": "hrnet_w48"}
 
-ENCODERS = (
+ENCODERS: Registry[Callable[[int, bool], Encoder]] = Registry(
+    "encoder", {"mobilenetv2": f"{__name__}:mobilenetv2", "hrnetv2": f"{__name__}:hrnetv2"}
+)
+"""Name -> function of the output stride (8, 16 or 32) and whether to begin with ImageNet's weights; for what timm has
+not. Every timm name is understood besides, and each with `_dilated8` or `_dilated16`."""
+
+LISTED = (
     *(f"resnet{depth}{suffix}" for depth in (18, 34, 50, 101, 152) for suffix in ("", "_dilated8", "_dilated16")),
     *ALIASES,
     "resnext101",
     "hrnetv2",
 )
-"""The names of 2018 and of MIT; every timm name is understood besides."""
+"""The names of 2018 and of MIT, which `switchseg models` lists."""
 
 
 class TimmEncoder(Encoder):
@@ -113,16 +121,28 @@ def create_encoder(name: str, *, imagenet: bool = False) -> Encoder:
         UserError: there is no such encoder, it cannot be dilated, or its weights cannot be had.
     """
     base, output_stride = _parse(name)
-    dilation = {} if output_stride == 32 else {"output_stride": output_stride}
-    if base == "mobilenetv2":
-        return MobileNetV2(_build(name, _OWN[base], imagenet, dilation), output_stride)
-    if base == "hrnetv2":
-        maps = {"features_only": True, "feature_location": "", "out_indices": (1, 2, 3, 4)}
-        return HRNetV2(_build(name, _OWN[base], imagenet, maps | dilation))
+    if base in ENCODERS:
+        return ENCODERS[base](output_stride, imagenet)
     timm_name, changes = VARIANTS.get(base, (base, {}))
     changes = changes | _ANY_SIZE.get(timm.model_entrypoint(timm_name).__module__, {})
-    body = _build(name, timm_name, imagenet, {"features_only": True} | changes | dilation)
+    body = _build(name, timm_name, imagenet, {"features_only": True} | changes | _dilation(output_stride))
     return TimmEncoder(body, _padding(name, body, pad=timm.model_entrypoint(timm_name).__module__ in _PADDED))
+
+
+def mobilenetv2(output_stride: int, imagenet: bool) -> Encoder:
+    """Build MIT's MobileNetV2."""
+    body = _build("mobilenetv2", _OWN["mobilenetv2"], imagenet, _dilation(output_stride))
+    return MobileNetV2(body, output_stride)
+
+
+def hrnetv2(output_stride: int, imagenet: bool) -> Encoder:
+    """Build MIT's HRNetV2, which cannot be dilated."""
+    maps = {"features_only": True, "feature_location": "", "out_indices": (1, 2, 3, 4)}
+    return HRNetV2(_build("hrnetv2", _OWN["hrnetv2"], imagenet, maps | _dilation(output_stride)))
+
+
+def _dilation(output_stride: int) -> dict[str, int]:
+    return {} if output_stride == 32 else {"output_stride": output_stride}
 
 
 def _channels_last(body: Any) -> bool:
@@ -160,8 +180,8 @@ def _parse(name: str) -> tuple[str, int]:
     """Split an encoder's name into the name of a network and its output stride."""
     match = re.fullmatch(r"(.+?)(?:_dilated(8|16))?", ALIASES.get(name, name))
     base, stride = match.groups() if match else (name, None)
-    if not (base in VARIANTS or base in _OWN or timm.is_model(base)):
-        near = difflib.get_close_matches(name, sorted({*ENCODERS, *VARIANTS, *timm.list_models()}), n=3)
+    if not (base in VARIANTS or base in ENCODERS or timm.is_model(base)):
+        near = difflib.get_close_matches(name, sorted({*LISTED, *ENCODERS, *VARIANTS, *timm.list_models()}), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`switchseg models` lists those of 2018 and MIT"
         raise UserError(f"unknown encoder {name!r}; {hint}")
     return base, int(stride or 32)

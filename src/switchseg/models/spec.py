@@ -21,6 +21,8 @@ class ModelSpec:
     preprocessing: Preprocessing = field(default=RGB)
     auxiliary: bool = False
     """Whether there is an auxiliary head, which answers in training mode only."""
+    plugins: tuple[str, ...] = ()
+    """What was imported where the model was made, to be named when something is missing; never imported from here."""
 
     @property
     def num_classes(self) -> int:
@@ -36,6 +38,7 @@ class ModelSpec:
             "auxiliary": self.auxiliary,
             "classes": self.classes.to_json(),
             "preprocessing": self.preprocessing.to_json(),
+            **({"plugins": list(self.plugins)} if self.plugins else {}),
         }
 
     @classmethod
@@ -52,7 +55,11 @@ class ModelSpec:
         _check_classes(classes)
         preprocessing = Preprocessing.from_json(entry["preprocessing"])
         _check_preprocessing(preprocessing)
-        return cls(entry["encoder"], entry["decoder"], entry["norm"], classes, preprocessing, entry["auxiliary"])
+        plugins = entry.get("plugins", [])
+        if not isinstance(plugins, list) or not all(isinstance(name, str) for name in plugins):
+            raise TypeError(f"plugins must be a list of names, but is {plugins!r}")
+        names = entry["encoder"], entry["decoder"], entry["norm"]
+        return cls(*names, classes, preprocessing, entry["auxiliary"], tuple(plugins))
 
 
 def _check_classes(classes: Classes) -> None:

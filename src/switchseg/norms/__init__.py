@@ -25,6 +25,7 @@ from switchseg.norms.modules import (
     SwitchNorm3d,
 )
 from switchseg.norms.operator.call import STATISTICS
+from switchseg.norms.parameters import parameter_groups
 from switchseg.norms.plain import BatchNorm, GroupNorm
 from switchseg.norms.recognise import takes_inputs
 from switchseg.norms.rewrite import fuse_activations
@@ -80,6 +81,7 @@ __all__ = [
     "from_2018",
     "fuse_activations",
     "norm_shares",
+    "parameter_groups",
     "register_norm",
     "resolve_backend",
     "set_sparse_radius",

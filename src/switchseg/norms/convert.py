@@ -204,8 +204,7 @@ def _continue_mixture(norm: SwitchNorm, module: SwitchNorm, path: str) -> None:
         raise ValueError(f"{path}: {module.statistics} are mixed there, the new norm would mix {norm.statistics}")
     norm.mean_weight, norm.var_weight = module.mean_weight, module.var_weight
     norm.backend, norm.momentum = module.backend, module.momentum
-    if module.running_mean is not None:
-        _copy_running(norm, module)
+    norm.load_state_dict(dict(module.named_buffers(recurse=False)), strict=False)
 
 
 def _with_followers(norm: nn.Module, followers: dict[str, nn.Module]) -> nn.Module:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,11 +22,8 @@ def load_functions(
         arguments: For every function's name, without `switchseg_`, the types of its arguments. All return an int.
         sizes: For every struct's name, the bytes that the caller gives it, which `switchseg_sizeof_NAME()` must return.
     """
-    for suffix in EXTENSION_SUFFIXES:
-        file = path.with_name(path.name + suffix)
-        if file.exists():
-            break
-    else:
+    file = path.with_suffix(".so")
+    if not file.exists():
         return None
     try:
         library = ctypes.CDLL(str(file))

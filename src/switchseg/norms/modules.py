@@ -36,6 +36,7 @@ class SwitchNorm(nn.Module):
         ValueError: `statistics` is empty, unknown or out of order, or `activation` or `backend` is unknown.
     """
 
+    _abbr_ = "bn"  # by which mmcv names a norm in its networks: checkpoints with BatchNorm call theirs so
     input_dims: tuple[int, ...]
     weight: Tensor | None
     bias: Tensor | None

@@ -61,8 +61,11 @@ def recognise(module: nn.Module) -> Norm | str:
     BatchNorm, InstanceNorm, GroupNorm, the LayerNorm over the channels of every position and SwitchNorm are known.
     """
     if isinstance(module, SwitchNorm):
-        act: dict[str, nn.Module] = {} if module.activation is None else {"act": nn.ReLU()}
-        return Norm(module.num_features, frozenset(module.input_dims), False, module.running_mean is not None, act)
+        followers = {name: child for name, child in module.named_children() if _works(child)}
+        if module.activation is not None:
+            followers["act"] = nn.ReLU()
+        tracks = module.running_mean is not None
+        return Norm(module.num_features, frozenset(module.input_dims), False, tracks, followers)
     if (obstacle := _obstacle(module)) is not None:
         return obstacle
     otherwise = "it normalizes the last dimensions" if isinstance(module, nn.LayerNorm) else _OTHER

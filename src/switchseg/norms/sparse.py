@@ -61,8 +61,8 @@ class SparseMixin(SwitchNorm):
     mean_fixed: Tensor
     var_fixed: Tensor
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, num_features: int, *arguments: Any, **options: Any) -> None:
+        super().__init__(num_features, *arguments, **options)
         device = self.mean_weight.device
         self.register_buffer("radius", torch.zeros((), device=device))
         self.register_buffer("mean_fixed", torch.zeros((), dtype=torch.long, device=device))

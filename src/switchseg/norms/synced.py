@@ -21,13 +21,16 @@ class SyncMixin(SwitchNorm):
     differ in number and size. Gradients of the parameters stay local: `DistributedDataParallel` averages them.
 
     Args:
-        *arguments: those of `SwitchNorm`.
+        num_features: channels C of the input (N, C, ...); hosts such as MONAI ask for an argument of this name.
+        *arguments: the others of `SwitchNorm`.
         process_group: who shares, None for everybody.
-        **options: those of `SwitchNorm`.
+        **options: the others of `SwitchNorm`.
     """
 
-    def __init__(self, *arguments: Any, process_group: dist.ProcessGroup | None = None, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(
+        self, num_features: int, *arguments: Any, process_group: dist.ProcessGroup | None = None, **options: Any
+    ) -> None:
+        super().__init__(num_features, *arguments, **options)
         self.process_group = process_group
 
     def _group(self) -> str:

@@ -8,33 +8,48 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from switchseg.optim import OPTIMIZERS
 from switchseg.optim.config import OptimConfig
+
+FUSED = ("sgd", "adamw")
+"""The optimizers that can keep their rates on the device and be stopped by it; others are run as they are."""
 
 _OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")
 """What a group holds as suits the device that it is on."""
 
 
-def parameter_groups(model: nn.Module, config: OptimConfig, mixing: Collection[str]) -> list[dict[str, Any]]:
-    """Sort the trainable parameters into groups named `PART/KIND`.
+def parameter_groups(
+    model: nn.Module, config: OptimConfig, mixing: Collection[str], depths: Mapping[str, int] | None = None
+) -> list[dict[str, Any]]:
+    """Sort the trainable parameters into groups named `PART/KIND`, with a layer decay `PART/KIND/BLOCK` in the encoder.
 
     PART is the encoder or the decoder, each with its own rate. KIND is `decayed` for weights of convolutions and linear
     layers, `plain` for biases and norms (everything with at most one dimension), `mixing` for the mixing weights of
     Switchable Normalization, whose own names are in `mixing`. Empty groups are left out.
+
+    Args:
+        model: Its parameters' names begin with `encoder.` or belong to the decoder.
+        config: Rates and decays.
+        depths: The block of the encoder's parameters, from 0; without them its rate does not decay.
     """
+    depths = depths if depths and config.layer_decay < 1 else {}
+    blocks = 1 + max(depths.values(), default=0)
     rates = {"encoder": config.lr_encoder, "decoder": config.lr_decoder}
-    members: dict[tuple[str, str], list[nn.Parameter]] = {}
+    members: dict[tuple[str, str, int | None], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             part = "encoder" if name.startswith("encoder.") else "decoder"
-            members.setdefault((part, _kind(name, parameter, mixing)), []).append(parameter)
+            members.setdefault((part, _kind(name, parameter, mixing), depths.get(name)), []).append(parameter)
     return [
         {
-            "name": f"{part}/{kind}",
+            "name": f"{part}/{kind}" + ("" if block is None else f"/{block}"),
             "params": parameters,
-            "lr": rates[part] * (config.mixing_lr_scale if kind == "mixing" else 1.0),
+            "lr": rates[part]
+            * (config.mixing_lr_scale if kind == "mixing" else 1.0)
+            * (1.0 if block is None else config.layer_decay ** (blocks - block)),
             "weight_decay": config.weight_decay if kind == "decayed" else 0.0,
         }
-        for (part, kind), parameters in members.items()
+        for (part, kind, block), parameters in members.items()
     ]
 
 
@@ -45,7 +60,11 @@ def _kind(name: str, parameter: nn.Parameter, mixing: Collection[str]) -> str:
 
 
 def build_optimizer(
-    model: nn.Module, config: OptimConfig, mixing: Collection[str], on_device: bool = False
+    model: nn.Module,
+    config: OptimConfig,
+    mixing: Collection[str],
+    on_device: bool = False,
+    depths: Mapping[str, int] | None = None,
 ) -> torch.optim.Optimizer:
     """Return the optimizer that `config` names over the groups of `model`.
 
@@ -55,21 +74,35 @@ def build_optimizer(
         mixing: What a norm calls its mixing weights.
         on_device: Keep the rates on the device, as float32 tensors, and update in kernels that read them there and
             heed `found_inf`, so that a step can be recorded.
+        depths: The block of the encoder's parameters, for `optim.layer_decay`.
     """
-    groups = parameter_groups(model, config, mixing)
+    groups = parameter_groups(model, config, mixing, depths)
     if on_device:
         for group in groups:
             group["initial_lr"] = group["lr"]  # what the scheduler multiplies, on the host
             group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=group["params"][0].device)
-    fused = True if on_device else None
-    if config.name == "adamw":
-        return torch.optim.AdamW(groups, betas=(config.momentum, 0.999), fused=fused)
+    return OPTIMIZERS[config.name](groups, config)
+
+
+def sgd(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
+    """Return SGD with the momentum of `config`."""
+    fused = _are_on_device(groups)
     optimizer = torch.optim.SGD(groups, momentum=config.momentum, fused=fused)
-    if on_device and config.momentum:
+    if fused and config.momentum:
         # torch allocates it in the first step, and leaves it as it is, unset, if `found_inf` skips that.
         for parameter in (parameter for group in groups for parameter in group["params"]):
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, requires_grad=False)
     return optimizer
+
+
+def adamw(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
+    """Return AdamW whose beta1 is the momentum of `config`."""
+    return torch.optim.AdamW(groups, betas=(config.momentum, 0.999), fused=_are_on_device(groups))
+
+
+def _are_on_device(groups: list[dict[str, Any]]) -> bool | None:
+    """Say whether the rates are tensors, which the fused kernels read; None leaves the kernels to torch."""
+    return any(isinstance(group["lr"], Tensor) for group in groups) or None
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -91,6 +124,11 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, A
         for key, value in values.items():
             if value.shape == parameter.shape and value.stride() != parameter.stride():
                 values[key] = torch.empty_like(parameter).copy_(value)  # saved in another memory format
+    set_rates(optimizer, rates)
+
+
+def set_rates(optimizer: torch.optim.Optimizer, rates: list[float]) -> None:
+    """Set the rate of each group, on whatever device it is."""
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(rate)

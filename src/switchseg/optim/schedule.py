@@ -6,23 +6,34 @@ import math
 
 import torch
 
+from switchseg.optim import SCHEDULES
 from switchseg.optim.config import OptimConfig
 
 
 def rate_factor(config: OptimConfig, step: int, steps: int) -> float:
     """Return the factor on every base rate in `step` (from 0) of a training of `steps` steps."""
     if step < config.warmup_steps:
-        return (step + 1) / (config.warmup_steps + 1) * _decay(config, 0.0)
-    return _decay(config, min(step / steps, 1.0))
+        return (step + 1) / (config.warmup_steps + 1) * SCHEDULES[config.schedule](config, 0.0)
+    return SCHEDULES[config.schedule](config, min(step / steps, 1.0))
 
 
-def _decay(config: OptimConfig, progress: float) -> float:
-    if config.schedule == "poly":
-        return float((1.0 - progress) ** config.poly_power)
-    if config.schedule == "cosine":
-        return 0.5 * (1.0 + math.cos(math.pi * progress))
-    if config.schedule == "step":
-        return float(0.1 ** sum(progress >= milestone for milestone in config.step_milestones))
+def poly(config: OptimConfig, progress: float) -> float:
+    """Fall to 0 by a power of what is left."""
+    return float((1.0 - progress) ** config.poly_power)
+
+
+def cosine(config: OptimConfig, progress: float) -> float:
+    """Fall to 0 by half a cosine."""
+    return 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+def step(config: OptimConfig, progress: float) -> float:
+    """Fall to a tenth at every milestone."""
+    return float(0.1 ** sum(progress >= milestone for milestone in config.step_milestones))
+
+
+def constant(config: OptimConfig, progress: float) -> float:
+    """Stay as it is."""
     return 1.0
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import itertools
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -20,6 +18,7 @@ from switchseg.data.dataset import StoredDataset
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
 from switchseg.reports import sheet
+from switchseg.reports.images import IGNORED_COLOUR, data_uri
 from switchseg.reports.markup import Markup, tag
 
 _EXAMPLES = 8
@@ -88,7 +87,7 @@ def data_page(
 
 def _advice(number: int, advice: Advice, pictures: Mapping[tuple[int, int], Image.Image]) -> list[Markup]:
     readings = [
-        tag("figure", _inline(np.asarray(pictures[number, place]), "PNG", str(reading)), tag("pre", reading))
+        tag("figure", _inline(np.asarray(pictures[number, place]), "png", str(reading)), tag("pre", reading))
         for place, reading in enumerate(advice.readings)
         if (number, place) in pictures
     ]
@@ -148,8 +147,7 @@ def _classes(found: Findings, dataset: StoredDataset) -> Markup:
 
 def _examples(dataset: StoredDataset) -> list[Markup]:
     """Return some readable samples spread over the data set, image and label side by side."""
-    table = np.full((256, 3), 128, np.uint8)
-    table[: len(dataset.classes)] = dataset.classes.palette
+    table = dataset.classes.colours(IGNORED_COLOUR)
     table[IGNORED] = (0, 0, 0)
     figures: list[Markup] = []
     spread = [np.linspace(0, len(dataset) - 1, count).astype(int).tolist() for count in (_EXAMPLES, 4 * _EXAMPLES)]
@@ -159,7 +157,7 @@ def _examples(dataset: StoredDataset) -> list[Markup]:
         except UserError:
             continue
         label = sample.label if sample.label is not None else np.full(sample.image.shape[:2], IGNORED, np.uint8)
-        shown = [_inline(sample.image, "JPEG", "image"), _inline(table[label], "PNG", "label")]
+        shown = [_inline(sample.image, "jpeg", "image"), _inline(table[label], "png", "label")]
         figures.append(tag("figure", shown, tag("figcaption", sample.name)))
         if len(figures) == _EXAMPLES:
             break
@@ -168,8 +166,5 @@ def _examples(dataset: StoredDataset) -> list[Markup]:
 
 def _inline(pixels: np.ndarray, kind: str, text: str) -> Markup:
     image = Image.fromarray(pixels)
-    image.thumbnail((_SIDE, _SIDE), Image.Resampling.NEAREST if kind == "PNG" else Image.Resampling.BILINEAR)
-    file = io.BytesIO()
-    image.save(file, kind)
-    data = base64.b64encode(file.getvalue()).decode()
-    return tag("img", src=f"data:image/{kind.lower()};base64,{data}", alt=text)
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.NEAREST if kind == "png" else Image.Resampling.BILINEAR)
+    return tag("img", src=data_uri(image, kind), alt=text)

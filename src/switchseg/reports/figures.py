@@ -57,12 +57,21 @@ def write_figure(kind: str, runs: Sequence[Run], out: Path) -> None:
     """
     if kind not in FIGURES:
         raise UserError(f"no figure is called {kind!r}; there are {', '.join(FIGURES)}")
+    save_figure(lambda: FIGURES[kind](runs), out)
+
+
+def save_figure(draw: Callable[[], Figure], out: Path) -> None:
+    """Write what `draw` returns to `out`, in the format that its suffix names.
+
+    Raises:
+        UserError: the suffix is unknown, or whatever `draw` raises.
+    """
     suffix = out.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise UserError(f"{out}: a figure ends in .{', .'.join(FORMATS)}")
     metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[suffix]
     with rc_context(STYLE):
-        figure = FIGURES[kind](runs)
+        figure = draw()
         with files.replacing(out) as file:
             figure.savefig(file, format=suffix, metadata=metadata)
 

@@ -86,11 +86,11 @@ def shrunk(labels: Labels, size: tuple[int, int]) -> Labels:
 
 def colour_map(labels: Labels, classes: Classes) -> str:
     """Return a label map in the colours of its classes, as a data URI; ignored pixels are grey."""
-    table = np.full((256, 3), IGNORED_COLOUR, np.uint8)
-    table[: len(classes)] = classes.palette[:IGNORED]
     picture = Image.fromarray(np.minimum(labels, IGNORED).astype(np.uint8))
+    table = classes.colours(IGNORED_COLOUR)[: IGNORED + 1]
+    table[IGNORED] = IGNORED_COLOUR
     picture.putpalette(table.tobytes())
-    return _data_uri(picture, "png", optimize=True)
+    return data_uri(picture, "png", optimize=True)
 
 
 def error_map(image: Pixels, truth: Labels, labels: Labels) -> str:
@@ -98,18 +98,28 @@ def error_map(image: Pixels, truth: Labels, labels: Labels) -> str:
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     pixels = np.repeat((110 + 0.5 * grey).astype(np.uint8)[..., None], 3, axis=2)
     pixels[(labels != truth) & (truth != IGNORED)] = ERROR_COLOUR
-    return _data_uri(Image.fromarray(pixels), "jpeg", quality=78)
+    return data_uri(Image.fromarray(pixels), "jpeg", quality=78)
 
 
 def confidence_map(confidence: Pixels) -> str:
     """Return the confidence from dark (unsure) to bright (sure), as a data URI."""
     pixels = cv2.cvtColor(cv2.applyColorMap(confidence, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
-    return _data_uri(Image.fromarray(pixels), "jpeg", quality=72)
+    return data_uri(Image.fromarray(pixels), "jpeg", quality=72)
 
 
 def photograph(image: Pixels) -> str:
     """Return an image as a data URI."""
-    return _data_uri(Image.fromarray(image), "jpeg", quality=82)
+    return data_uri(Image.fromarray(image), "jpeg", quality=82)
+
+
+def picture_file(path: Path) -> tuple[str, tuple[int, int]]:
+    """Return a picture that is shown as it is, as a data URI, with its height and width.
+
+    Raises:
+        UserError: the file is no image.
+    """
+    pixels = _read(path, "RGB")
+    return photograph(pixels), pixels.shape[:2]
 
 
 # What Pillow raises for damaged files.
@@ -130,7 +140,8 @@ def _require_size(path: Path, values: Labels, like: Labels) -> None:
         raise UserError(f"{path}: shape {values.shape}, but the image beside it is {like.shape[:2]}")
 
 
-def _data_uri(picture: Image.Image, kind: str, **options: Any) -> str:
+def data_uri(picture: Image.Image, kind: str, **options: Any) -> str:
+    """Return a picture as the text that stands for it inside a page; `kind` is png or jpeg, `options` are Pillow's."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"

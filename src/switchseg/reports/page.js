@@ -57,3 +57,54 @@ for (const figure of document.querySelectorAll(".charts figure:has(.readable)"))
     } else if (event.key === "Escape") leave();
   });
 }
+
+// Sorts tables by the column whose head is pressed: numbers from the highest, names from A; once more for the reverse.
+for (const table of document.querySelectorAll("table.sortable")) {
+  const body = table.tBodies[0];
+  const value = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
+  const number = (text) => (text === "–" ? -Infinity : Number(text));
+  const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
+  heads.forEach((head, column) => {
+    const button = document.createElement("button");
+    button.className = "sort";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const rows = [...body.rows];
+      const numeric = rows.every((row) => !Number.isNaN(number(value(row, column))));
+      const was = head.getAttribute("aria-sort");
+      const falling = was ? was === "ascending" : numeric;
+      const order = (a, b) =>
+        numeric ? number(value(a, column)) - number(value(b, column)) : value(a, column).localeCompare(value(b, column));
+      rows.sort((a, b) => (falling ? order(b, a) : order(a, b)));
+      body.append(...rows);
+      for (const other of heads) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", falling ? "descending" : "ascending");
+    });
+  });
+}
+
+// Shows a picture as large as the window; a click, Enter or Escape closes it.
+const zoom = document.createElement("dialog");
+zoom.className = "zoom";
+zoom.setAttribute("aria-label", "Picture");
+document.body.append(zoom);
+zoom.addEventListener("click", () => zoom.close());
+for (const picture of document.querySelectorAll(".tile img")) {
+  const open = () => {
+    const large = picture.cloneNode();
+    large.loading = "eager";
+    const words = document.createElement("p");
+    words.textContent = picture.alt;
+    zoom.replaceChildren(large, words);
+    zoom.showModal();
+  };
+  const button = document.createElement("button");
+  button.className = "picture";
+  picture.replaceWith(button);
+  button.append(picture);
+  button.addEventListener("click", open);
+}
+
+// On paper what is folded cannot be opened.
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));

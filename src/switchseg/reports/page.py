@@ -8,7 +8,7 @@ from importlib.resources import files
 from switchseg import __version__
 from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import Run
-from switchseg.reports.sections import classes, confusion, curves, pictures, results, setup, shares, study
+from switchseg.reports.sections import classes, confusion, curves, pictures, results, setup, shares, study, suspects
 from switchseg.reports.study import collect_study
 from switchseg.reports.theme import RUNS, STATISTICS
 
@@ -20,6 +20,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Sequence[Run]], Markup | None]]] = {
     "curves": ("Training", curves.section),
     "classes": ("Classes", classes.section),
     "confusion": ("Confusion", confusion.section),
+    "suspects": ("Suspect labels", suspects.section),
     "setup": ("Setup", setup.section),
 }
 
@@ -37,11 +38,12 @@ def report_page(runs: Sequence[Run]) -> str:
     repeated = whole is not None and whole.is_repeated
     finding = study.finding(whole) if whole is not None and repeated else results.finding(runs)
     sections = {"study": ("Study", study.section(runs))}
+    facts = _facts(runs)
     if whole is not None and repeated:
         runs = whole.representatives()
     sections |= {name: (title, draw(runs)) for name, (title, draw) in SECTIONS.items()}
     drawn = {name: (title, body) for name, (title, body) in sections.items() if body is not None}
-    title = _title(runs)
+    title = _title(runs, whole.variants if whole is not None and repeated else [run.label for run in runs])
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -59,7 +61,7 @@ def report_page(runs: Sequence[Run]) -> str:
     body = tag(
         "body",
         tag("a", "Skip to the results", href="#main", class_="skip"),
-        _header(runs, title, finding, {name: heading for name, (heading, _) in drawn.items()}),
+        _header(runs, title, finding, facts, {name: heading for name, (heading, _) in drawn.items()}),
         tag("main", markup, id="main"),
         tag("footer", tag("p", f"Made by switchseg {__version__} from {_sources(runs)}.")),
         tag("script", Markup(_asset("page.js"))),
@@ -67,27 +69,27 @@ def report_page(runs: Sequence[Run]) -> str:
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _title(runs: Sequence[Run]) -> str:
-    labels = [run.label for run in runs]
+def _title(runs: Sequence[Run], labels: Sequence[str]) -> str:
     names = labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
     data_sets = dict.fromkeys(str(name) for run in runs if (name := run.setting("data.dataset")))
     return f"{names} on {' and '.join(data_sets)}" if data_sets else names
 
 
-def _header(runs: Sequence[Run], title: str, finding: str, headings: dict[str, str]) -> Markup:
+def _header(runs: Sequence[Run], title: str, finding: str, facts: str, headings: dict[str, str]) -> Markup:
     links = [tag("li", tag("a", heading, href=f"#{name}")) for name, heading in headings.items()]
     return tag(
         "header",
         tag("p", "SwitchSeg report", class_="mark"),
         tag("h1", title),
         tag("p", finding, class_="finding"),
-        tag("p", _facts(runs), class_="note"),
+        tag("p", facts, class_="facts-line"),
         [tag("p", notice, class_="notice") for notice in _notices(runs)],
         tag("nav", tag("ul", links), aria_label="Sections"),
     )
 
 
 def _facts(runs: Sequence[Run]) -> str:
+    """Say what was trained, for how long, and with which seeds."""
     models = dict.fromkeys(
         f"{run.setting('model.encoder')} + {run.setting('model.decoder')}"
         for run in runs
@@ -98,8 +100,10 @@ def _facts(runs: Sequence[Run]) -> str:
         for run in runs
         if run.setting("train.steps")
     )
+    numbers = sorted({int(seed) for run in runs if isinstance(seed := run.setting("train.seed"), int)})
+    seeds = [f"seed{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"] if numbers else []
     images = dict.fromkeys(f"{run.single.images} evaluation images" for run in runs if run.single)
-    return " · ".join(" or ".join(found) for found in (models, steps, images) if found)
+    return " · ".join(" or ".join(found) for found in (models, steps, seeds, images) if found)
 
 
 def _notices(runs: Sequence[Run]) -> list[str]:

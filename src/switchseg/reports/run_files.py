@@ -111,6 +111,25 @@ def read_image_scores(path: Path) -> dict[str, float]:
     return scores
 
 
+def read_suspects(path: Path) -> Record:
+    """Return what `switchseg suspects` found, an empty dict where it was not called.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not path.is_file():
+        return {}
+    found: Record = read_json(path)
+    needed = {"rule", "regions", "images", "images_searched"}
+    whole = isinstance(found, dict) and needed <= found.keys()
+    if not whole or not all(isinstance(e, dict) and e.keys() >= _REGION for e in found["regions"]):
+        raise UserError(f"{path}: not a list of suspect regions; `switchseg suspects` writes it anew")
+    return found
+
+
+_REGION = {"rank", "image", "split", "given", "likelier", "score", "confidence", "pixels", "picture"}
+
+
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file."""
     try:

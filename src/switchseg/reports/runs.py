@@ -21,6 +21,7 @@ from switchseg.reports.run_files import (
     read_image_scores,
     read_json,
     read_log,
+    read_suspects,
 )
 from switchseg.reports.theme import STATISTICS
 from switchseg.runs.journal import events_of
@@ -120,6 +121,9 @@ class Run:
     image_scores: dict[str, float] = field(default_factory=dict)
     """Name of every evaluated image -> its mean IoU at a single scale."""
 
+    suspects: Record = field(default_factory=dict)
+    """What `switchseg suspects` found, as suspects.json has it."""
+
     @property
     def norm(self) -> str:
         """The norm's name as the config has it, or "" where no config was written."""
@@ -190,6 +194,7 @@ def read_run(path: str | Path) -> Run:
         confusion=read_confusion(path / "confusion_single.csv"),
         pictures=tuple(_find_pictures(path / "pictures")),
         image_scores=read_image_scores(path / "images_single.csv"),
+        suspects=read_suspects(path / "suspects" / "suspects.json"),
     )
     return replace(run, label=norm_title(run.norm)) if run.norm else run
 

@@ -11,15 +11,17 @@ from typing import Any
 
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
-from switchseg.runs import journal
 from switchseg.errors import UserError
+from switchseg.runs import journal
 
 # Settings that may differ when a run goes on: where it runs, what it reports, and how long it shall be.
 # (How the images of a step are spread over devices may differ too; their number is checked with the checkpoint.)
 _FREE = (
-    *("data.root", "data.val_", "data.workers", "evaluate.", "train.device", "train.threads", "train.timeout"),
-    "train.capture",
-    *("train.steps", "train.images_per_device", "train.accumulate", "train.keep_checkpoints", "train.patience"),
+    "plugins",
+    *("data.root", "data.val_split", "data.val_list", "data.workers", "evaluate."),
+    *("train.device", "train.threads", "train.timeout", "train.capture", "train.recorders"),
+    *("train.steps", "train.epochs", "train.images_per_device", "train.accumulate"),
+    *("train.keep_checkpoints", "train.patience"),
 )
 _FREE_SUFFIXES = ("_every",)
 
@@ -36,9 +38,14 @@ class RunDirectory:
         return self.path / "config.yaml"
 
     @property
+    def class_weights(self) -> Path:
+        """The weights that the loss gave to the classes, where they were made from the data."""
+        return self.path / "class_weights.json"
+
+    @property
     def journal(self) -> Path:
         """The one record of the run."""
-        return self.path / "log.jsonl"
+        return self.path / journal.FILE
 
     @property
     def tensorboard(self) -> Path:
@@ -91,7 +98,7 @@ class RunDirectory:
                 raise UserError(f"{self.path}: another process trains in it; wait, or pass another --out") from None
             yield
 
-    def is_complete(self, steps: int) -> bool:
+    def is_complete(self, steps: int | None) -> bool:
         """Whether a training of `steps` steps has come to its end here, scores included."""
         if not (self.journal.exists() and self.metrics.exists()):
             return False

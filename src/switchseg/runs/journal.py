@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from switchseg import files
+from switchseg.recorders import Event, Outcome, Recorder, Start
 
 _END_OF_TIME = 1e12  # seconds since the epoch; also below what any arithmetic with them needs
 
 
-class Journal:
+FILE = "log.jsonl"
+"""Its name in a run directory."""
+
+
+class Journal(Recorder):
     """Appends events to a file; the events of a step that will be run again are taken out first.
 
     Args:
@@ -36,14 +41,23 @@ class Journal:
             # Past Python's buffer, which would keep what a full disk did not take, and fail again on closing.
             self._file.write(line.encode())
 
+    def record(self, event: Event) -> None:
+        """Append `event`."""
+        self.write(event.kind, event.step, **event.values)
+
     def sync(self) -> None:
         """Return when everything written so far is on the disk."""
         with files.naming(self._file.name):
             os.fsync(self._file.fileno())
 
-    def close(self) -> None:
+    def close(self, outcome: Outcome = "finished") -> None:
         """Close the file."""
         self._file.close()
+
+
+def open_journal(start: Start) -> Journal:
+    """Return the journal of a training, without the steps that will come again."""
+    return Journal(start.folder / FILE, start.step if start.resumed else None)
 
 
 def read(path: Path) -> list[dict[str, Any]]:

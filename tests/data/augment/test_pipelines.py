@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import torch
 
+from switchseg.data import PIPELINES
 from switchseg.data.augment.geometry import class_share
 from switchseg.data.augment.pixels import Colour
 from switchseg.data.augment.transform import Pair
 from switchseg.data.config import DataConfig
 from switchseg.data.datasets import open_dataset
 from switchseg.data.order import generator
-from switchseg.data.pipelines import PIPELINES
 from switchseg.geometry import fit_short_side
 from tests.data.trees import ade_folders
 

@@ -1,29 +1,46 @@
 import re
 from dataclasses import replace
 
+import numpy as np
+
 from switchseg.reports.runs import read_runs
 from switchseg.reports.sections import classes
 
 
 def test_the_most_frequent_class_comes_first_with_every_run_beside(run_folders):
     runs = read_runs(run_folders)
-    markup = classes.section(runs)
+    markup, _ = classes.section(runs).split("<details>")
     scores = sorted(runs[0].single.per_class, key=lambda score: -score.pixels)
     assert re.findall(r"</i>([a-z]+)</th>", markup) == [score.name for score in scores]
     best = re.search(rf"</i>{scores[0].name}</th>(.*?)</tr>", markup)[1]
-    cells = re.findall(r"<td>([\d.]+)<", best)
+    cells = re.findall(r"<td[^>]*>([\d.]+)<", best)
     assert cells[1:] == [f"{100 * run.single.per_class[scores[0].index].iou:.1f}" for run in runs]
     widths = re.findall(r"width:([\d.]+)%", best)
     assert widths == ["100.0", *cells[1:]]
 
 
-def test_rare_classes_are_folded_and_absent_ones_have_no_score(run_folders):
+def test_many_classes_scroll_and_absent_ones_have_no_score(run_folders):
     (run,) = read_runs(run_folders[:1])
     score = run.single.per_class[0]
     many = tuple(replace(score, index=i, name=f"thing {i}", pixels=1000 - i, iou=None) for i in range(150))
-    markup = classes.section([replace(run, single=replace(run.single, per_class=many), classes=None)])
-    open_part, folded = markup.split("<details>")
-    assert open_part.count("<td>–</td>") == classes.MOST_CLASSES
-    assert folded.count("<td>–</td>") == 150 - classes.MOST_CLASSES
-    assert "The 120 rarer classes" in folded
+    markup = classes.section([replace(run, single=replace(run.single, per_class=many), classes=None, confusion=None)])
+    assert markup.count("<td>–</td>") == 150
+    assert 'class="scroll tall"' in markup
     assert classes.section([replace(run, single=None)]) is None
+
+
+def test_each_class_shows_how_far_the_other_runs_are_from_the_first(run_folders):
+    first, second = read_runs(run_folders[:2])
+    name, index = first.single.per_class[2].name, 2
+    row = re.search(rf"</i>{name}</th>(.*?)</tr>", classes.section([first, second]))[1]
+    points = 100 * (second.single.per_class[index].iou - first.single.per_class[index].iou)
+    assert re.findall(r'class="delta \w*">([^<]+)<', row) == [f"{points:+.1f}".replace("-", "−")]
+
+
+def test_precision_and_recall_are_those_of_the_confusion_matrix(run_folders):
+    (run,) = read_runs(run_folders[:1])
+    matrix = np.array([[6, 2], [3, 9]])
+    two = tuple(replace(score, pixels=pixels) for score, pixels in zip(run.single.per_class[:2], (8, 12), strict=True))
+    markup = classes.section([replace(run, single=replace(run.single, per_class=two), confusion=matrix)])
+    details = markup.split("<details>")[1]
+    assert re.findall(r"<td>([\d.]+)</td>", details) == ["81.8", "75.0", "66.7", "75.0"]

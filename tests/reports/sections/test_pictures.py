@@ -42,30 +42,41 @@ def test_scores_of_the_whole_split_set_the_order(run_folders):
     markup = pictures.section([replace(run, image_scores=scores)])
     best, *_, worst = sorted(names, key=lambda name: -scores[name])
     assert re.findall(r"<figcaption><strong>(\w+)</strong>", markup)[:2] == [best, worst]
-    assert f"best to the worst of all {len(names) + 1} images" in markup
+    assert f"best to the worst of {len(names)} images that were kept of {len(names) + 1}" in markup
     assert f"mIoU {100 * scores[best]:.1f}<" in markup
 
 
-def test_of_many_pictures_the_ends_and_those_of_all_runs_are_shown(run_folders, monkeypatch):
+def test_of_many_pictures_the_ends_and_some_from_between_are_shown(run_folders, monkeypatch):
     monkeypatch.setattr(pictures, "MOST", 3)
     monkeypatch.setattr(pictures, "ENDS", 1)
+    (run,) = read_runs(run_folders[:1])
+    names = [picture.name for picture in run.pictures]
+    scores = {name: 1 - index / 10 for index, name in enumerate(names)}
+    shown = re.findall(r"<figcaption><strong>(\w+)</strong>", pictures.section([replace(run, image_scores=scores)]))
+    assert shown == [names[0], names[-1], names[1]]
+
+
+def test_all_runs_show_the_same_images_by_the_mean_of_their_scores(run_folders):
     first, second, _ = read_runs(run_folders)
     names = [picture.name for picture in first.pictures]
-    scores = {name: 1 - index / 10 for index, name in enumerate(names)}
-    kept = [picture for picture in second.pictures if picture.name == names[2]]
-    runs = [replace(first, image_scores=scores), replace(second, image_scores=scores, pictures=tuple(kept))]
+    one, other = {name: 1 - i / 10 for i, name in enumerate(names)}, {name: i / 4 for i, name in enumerate(names)}
+    runs = [
+        replace(first, image_scores=one),
+        replace(second, image_scores=other, pictures=second.pictures[:3]),  # the last is the first run's own worst
+    ]
     shown = re.findall(r"<figcaption><strong>(\w+)</strong>", pictures.section(runs))
-    assert shown == [names[0], names[-1], names[2]]
+    assert shown == [names[2], names[0], names[1]]
+    apart = [replace(first, pictures=first.pictures[:1]), replace(second, pictures=second.pictures[1:2])]
+    assert pictures.section(apart).count('alt="Photograph') == 2
 
 
-def test_runs_that_kept_different_pictures_stand_side_by_side_where_they_can(run_folders):
-    first, second, _ = read_runs(run_folders)
-    markup = pictures.section(
-        [replace(first, pictures=first.pictures[:2]), replace(second, pictures=second.pictures[1:3])]
-    )
-    assert markup.count("Classes predicted by SyncBN") == 2
-    assert markup.count("Classes predicted by GN") == 2
-    assert markup.count('alt="Photograph') == 3
+def test_the_legend_names_every_class_that_occurs(run_folders):
+    (run,) = read_runs(run_folders[:1])
+    picture = run.pictures[0]
+    truth, labels = np.asarray(Image.open(picture.truth)), np.asarray(Image.open(picture.labels))
+    present = set(np.unique(np.concatenate([truth, labels])).tolist())
+    markup = pictures.section([replace(run, pictures=(picture,))])
+    assert all(f"</i>{run.classes.names[index]}</li>" in markup for index in present)
 
 
 def test_classes_without_names_are_numbered(run_folders):

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from switchseg.data import PIPELINES
 from switchseg.data.augment.transform import Pair
 from switchseg.data.config import DataConfig
 from switchseg.data.dataset import Dataset
-from switchseg.data.pipelines import PIPELINES
 from switchseg.errors import UserError
 
 _LOOKED_AT = 8  # samples for each one that is shown, of which some may be unfit

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from switchseg.data.dataset import FileDataset, MissingSplitError, canonical_split, existing_folder
+from switchseg.data.dataset import FileDataset, MissingSplitError, existing_folder
 from switchseg.data.description import built_in
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.readers.ade20k_classes import ADE20K
 from switchseg.data.readers.odgt import read_odgt
 from switchseg.data.readers.pairs import open_pairs
+from switchseg.data.splits import canonical_split
 from switchseg.errors import UserError
 
 SPLITS = {"train": "training", "val": "validation", "test": "testing"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from switchseg.data.dataset import FileDataset, Record, canonical_split, existing_folder, file_record, sample_name
+from switchseg.data.dataset import FileDataset, Record, existing_folder, file_record, sample_name
 from switchseg.data.description import meaning_of
 from switchseg.data.images import SUFFIXES
 from switchseg.data.labels import Meaning
@@ -14,6 +14,7 @@ from switchseg.data.readers.layouts import find_layout
 from switchseg.data.readers.odgt import read_odgt
 from switchseg.data.readers.pairs import open_pairs
 from switchseg.data.records import read_lines
+from switchseg.data.splits import canonical_split
 from switchseg.errors import UserError
 
 

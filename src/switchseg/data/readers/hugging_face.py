@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from switchseg.data.dataset import MissingSplitError, Record, StoredDataset, canonical_split
+from switchseg.data.dataset import MissingSplitError, Record, StoredDataset
 from switchseg.data.description import describe, meaning_of
 from switchseg.data.images import Source
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.paths import inside
 from switchseg.data.readers.ade20k_classes import ADE20K
+from switchseg.data.splits import ALL_WORDS, canonical_split, words_for
 from switchseg.errors import UserError
 
 IMAGE_COLUMNS = ("image", "img", "pixel_values")
 LABEL_COLUMNS = ("annotation", "label", "labels", "mask", "segmentation_mask", "semantic_segmentation")
-
-_NAMES = {"train": ("train", "training"), "val": ("validation", "val", "valid"), "test": ("test", "testing")}
 
 
 class HuggingFaceDataset(StoredDataset):
@@ -98,7 +97,7 @@ def _load_folder(datasets: Any, folder: Path) -> Any:
     splits: dict[str, list[str]] = {}
     for file in files:
         stem = Path(file).stem.split("-")[0]
-        if stem not in sum(_NAMES.values(), ()):
+        if stem not in ALL_WORDS:
             stem = Path(file).parent.name
         splits.setdefault(stem, []).append(file)
     return datasets.load_dataset("parquet", data_files=splits)
@@ -117,7 +116,7 @@ def _load_hub(datasets: Any, name: str) -> Any:
 def _split_of(found: Any, split: str, root: str) -> Any:
     if not isinstance(found, dict):
         return found
-    for name in _NAMES.get(split, (split,)):
+    for name in words_for(split):
         if name in found:
             return found[name]
     raise MissingSplitError(f"{root}: no split {split!r}; there is {', '.join(found)}")

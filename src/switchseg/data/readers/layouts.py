@@ -12,11 +12,11 @@ from switchseg.data.dataset import MissingSplitError
 from switchseg.data.images import SUFFIXES
 from switchseg.data.paths import has_suffix
 from switchseg.data.readers.pairs import list_images
+from switchseg.data.splits import ALL_WORDS, words_for
 from switchseg.errors import UserError
 
 IMAGE_FOLDER = "images"
 LABEL_FOLDERS = ("annotations", "masks", "labels")
-SPLIT_NAMES = {"train": ("train", "training"), "val": ("val", "validation", "valid"), "test": ("test", "testing")}
 
 
 class Layout(NamedTuple):
@@ -38,8 +38,7 @@ def find_layout(root: Path, split: str) -> Layout:
         MissingSplitError: there are other splits.
         UserError: there is none of these, or labels of two kinds.
     """
-    names = SPLIT_NAMES.get(split, (split,))
-    for name in names:
+    for name in words_for(split):
         if (root / IMAGE_FOLDER / name).is_dir():
             return _with_endings(root / IMAGE_FOLDER / name, _label_folder(root) / name)
         if (root / name / IMAGE_FOLDER).is_dir():
@@ -58,8 +57,7 @@ def find_layout(root: Path, split: str) -> Layout:
 
 def _splits(root: Path) -> list[str]:
     """Return the names of the splits that there are: folders in `images`, or folders that hold images and labels."""
-    known = {name for names in SPLIT_NAMES.values() for name in names}
-    around = [path for path in _folders(root) if path.name in known]
+    around = [path for path in _folders(root) if path.name in ALL_WORDS]
     own = [path for path in around if (path / IMAGE_FOLDER).is_dir() or _side_by_side(path)]
     return sorted(path.name for path in _folders(root / IMAGE_FOLDER) + own)
 

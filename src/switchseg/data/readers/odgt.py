@@ -9,23 +9,14 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from switchseg.data.dataset import (
-    FileDataset,
-    MissingSplitError,
-    Record,
-    canonical_split,
-    existing_folder,
-    file_record,
-    sample_name,
-)
+from switchseg.data.dataset import FileDataset, MissingSplitError, Record, existing_folder, file_record, sample_name
 from switchseg.data.description import meaning_of
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.paths import common_folder, inside, with_slashes
 from switchseg.data.readers.ade20k_classes import ADE20K
 from switchseg.data.records import read_lines
+from switchseg.data.splits import canonical_split, words_for
 from switchseg.errors import UserError
-
-LIST_NAMES = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("test", "testing")}
 
 
 def open_odgt(root: str | Path, split: str, list_file: str | Path | None = None) -> FileDataset:
@@ -43,7 +34,7 @@ def open_odgt(root: str | Path, split: str, list_file: str | Path | None = None)
 
 def find_list(root: Path, split: str) -> Path:
     """Return the list of a split that lies in `root`; a UserError if there is none."""
-    names = [f"{name}.odgt{suffix}" for name in LIST_NAMES.get(split, (split,)) for suffix in ("", ".gz")]
+    names = [f"{name}.odgt{suffix}" for name in words_for(split) for suffix in ("", ".gz")]
     for name in names:
         if (root / name).is_file():
             return root / name

@@ -7,19 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from switchseg.classes import Classes
-from switchseg.data.dataset import (
-    FileDataset,
-    MissingSplitError,
-    Record,
-    canonical_split,
-    existing_folder,
-    file_record,
-    sample_name,
-)
+from switchseg.data.dataset import FileDataset, MissingSplitError, Record, existing_folder, file_record, sample_name
 from switchseg.data.description import built_in
 from switchseg.data.images import SUFFIXES
 from switchseg.data.paths import has_suffix, inside, with_slashes
 from switchseg.data.records import read_lines
+from switchseg.data.splits import canonical_split
 from switchseg.errors import UserError
 
 _NAMES = (

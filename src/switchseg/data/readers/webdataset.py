@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from switchseg import files
-from switchseg.data.dataset import MissingSplitError, Record, StoredDataset, canonical_split, existing_folder
+from switchseg.data.dataset import MissingSplitError, Record, StoredDataset, existing_folder
 from switchseg.data.description import meaning_of
 from switchseg.data.labels import Meaning
 from switchseg.data.records import Lines, read_lines
+from switchseg.data.splits import canonical_split, words_for
 from switchseg.errors import UserError
 
 IMAGE_SUFFIXES = ("jpg", "jpeg", "webp", "img.png", "image.png")
 LABEL_SUFFIXES = ("seg.png", "label.png", "mask.png", "annotation.png")
 _EITHER = "png"  # the label beside a JPEG, the image beside one of the label's own suffixes
 
-_SPLITS = {"train": ("train", "training"), "val": ("val", "validation"), "test": ("test", "testing")}
 _INDEX_VERSION = 2
 _LARGEST_MEMBER = 1 << 30  # bytes
 
@@ -88,7 +88,7 @@ def open_webdataset(root: str | Path, split: str, list_file: str | Path | None =
 
 
 def _found(root: Path, split: str) -> list[str]:
-    for name in _SPLITS.get(split, (split,)):
+    for name in words_for(split):
         if shards := sorted([*root.glob(f"{name}/*.tar"), *root.glob(f"{name}-*.tar")]):
             return list(map(str, shards))
     raise MissingSplitError(f"{root}: no {split}/*.tar or {split}-*.tar; name the shards in a --list")

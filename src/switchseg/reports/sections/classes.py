@@ -1,4 +1,4 @@
-"""The IoU of every class beside its frequency, and which classes are taken for which."""
+"""The scores of every class beside its frequency, and how they differ between runs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import numpy as np
 from switchseg.classes import Classes
 from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import ClassScore, Run
-from switchseg.reports.sections.parts import line_key, swatch, titled_table
+from switchseg.reports.sections.confusion import class_names
+from switchseg.reports.sections.parts import delta, line_key, swatch, titled_table
 from switchseg.reports.table import DASH
 from switchseg.reports.theme import run_class
 
 MOST_CLASSES = 30
-"""Beyond this, the rarer classes are folded away."""
+"""Beyond this, the table scrolls within the page."""
+
+Scored = Sequence[tuple[int, Run]]
+"""The runs that were evaluated, with their places in the report."""
 
 
 def section(runs: Sequence[Run]) -> Markup | None:
@@ -22,15 +26,13 @@ def section(runs: Sequence[Run]) -> Markup | None:
     scored = [(index, run) for index, run in enumerate(runs) if run.single is not None]
     if not scored:
         return None
-    names = _frequencies([run for _, run in scored])
+    share = _frequencies([run for _, run in scored])
+    names = sorted(share, key=lambda name: -share[name])
     classes = next((run.classes for _, run in scored if run.classes is not None), None)
-    ordered = sorted(names, key=lambda name: -names[name])
-    lead = "IoU per class at a single scale in percent, the most frequent class first."
-    parts = [tag("p", lead, class_="lead"), _table(scored, ordered[:MOST_CLASSES], names, classes, "IoU per class")]
-    if rare := ordered[MOST_CLASSES:]:
-        more = _table(scored, rare, names, classes, "IoU of the rarer classes")
-        parts.append(tag("details", tag("summary", f"The {len(rare)} rarer classes"), more))
-    return join(parts)
+    lead = "IoU per class at a single scale in percent, the most frequent class first; a column's head sorts by it."
+    if len(scored) > 1:
+        lead += f" Under each: the difference to {scored[0][1].label}, in points."
+    return join(tag("p", lead, class_="lead"), _table(scored, names, share, classes), _details(scored, names, classes))
 
 
 def _frequencies(runs: Sequence[Run]) -> dict[str, float]:
@@ -44,40 +46,74 @@ def _frequencies(runs: Sequence[Run]) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def _table(
-    scored: Sequence[tuple[int, Run]],
-    names: Sequence[str],
-    share: dict[str, float],
-    classes: Classes | None,
-    title: str,
-) -> Markup:
+def _table(scored: Scored, names: Sequence[str], share: dict[str, float], classes: Classes | None) -> Markup:
     largest = max(share.values(), default=0.0) or 1.0
     scores = [{s.name: s for s in run.single.per_class} for _, run in scored if run.single is not None]
     rows = [
         tag(
             "tr",
-            tag("th", _swatch(name, classes), name, scope="row"),
+            _row_head(name, classes),
             _bar(f"{100 * share[name]:.2f}", share[name] / largest, "frequency"),
-            [_iou(by_name.get(name), index) for (index, _), by_name in zip(scored, scores, strict=True)],
+            [
+                _iou(by_name.get(name), index, scores[0].get(name) if place else None)
+                for place, ((index, _), by_name) in enumerate(zip(scored, scores, strict=True))
+            ],
         )
         for name in names
     ]
     heads = [tag("th", line_key(index), run.label, scope="col") for index, run in scored]
     head = tag("tr", tag("th", "Class", scope="col"), tag("th", "Share of pixels, %", scope="col"), heads)
-    return titled_table(title, head, rows, "bars")
+    return titled_table("IoU per class", head, rows, "bars sortable", tall=len(names) > MOST_CLASSES)
 
 
-def _iou(score: ClassScore | None, run: int) -> Markup:
+def _details(scored: Scored, names: Sequence[str], classes: Classes | None) -> Markup | None:
+    """Return precision and recall of every run whose confusion matrix is known."""
+    known = [(index, run, _precision_recall(run)) for index, run in scored if run.confusion is not None]
+    if not known:
+        return None
+    groups = [tag("th", line_key(i), run.label, colspan=2, scope="colgroup") for i, run, _ in known]
+    titles = [tag("th", title, scope="col") for _ in known for title in ("Precision", "Recall")]
+    head = join(tag("tr", tag("td"), groups), tag("tr", tag("th", "Class", scope="col"), titles))
+    rows = [
+        tag(
+            "tr", _row_head(name, classes), [_percent(v) for _, _, found in known for v in found.get(name, (None,) * 2)]
+        )
+        for name in names
+    ]
+    table = titled_table("Precision and recall per class", head, rows, "dense sortable", tall=len(names) > MOST_CLASSES)
+    words = "Precision and recall per class: how much of what is predicted is right, how much of the truth is found"
+    return tag("details", tag("summary", words), table)
+
+
+def _precision_recall(run: Run) -> dict[str, tuple[float | None, float | None]]:
+    """Return class name -> precision and recall, None where nothing is predicted, or nothing there."""
+    assert run.confusion is not None
+    matrix = run.confusion
+    hits = matrix.diagonal().tolist()
+    sums = zip(class_names(run, len(matrix)), hits, matrix.sum(0).tolist(), matrix.sum(1).tolist(), strict=True)
+    return {
+        name: (hit / predicted if predicted else None, hit / true if true else None)
+        for name, hit, predicted, true in sums
+    }
+
+
+def _row_head(name: str, classes: Classes | None) -> Markup:
+    known = classes is not None and name in classes.names
+    colour = swatch(classes.palette[classes.names.index(name)]) if classes is not None and known else None
+    return tag("th", colour, name, scope="row")
+
+
+def _percent(fraction: float | None) -> Markup:
+    return tag("td", DASH if fraction is None else f"{100 * fraction:.1f}")
+
+
+def _iou(score: ClassScore | None, run: int, first: ClassScore | None) -> Markup:
     if score is None or score.iou is None:
         return tag("td", DASH)
-    return _bar(f"{100 * score.iou:.1f}", score.iou, run_class(run))
+    difference = None if first is None or first.iou is None else delta(score.iou - first.iou, digits=1)
+    return _bar(f"{100 * score.iou:.1f}", score.iou, run_class(run), difference)
 
 
-def _bar(text: str, fraction: float, class_: str) -> Markup:
+def _bar(text: str, fraction: float, class_: str, difference: Markup | None = None) -> Markup:
     bar = tag("i", class_=f"bar {class_}", style=f"width:{100 * fraction:.1f}%")
-    return tag("td", text, tag("span", bar, class_="rail"))
-
-
-def _swatch(name: str, classes: Classes | None) -> Markup | None:
-    known = classes is not None and name in classes.names
-    return swatch(classes.palette[classes.names.index(name)]) if classes is not None and known else None
+    return tag("td", text, tag("span", bar, class_="rail"), difference, data_value=text)

@@ -19,6 +19,13 @@ def swatch(colour: Sequence[int]) -> Markup:
     return tag("i", class_="swatch", style=f"background:rgb({','.join(map(str, colour))})")
 
 
+def delta(difference: float, digits: int = 2) -> Markup:
+    """Write a difference of fractions in points, coloured by its sign."""
+    points = 100 * difference
+    sign = "up" if points > 0 else "down" if points < 0 else ""
+    return tag("span", f"{points:+.{digits}f}".replace("-", "−"), class_=f"delta {sign}".strip())
+
+
 def scrolling(content: Markup, label: str, class_: str = "") -> Markup:
     """Wrap what may be wider than the page; the keyboard can scroll it."""
     return tag("div", content, class_=f"scroll {class_}".strip(), tabindex=0, role="region", aria_label=label)

@@ -17,9 +17,7 @@ from switchseg.reports.sections.parts import line_key, swatch
 MOST = 8
 """More images than this make the page heavy."""
 ENDS = 2
-"""How many of the best and of the worst are shown then; between them come those that most runs kept."""
-SMALLEST_SHARE = 0.002
-"""A class with a smaller share of an image is left out of the legend."""
+"""How many of the best and of the worst are shown then; between them come some that are spread evenly."""
 
 Answers = dict[int, Answer]
 """What each run, by its place in the report, said about an image."""
@@ -28,12 +26,12 @@ Answers = dict[int, Answer]
 def section(runs: Sequence[Run]) -> Markup | None:
     """Return the images of all runs; None where no run kept any."""
     ranked = all(picture.name in run.image_scores for run in runs for picture in run.pictures)
-    cases = sorted(_cases(runs), key=lambda case: -_score(runs, case[0], case[1], ranked))
+    cases = sorted(_of_all(runs, list(_cases(runs))), key=lambda case: -_score(runs, case[0], case[1], ranked))
     if not cases:
         return None
     shown = _chosen(cases)
     lead = (
-        f"{_order(runs, ranked)} "
+        f"{_order(runs, ranked, len(cases))} "
         "Wrong pixels are red on the faded image; confidence goes from dark (unsure) to bright yellow (sure)."
     )
     if len(shown) == 1:
@@ -56,27 +54,38 @@ def _cases(runs: Sequence[Run]) -> Iterable[tuple[Source, Answers]]:
         yield source, {index: images.read_answer(picture, source) for index, picture in kept.items()}
 
 
+def _of_all(runs: Sequence[Run], cases: Sequence[tuple[Source, Answers]]) -> Sequence[tuple[Source, Answers]]:
+    """Return the images that every run kept which has scored on them; all, where there is no such image.
+
+    One that a single run kept, as its own best or worst, would stand there without the others.
+    """
+    kept = set().union(*(answers for _, answers in cases))
+    scored = [{i for i in kept if source.name in runs[i].image_scores} or kept for source, _ in cases]
+    whole = [case for case, needed in zip(cases, scored, strict=True) if needed <= case[1].keys()]
+    return whole or cases
+
+
 def _score(runs: Sequence[Run], source: Source, answers: Answers, ranked: bool) -> float:
     values = [runs[i].image_scores[source.name] if ranked else answer.right for i, answer in answers.items()]
     return float(np.mean(values))
 
 
-def _order(runs: Sequence[Run], ranked: bool) -> str:
+def _order(runs: Sequence[Run], ranked: bool, kept: int) -> str:
+    mean = ", the mean of the runs" if len(runs) > 1 else ""
     if not ranked:
-        return "From the image with the most right pixels to the one with the fewest, of those that the runs kept."
+        return f"From the image with the most right pixels{mean} to the one with the fewest, of {kept} that were kept."
     count = max(len(run.image_scores) for run in runs)
     return (
-        f"From the best to the worst of all {count} images, by the mean IoU over the classes of the image, "
-        "with a few from between."
+        f"From the best to the worst of {kept} images that were kept of {count}, by the mean IoU over the classes of "
+        f"the image{mean}."
     )
 
 
 def _chosen(cases: Sequence[tuple[Source, Answers]]) -> Sequence[tuple[Source, Answers]]:
     if len(cases) <= MOST:
         return cases
-    between = range(ENDS, len(cases) - ENDS)
-    common = sorted(between, key=lambda index: -len(cases[index][1]))[: MOST - 2 * ENDS]
-    return [*cases[:ENDS], *(cases[index] for index in sorted(common)), *cases[len(cases) - ENDS :]]
+    between = np.linspace(ENDS, len(cases) - ENDS - 1, MOST - 2 * ENDS).round().astype(int).tolist()
+    return [*cases[:ENDS], *(cases[index] for index in between), *cases[len(cases) - ENDS :]]
 
 
 def _figure(runs: Sequence[Run], source: Source, answers: Answers, rank: str = "") -> Markup:
@@ -118,9 +127,9 @@ def _tile(title: str, uri: str, description: str, source: Source) -> Markup:
 def _legend(truth: images.Labels, answers: Answers, classes: Classes) -> Markup:
     maps = [truth, *(answer.labels for answer in answers.values())]
     share = np.mean([np.bincount(m.ravel(), minlength=IGNORED + 1)[: IGNORED + 1] / m.size for m in maps], axis=0)
-    chosen = [index for index in np.argsort(-share[: len(classes)]) if share[index] >= SMALLEST_SHARE]
+    chosen = [index for index in np.argsort(-share[: len(classes)]) if share[index]]
     entries = [tag("li", swatch(classes.palette[index]), classes.names[index]) for index in chosen]
-    if share[IGNORED] >= SMALLEST_SHARE and len(classes) <= IGNORED:
+    if share[IGNORED] and len(classes) <= IGNORED:
         entries.append(tag("li", tag("i", class_="swatch ignored"), "not labelled"))
     return tag("ul", entries, class_="legend small", aria_label="Classes in this image")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import Run
-from switchseg.reports.sections.parts import line_key, titled_table
+from switchseg.reports.sections.parts import delta, line_key, titled_table
 from switchseg.reports.table import COLUMNS, DASH, INCOMPARABLE, RULE, Row, Table, percent, results_table
 
 SCALES = {"single": "Single scale", "multi": "Multi-scale"}
@@ -86,6 +86,4 @@ def _cell(table: Table, row: Row, scales: str, key: str) -> Markup:
 def _delta(score: float | None, first: float | None, is_first: bool) -> Markup | None:
     if is_first or score is None or first is None:
         return None
-    points = 100 * (score - first)
-    sign = "up" if points > 0 else "down" if points < 0 else ""
-    return join(" ", tag("span", f"{points:+.2f}".replace("-", "−"), class_=f"delta {sign}".strip()))
+    return join(" ", delta(score - first))

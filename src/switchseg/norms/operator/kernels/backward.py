@@ -40,6 +40,7 @@ def sums(
     mean = tl.load(kept + 2 * rows + row, mask=exists, other=0.0)
     rstd = tl.load(kept + 3 * rows + row, mask=exists, other=0.0)
     scale, shift = scale_and_shift(rstd, weight, bias, c, exists)
+    # Of deviations from the mixed mean, not of the values: a large mean would leave no digits for their products.
     total = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
     products = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
     for first in range(begin, end, BLOCK_L):
@@ -93,7 +94,9 @@ def _write_sums(summed, total, products, own, row, exists, rows, program, IN: tl
     rstd, scale, in_mean, in_var, bn_mean, bn_var = own
     tl.store(summed + row, total, mask=exists)
     tl.store(summed + rows + row, products, mask=exists)
+    # How the loss depends on the mixed moments: y = (x - mean) rstd weight + bias, with rstd = var ** -1/2.
     d_mean, d_var = -scale * total, -0.5 * scale * rstd * products
+    # Lanes without a channel have loaded zeros, and add nothing to these sums.
     part = summed + 2 * rows + program * 6
     tl.store(part, tl.sum(d_mean, 0))
     tl.store(part + 1, tl.sum(d_var, 0))
@@ -188,6 +191,7 @@ def gradient(
     RELU: g is worked out again as in `sums`; not if `grad` has been masked. batch_gradient: (2, C), that of the BN
     moments where other processes share them; None to sum it up here.
     """
+    # Backwards: what `sums` read last is still in the cache.
     program = tl.num_programs(0) - 1 - tl.program_id(0)
     split = tl.num_programs(1) - 1 - tl.program_id(1)
     n, row, c, exists, start = tile_of(program, channels, length, CHANNELS_LAST, BLOCK_R)
@@ -210,6 +214,7 @@ def gradient(
     total = tl.load(summed + row, mask=exists, other=0.0)
     products = tl.load(summed + rows + row, mask=exists, other=0.0)
     own_mean, own_var = _mixed_gradients(total, products, rstd, weight, c, exists)
+    # The gradients of the map's own moments, by each way on which these reach the mixed ones.
     d_mean = tl.zeros([BLOCK_R], tl.float32)
     d_var = tl.zeros([BLOCK_R], tl.float32)
     if IN >= 0:
@@ -226,15 +231,16 @@ def gradient(
         if is_first:
             _write_parameter_gradients(totals, all_products, grad_weight, grad_bias, c, exists)
         if batch_gradient is not None:
-            by_mean = tl.load(batch_gradient + c, mask=exists, other=0.0) / images
-            by_var = tl.load(batch_gradient + channels + c, mask=exists, other=0.0) / images
+            by_mean = tl.load(batch_gradient + c, mask=exists, other=0.0)
+            by_var = tl.load(batch_gradient + channels + c, mask=exists, other=0.0)
         else:
             by_mean, by_var = _mixed_gradients(sum_mean, sum_var, 1.0, weight, c, exists)
-            by_mean = tl.load(shares + 2 * BN) * by_mean / images
-            by_var = tl.load(shares + 2 * BN + 1) * by_var / images
+            by_mean *= tl.load(shares + 2 * BN)
+            by_var *= tl.load(shares + 2 * BN + 1)
         batch_mean = tl.load(common + 2 * images + c, mask=exists, other=0.0)
-        d_mean += by_mean + 2.0 * by_var * (mean - batch_mean)
-        d_var += by_var
+        # As in `_through_layer`, over the images instead of the channels.
+        d_mean += (by_mean + 2.0 * by_var * (mean - batch_mean)) / images
+        d_var += by_var / images
     elif is_first:
         _, _, totals, all_products = _column_sums(summed, kept, c, exists, images, channels, BLOCK_N)
         _write_parameter_gradients(totals, all_products, grad_weight, grad_bias, c, exists)
@@ -265,6 +271,7 @@ def _shares_gradient(
     CHUNK: tl.constexpr = 256
     STRIDE: tl.constexpr = 1 if SOFTMAX else 2
     blocks = tl.cdiv(channels, BLOCK_C)
+    # The six numbers of every block follow each other: means at the even places, variances at the odd ones.
     common = kept + 4 * images * channels
     shares = common + 2 * images + 2 * channels + column
     in_sum = tl.zeros([CHUNK], tl.float32)
@@ -283,6 +290,7 @@ def _shares_gradient(
             bn_sum += tl.load(own + 4, mask=mask, other=0.0)
     in_grad, ln_grad, bn_grad = tl.sum(in_sum, 0), tl.sum(ln_sum, 0), tl.sum(bn_sum, 0)
     if SOFTMAX:
+        # From shares to logits: d logit_k = share_k (d share_k - sum_j share_j d share_j).
         in_share, ln_share, bn_share = load_entries(shares, IN, LN, BN, 2, 0.0)
         inner = in_share * in_grad + ln_share * ln_grad + bn_share * bn_grad
         in_grad = in_share * (in_grad - inner)

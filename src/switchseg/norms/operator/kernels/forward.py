@@ -15,13 +15,17 @@ def _write_moments(kept, parts, batches, mean, squares, row, exists, rows, lengt
 
     The first program counts the batch, if there is a count.
     """
-    var = squares / tl.maximum(length - 1, 1)  # unbiased, 0 for one element
+    # Unbiased over the map as in 2018; a map of one element has no squares, and its variance is 0 instead of 0 / 0.
+    var = squares / tl.maximum(length - 1, 1)
     tl.store(kept + row, mean, mask=exists)
     tl.store(kept + rows + row, var, mask=exists)
+    # What an image's LN moments will be joined of: the block's mean of means, and its variances with the spread of the
+    # means around it. A program has them at hand here; later they would have to be read again.
     center = tl.sum(tl.where(exists, mean, 0.0), 0) / tl.sum(exists.to(tl.float32), 0)
     deviation = mean - center
     tl.store(parts + program, center)
     tl.store(parts + programs + program, tl.sum(tl.where(exists, var + deviation * deviation, 0.0), 0))
+    # Two ifs: the first is decided when the kernel is compiled, and without a count there is no pointer to load from.
     if batches is not None:
         if program == 0:
             tl.store(batches, tl.load(batches) + 1)
@@ -44,7 +48,9 @@ def moments(
     end = tl.minimum(begin + span, length)
     lane = tl.arange(0, BLOCK_L)
     stride = channels if CHANNELS_LAST else 1
+    # Any value of the map is near its mean, compared with how far both may be from 0; the lanes are joined around it.
     origin = tl.load(x + start + ((begin + end) // 2).to(tl.int64) * stride, mask=exists, other=0.0).to(tl.float32)
+    # Welford's update in every lane by itself: one pass, nothing cancels, and no lane waits for another until the end.
     mean = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
     squares = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
     seen = 0.0
@@ -54,6 +60,7 @@ def moments(
         values = loaded.to(tl.float32)
         loaded = load_tile(x, start, first + BLOCK_L + lane, end, exists, channels, CHANNELS_LAST)
         seen += 1.0
+        # A lane beyond the end stays as it is: its deviation is 0, and `counts` knows how many values it has.
         delta = tl.where(mask, values - mean, 0.0)
         mean += delta * (1.0 / seen)
         squares += delta * (values - mean)
@@ -76,6 +83,7 @@ def merge(partial, kept, batches, images, channels, length, span, spans, BLOCK_C
     s = tl.arange(0, BLOCK_S)
     mask = exists[:, None] & (s < spans)[None, :]
     source = partial + row[:, None] + (s * 2 * rows)[None, :]
+    # The last span may be shorter, and beyond `spans` there are none: those lanes count nothing.
     counts = tl.maximum(tl.minimum(length - s * span, span), 0).to(tl.float32)[None, :]
     origin = tl.load(partial + row, mask=exists, other=0.0)
     mean = tl.load(source, mask=mask, other=0.0)
@@ -89,6 +97,7 @@ def merge(partial, kept, batches, images, channels, length, span, spans, BLOCK_C
 def _softmax(logits, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr):
     """Return the shares of the three statistics, 0 for one that is not mixed."""
     of_in, of_ln, of_bn = load_entries(logits, IN, LN, BN, 1, float("-inf"))
+    # What is not mixed has the logit -inf, so that its exponential is 0 and the code the same for all mixtures.
     top = tl.maximum(tl.maximum(of_in, of_ln), of_bn)
     of_in, of_ln, of_bn = tl.exp(of_in - top), tl.exp(of_ln - top), tl.exp(of_bn - top)
     total = of_in + of_ln + of_bn
@@ -124,10 +133,33 @@ def _batch_moments(kept, c, exists, images, channels, BLOCK_N: tl.constexpr):
         seen += 1.0
         delta = tl.where(mask, tl.load(source, mask=mask, other=0.0) - mean, 0.0)
         mean += delta * (1.0 / seen)
+        # Each value stands for a map: its own variance is added to what Welford's update adds for its mean.
         squares += tl.load(source + rows, mask=mask, other=0.0) + delta * delta * ((seen - 1.0) / seen)
     counts = tl.maximum(tl.cdiv(images - lane, BLOCK_N), 0).to(tl.float32)[None, :]
     center, squares = join(mean, squares, counts, images * 1.0, origin)
     return center, squares / images
+
+
+@triton.jit
+def _move(running, batches, moment, momentum, c, exists):
+    """Move running statistics of channels c towards the batch's, evenly until 1 / momentum batches have been seen."""
+    share = tl.maximum(1.0 / tl.load(batches).to(tl.float32), momentum)
+    old = tl.load(running + c, mask=exists, other=0.0).to(tl.float32)
+    tl.store(running + c, (old + share * (moment - old)).to(running.dtype.element_ty), mask=exists)
+
+
+@triton.jit
+def _keep_shares(shares, of_mean, of_var, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr):
+    """Write the shares (K, 2) of the statistics that are mixed."""
+    if IN >= 0:
+        tl.store(shares + 2 * IN, of_mean[0])
+        tl.store(shares + 2 * IN + 1, of_var[0])
+    if LN >= 0:
+        tl.store(shares + 2 * LN, of_mean[1])
+        tl.store(shares + 2 * LN + 1, of_var[1])
+    if BN >= 0:
+        tl.store(shares + 2 * BN, of_mean[2])
+        tl.store(shares + 2 * BN + 1, of_var[2])
 
 
 @triton.jit
@@ -144,31 +176,35 @@ def apply(
     where there are any. kept: IN moments (2, N, C), mixed mean and 1 / sqrt(mixed variance + eps) (2, N, C), LN moments
     (2, N), BN moments (2, C), shares (K, 2).
     """
+    # Backwards: what `moments` read last is still in the cache.
     program = tl.num_programs(0) - 1 - tl.program_id(0)
     split = tl.num_programs(1) - 1 - tl.program_id(1)
     n, row, c, exists, start = tile_of(program, channels, length, CHANNELS_LAST, BLOCK_R)
     lane = tl.arange(0, BLOCK_L)
     begin = split * span
     end = tl.minimum(begin + span, length)
+    # The first tile is asked for before the moments are mixed, and is on its way meanwhile.
     loaded = load_tile(x, start, begin + lane, end, exists, channels, CHANNELS_LAST)
     rows = images * channels
     parts = partial + spans * 2 * rows
     if SOFTMAX:
-        in_mean, ln_mean, bn_mean = _softmax(mean_mix, IN, LN, BN)
-        in_var, ln_var, bn_var = _softmax(var_mix, IN, LN, BN)
+        of_mean = _softmax(mean_mix, IN, LN, BN)
+        of_var = _softmax(var_mix, IN, LN, BN)
     else:
-        in_mean, ln_mean, bn_mean = load_entries(mean_mix, IN, LN, BN, 2, 0.0)
-        in_var, ln_var, bn_var = load_entries(mean_mix + 1, IN, LN, BN, 2, 0.0)
+        of_mean = load_entries(mean_mix, IN, LN, BN, 2, 0.0)
+        of_var = load_entries(mean_mix + 1, IN, LN, BN, 2, 0.0)
     common = kept + 4 * rows
     mean = tl.zeros([BLOCK_R], tl.float32)
     var = tl.zeros([BLOCK_R], tl.float32)
     if IN >= 0:
-        mean += in_mean * tl.load(kept + row, mask=exists, other=0.0)
-        var += in_var * tl.load(kept + rows + row, mask=exists, other=0.0)
+        mean += of_mean[0] * tl.load(kept + row, mask=exists, other=0.0)
+        var += of_var[0] * tl.load(kept + rows + row, mask=exists, other=0.0)
+    # Every program works out the moments of its image and its channels again, from a few numbers that all have just
+    # read: that costs less than a launch that would do it once.
     if LN >= 0:
         image_mean, image_var = _image_moments(parts, n, images, channels, BLOCK_C, BLOCK_B)
-        mean += ln_mean * image_mean
-        var += ln_var * image_var
+        mean += of_mean[1] * image_mean
+        var += of_var[1] * image_var
         if split == 0:
             tl.store(common + n, image_mean)
             tl.store(common + images + n, image_var)
@@ -178,34 +214,20 @@ def apply(
             batch_var = tl.load(running_var + c, mask=exists, other=0.0).to(tl.float32)
         else:
             batch_mean, batch_var = _batch_moments(kept, c, exists, images, channels, BLOCK_N)
-        mean += bn_mean * batch_mean
-        var += bn_var * batch_var
+        mean += of_mean[2] * batch_mean
+        var += of_var[2] * batch_var
         if (split == 0) & (n == 0):
             tl.store(common + 2 * images + c, batch_mean, mask=exists)
             tl.store(common + 2 * images + channels + c, batch_var, mask=exists)
             if batches is not None:
-                speed = tl.maximum(1.0 / tl.load(batches).to(tl.float32), momentum)
-                old_mean = tl.load(running_mean + c, mask=exists, other=0.0).to(tl.float32)
-                old_var = tl.load(running_var + c, mask=exists, other=0.0).to(tl.float32)
-                new_mean = old_mean + speed * (batch_mean - old_mean)
-                new_var = old_var + speed * (batch_var - old_var)
-                tl.store(running_mean + c, new_mean.to(running_mean.dtype.element_ty), mask=exists)
-                tl.store(running_var + c, new_var.to(running_var.dtype.element_ty), mask=exists)
+                _move(running_mean, batches, batch_mean, momentum, c, exists)
+                _move(running_var, batches, batch_var, momentum, c, exists)
     rstd = 1.0 / tl.sqrt(var + eps)
     if split == 0:
         tl.store(kept + 2 * rows + row, mean, mask=exists)
         tl.store(kept + 3 * rows + row, rstd, mask=exists)
         if program == 0:
-            shares = common + 2 * images + 2 * channels
-            if IN >= 0:
-                tl.store(shares + 2 * IN, in_mean)
-                tl.store(shares + 2 * IN + 1, in_var)
-            if LN >= 0:
-                tl.store(shares + 2 * LN, ln_mean)
-                tl.store(shares + 2 * LN + 1, ln_var)
-            if BN >= 0:
-                tl.store(shares + 2 * BN, bn_mean)
-                tl.store(shares + 2 * BN + 1, bn_var)
+            _keep_shares(common + 2 * images + 2 * channels, of_mean, of_var, IN, LN, BN)
     scale, shift = scale_and_shift(rstd, weight, bias, c, exists)
     for first in range(begin, end, BLOCK_L):
         values = loaded.to(tl.float32)

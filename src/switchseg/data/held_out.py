@@ -1,0 +1,40 @@
+"""A validation split made from the training split: which images are held out depends on their names alone."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from switchseg.data.dataset import Dataset, StoredDataset, Subset
+from switchseg.errors import UserError
+
+
+def hold_out(dataset: Dataset, fraction: float, seed: int) -> tuple[Subset, Subset]:
+    """Return the images that are trained on and those that are held out, each in the order of `dataset`.
+
+    Every name is hashed together with the seed to a number from 0 to 1, and held out if that is below `fraction`: an
+    image stays on its side whatever other images come or go, and on every rank. There is at least one on each side.
+
+    Raises:
+        UserError: there are fewer than two images.
+    """
+    if len(dataset) < 2:
+        raise UserError(f"data.val_fraction: the data set {dataset.name} has {len(dataset)} images; 2 or more expected")
+    places = np.array([_place(name, seed) for name in _names(dataset)])
+    held = places < fraction
+    held[places.argmin()], held[places.argmax()] = True, False
+    trained, kept = (np.flatnonzero(side).tolist() for side in (~held, held))
+    return Subset(dataset, trained), Subset(dataset, kept)
+
+
+def _names(dataset: Dataset) -> list[str]:
+    indices = range(len(dataset))
+    if isinstance(dataset, StoredDataset):  # without reading the images
+        return [dataset.record(index).name for index in indices]
+    return [dataset.read(index).name for index in indices]
+
+
+def _place(name: str, seed: int) -> float:
+    digest = hashlib.blake2b(f"{seed}/{name}".encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64

