@@ -21,6 +21,7 @@ from torchvision.transforms import v2
 from benchmarks import results
 from benchmarks.plain_2018 import plain_batch
 from switchseg.cli.arguments import parse
+from switchseg.data import PIPELINES
 from switchseg.data.augment import TRANSFORMS
 from switchseg.data.augment.transform import Pair, Transform
 from switchseg.data.config import DataConfig
@@ -30,7 +31,7 @@ from switchseg.data.images import read_image
 from switchseg.data.label_files import read_label
 from switchseg.data.loader import build_loader
 from switchseg.data.order import generator
-from switchseg.data.pipelines import PIPELINES, Crop, Images, ShortSide
+from switchseg.data.pipelines import Crop, Images, ShortSide
 from switchseg.data.resize import resize_image, resize_label
 from switchseg.data.sample import Batch
 from switchseg.errors import UserError
