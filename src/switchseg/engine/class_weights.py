@@ -43,7 +43,7 @@ def class_weights(
             )
         return chosen
     # Only the first rank's disk is sure to have the run.
-    remembered = world.gather([run and _remembered(run, names)] if world.is_main else [])[0][0]
+    remembered = world.gather([_remembered(run, names) if run else None] if world.is_main else [])[0][0]
     if remembered is not None:
         return remembered
     weights = from_shares(class_pixels(dataset, config.data, world).tolist())
