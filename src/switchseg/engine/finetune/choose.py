@@ -88,8 +88,9 @@ def with_batch(choices: Choices, images_per_device: int, wanted: int) -> Choices
 
 
 def with_length(choices: Choices, steps: int, reason: str) -> Choices:
-    """Choose what follows from the number of optimizer steps."""
+    """Choose what follows from the number of optimizer steps, which is rounded down so that the last one is scored."""
     every = max(1, steps // EVALUATIONS)
+    steps = steps if steps < EVALUATIONS else every * EVALUATIONS
     choices = choices.take("train", reason, steps=steps)
     choices = choices.take(
         "train", f"{EVALUATIONS} evaluations on the way, of which the best model is kept", evaluate_every=every
