@@ -8,7 +8,7 @@ folder=${1:-.venv-torch}
 for torch in 'torch==2.6.0' torch; do
     environment="$folder/${torch//[^a-z0-9.]/-}"
     [ -d "$environment" ] || python3 -m venv "$environment"
-    "$environment/bin/pip" install --quiet "$torch" numpy pytest pytest-timeout
+    "$environment/bin/pip" install --quiet "$torch" torchvision timm segmentation-models-pytorch hypothesis pytest pytest-timeout
     "$environment/bin/python" -c "import torch; print('torch', torch.__version__)"
     OMP_NUM_THREADS=1 PYTHONPATH=src "$environment/bin/python" -m pytest tests/norms -m 'slow or not slow'
 done
