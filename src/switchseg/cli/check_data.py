@@ -118,7 +118,7 @@ def _settings(flags: CheckDataFlags) -> dict[str, Any]:
     from switchseg.data.description import SETTINGS, describe
 
     heeds_class_files = flags.dataset in ("folder", "odgt", "scenes", "webdataset", "huggingface")
-    if flags.dataset == "huggingface" and not flags.root.expanduser().is_dir():
+    if flags.dataset == "huggingface" and not os.path.isdir(os.path.expanduser(flags.root)):
         return {}
     root = existing_folder(flags.root)
     folders = [flags.list_file.parent, root] if flags.dataset == "odgt" and flags.list_file else [root]
