@@ -71,6 +71,20 @@ def test_places_that_can_be_written_are_left_as_they_are(tmp_path):
     assert os.listdir(tmp_path) == ["old.txt"]
 
 
+def test_what_is_no_file_is_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(os.devnull)  # never the device itself: a test may run as root
+    for name in ("pipe", "link"):
+        for write in (files.check_places, lambda paths: files.write_text(paths[0], "text")):
+            with pytest.raises(UserError, match=f"{name}: is a device or a pipe; the name of a file"):
+                write([tmp_path / name])
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    files.write_text(tmp_path / "dangling", "text")
+    assert sorted(os.listdir(tmp_path)) == ["dangling", "link", "pipe"]
+
+
 @pytest.mark.parametrize(
     ("wanted", "folders", "message"),
     [

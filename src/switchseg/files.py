@@ -22,8 +22,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
     Raises:
         OSError: the folder cannot be written to or the disk is full; it names `path`, which is then as it was.
+        UserError: `path` is a device or a pipe.
     """
     path = Path(path)
+    _refuse_special(path)
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # The name says nothing, so that it is never longer than names can be.
@@ -65,6 +67,7 @@ def check_places(files: Iterable[Path | None] = (), folders: Iterable[Path | Non
             continue
         if path.is_dir():
             raise UserError(f"{path}: is a folder; the name of a file to write was expected")
+        _refuse_special(path)
         if os.path.realpath(path) in seen:
             raise UserError(f"{path}: two results cannot be written to one file")
         seen.add(os.path.realpath(path))
@@ -72,6 +75,17 @@ def check_places(files: Iterable[Path | None] = (), folders: Iterable[Path | Non
     for path in folders:
         if path is not None:
             _check_folder(path, path)
+
+
+def _refuse_special(path: Path) -> None:
+    """Raise a UserError if `path` is a device or a pipe, or a link in /dev: the new file would take its place."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return  # it is not there, or what writes says why it cannot
+    is_plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+    if not is_plain or (path.is_symlink() and path.absolute().parent == Path("/dev")):
+        raise UserError(f"{path}: is a device or a pipe; the name of a file to write was expected")
 
 
 def _check_folder(folder: Path, path: Path) -> None:

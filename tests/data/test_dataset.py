@@ -84,6 +84,8 @@ def test_unknown_names_list_the_known():
 def test_every_reader_names_a_missing_folder(name, tmp_path):
     with pytest.raises(UserError, match="no such folder; --root"):
         open_dataset(name, tmp_path / "missing", "train")
+    with pytest.raises(UserError, match="no such folder; --root"):
+        open_dataset(name, "~no-user-of-this-name/data", "train")
     with pytest.raises(UserError, match="not set"):
         open_dataset(name, "", "train")
 

@@ -219,7 +219,7 @@ def existing_folder(root: str | os.PathLike[str]) -> Path:
     """Return `root` as a path; a UserError if it is not a folder."""
     if not os.fspath(root):
         raise UserError("data.root: not set; the data set's folder was expected")
-    root = Path(root).expanduser()
+    root = Path(os.path.expanduser(root))
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; --root (data.root) must be the data set's folder")
     return root

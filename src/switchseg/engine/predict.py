@@ -186,7 +186,7 @@ def _expand(argument: str) -> Iterator[tuple[Path, Path]]:
     """Yield the files that one argument stands for, each with its path below the argument's folder."""
     if not argument:
         raise UserError("'': an empty name; the name of an image, folder or video was expected")
-    path = Path(argument).expanduser()
+    path = Path(os.path.expanduser(argument))
     if path.is_dir():
         files = sorted(files_below(path))
         found = [each for each in files if has_suffix(each, _SUFFIXES)]

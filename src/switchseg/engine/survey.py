@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ def _open_split(place: Place, split: str) -> StoredDataset:
 
 
 def _settings(place: Place) -> dict[str, Any]:
-    if place.dataset == "huggingface" and not place.root.expanduser().is_dir():
+    if place.dataset == "huggingface" and not os.path.isdir(os.path.expanduser(place.root)):
         return {}
     root = existing_folder(place.root)
     folders = [place.list_file.parent, root] if place.dataset == "odgt" and place.list_file else [root]

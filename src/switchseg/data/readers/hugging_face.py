@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def open_hugging_face(root: str | Path, split: str, list_file: str | Path | None
         import datasets
     except ImportError:
         raise UserError("dataset huggingface needs the extra: pip install 'switchseg[data]'") from None
-    folder = Path(root).expanduser()
+    folder = Path(os.path.expanduser(root))
     try:
         found = _load_folder(datasets, folder) if folder.is_dir() else _load_hub(datasets, str(root))
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
