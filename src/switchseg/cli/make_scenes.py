@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ class MakeScenesFlags:
     """Training images; a fifth as many are written for validation."""
     seed: int = 0
     """The same seed gives the same files."""
+    style_spread: float = 1.0
+    """How much exposure, colour cast and contrast differ between scenes: 0 gives all one style, 1 is as cameras do."""
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Processes that draw."""
 
@@ -29,8 +32,9 @@ class MakeScenesFlags:
 def run(arguments: Sequence[str]) -> None:
     """Generate the data set."""
     flags = parse(MakeScenesFlags, "make-scenes", arguments)
-    for flag, value, least in (("images", flags.images, 1), ("seed", flags.seed, 0), ("workers", flags.workers, 1)):
-        if value < least:
+    limits = {"images": 1, "seed": 0, "style_spread": 0, "workers": 1}
+    for flag, value, least in ((name.replace("_", "-"), getattr(flags, name), low) for name, low in limits.items()):
+        if not least <= value < math.inf:
             raise UserError(f"--{flag} {value}: {least} or more was expected")
     files.check_places(folders=[flags.out])
     from switchseg.data.scenes.generate import make_scenes
@@ -38,6 +42,6 @@ def run(arguments: Sequence[str]) -> None:
 
     total = flags.images + max(1, flags.images // 5)
     with progress("scenes", total) as count:
-        for _ in make_scenes(flags.out, flags.images, flags.seed, flags.workers):
+        for _ in make_scenes(flags.out, flags.images, flags.seed, flags.workers, flags.style_spread):
             count(1)
     print(f"{flags.images} training and {total - flags.images} validation scenes in {flags.out}")

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from switchseg.data.geometry import fit_short_side, round_up
 from switchseg.engine.network import Network
 from switchseg.engine.precision import Precision
+from switchseg.engine.windows import Windows, averaged_logits, whole_logits
 from switchseg.limits import LONGEST_SIDE, SIDE
 from switchseg.models.segmenter import Segmenter
 
@@ -50,6 +51,9 @@ class Rule:
     """Show the network squares of this many pixels instead of the whole scaled image."""
     stride: int | None = None
     """Pixels from one window to the next; two thirds of a window unless given."""
+    whole_image_statistics: bool = False
+    """Normalize windows with the moments of the whole image, and take every pixel from the window that shows it deepest
+    inside, instead of averaging."""
 
     def __post_init__(self) -> None:
         if self.short_sides not in SIDE:
@@ -60,6 +64,8 @@ class Rule:
             raise ValueError(f"the window must be at least 1 pixel, not {self.window}")
         if self.stride is not None and not 1 <= self.stride <= (self.window or 0):
             raise ValueError(f"the stride must be between 1 and the window ({self.window}), not {self.stride}")
+        if self.whole_image_statistics and self.window is None:
+            raise ValueError("the window must be given where windows are to have the statistics of the whole image")
 
     def scaled_size(self, height: int, width: int, short_side: int) -> tuple[int, int]:
         """Return the (height, width) in pixels that the network sees of an image at one scale."""
@@ -74,7 +80,8 @@ class Rule:
             f"stretched to multiples of {self.multiple} ({self.resize} bilinear)",
         ]
         if self.window is not None:
-            parts.append(f"windows of {self.window} every {self.stride or 2 * self.window // 3}, logits averaged")
+            how = "statistics of the whole image" if self.whole_image_statistics else "logits averaged"
+            parts.append(f"windows of {self.window} every {self.stride or 2 * self.window // 3}, {how}")
         averaged = len(self.short_sides) > 1 or self.flip
         parts.append(f"softmax at label size{', averaged' if averaged else ''}{' with the mirrored image' * self.flip}")
         return "; ".join(parts)
@@ -241,33 +248,25 @@ def _moved(pixels: Tensor, device: torch.device) -> Tensor:
     return pixels.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else pixels.to(device)
 
 
+def windows_of(rule: Rule, model: Segmenter, size: tuple[int, int]) -> Windows | None:
+    """Return the windows that a scaled image of `size` is shown in, None if it is shown whole."""
+    if rule.window is None or rule.window >= max(size):
+        return None
+    if rule.whole_image_statistics:
+        # On the grid of the deepest maps, so that strided convolutions see what they see in the whole image.
+        return Windows(size, rule.window, rule.stride, max(model.encoder.maps.strides), alike=True)
+    # On the grid of the logits, so that overlapping logits meet without resampling.
+    return Windows(size, rule.window, rule.stride, model.stride)
+
+
 def _forward(network: Network, inputs: Tensor, rule: Rule) -> Tensor:
     """Return the logits [N, C, h, w] of normalized images, computed whole or in windows."""
-    height, width = inputs.shape[-2:]
-    if rule.window is None or rule.window >= max(height, width):
+    windows = windows_of(rule, network.model, (inputs.shape[2], inputs.shape[3]))
+    if windows is None:
         return network(inputs)
-    # Windows start and end on the grid of the logits, so that overlapping logits meet without resampling.
-    grid = network.model.stride
-    window = round_up(rule.window, grid)
-    stride = round_up(rule.stride or max(1, 2 * rule.window // 3), grid)
-    shape = (-(-height // grid), -(-width // grid))
-    total = inputs.new_zeros(len(inputs), network.model.spec.num_classes, *shape)
-    count = inputs.new_zeros(shape)
-    for top, left in itertools.product(_starts(height, window, stride, grid), _starts(width, window, stride, grid)):
-        part = network(inputs[:, :, top : top + window, left : left + window])
-        rows = slice(top // grid, top // grid + part.shape[2])
-        columns = slice(left // grid, left // grid + part.shape[3])
-        total[:, :, rows, columns] += part
-        count[rows, columns] += 1
-    return total / count
-
-
-def _starts(length: int, window: int, stride: int, grid: int) -> list[int]:
-    """Return where windows start along one side; the last one ends with the image and may be a little shorter."""
-    if window >= length:
-        return [0]
-    last = round_up(length - window, grid)
-    return [*range(0, last, stride), last]
+    if rule.whole_image_statistics:
+        return torch.cat([whole_logits(network, image, windows) for image in inputs.split(1)])
+    return averaged_logits(network, inputs, windows)
 
 
 def _resized(image: Pixels, size: tuple[int, int], method: str) -> Pixels:

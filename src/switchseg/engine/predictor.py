@@ -86,7 +86,7 @@ class Predictor:
         self.compute = compute
         self.path = find_model(Path(path))
         self.model = compute.prepare(load_model(self.path), choose_device(device))
-        self._network = compute.network(self.model)
+        self.network = compute.network(self.model)
 
     @property
     def classes(self) -> Classes:
@@ -126,7 +126,7 @@ class Predictor:
 
     def _label(self, images: Sequence[Pixels]) -> list[Prediction]:
         try:
-            maps = logit_maps(self.model, images, self.rule, self.compute, self._network)
+            maps = logit_maps(self.model, images, self.rule, self.compute, self.network)
         except ValueError as error:
             raise UserError(f"{error}; the model is broken, or precision fp32 is needed") from None
         return [
