@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch import nn
@@ -83,6 +85,24 @@ def test_a_large_mean_costs_no_digits() -> None:
     model, x = network("in").double(), 1000 + 0.01 * image().double()
     with torch.no_grad():
         torch.testing.assert_close(in_two(model, x), model(x), atol=1e-6, rtol=1e-6)
+
+
+def test_other_threads_run_the_model_as_it_is() -> None:
+    model, x = network("sn"), image()
+    statistics = ImageStatistics(model)
+    with torch.no_grad(), ThreadPoolExecutor(1) as pool, statistics.attached():
+        statistics.gather([((0, 1), (0, 0.5))])
+        elsewhere = pool.submit(torch.no_grad()(model), x).result()
+        model(x)
+    with torch.no_grad():
+        assert torch.equal(elsewhere, model(x))
+
+
+@pytest.mark.parametrize("norm", ["sn", "gn"])
+def test_autocast_stays_near(norm: str) -> None:
+    model, x = network(norm), image()
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(in_two(model, x), model(x), atol=0.1, rtol=0.1)
 
 
 def test_the_norms_are_themselves_again_after_an_error() -> None:

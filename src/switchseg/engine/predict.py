@@ -127,7 +127,7 @@ def predict(
         each for each in inputs if not (resume and finished.holds(each.name, each.path, each.results(out, submission)))
     ]
     others = [each for each in waiting if each.is_video or each.is_raster]
-    images = [each for each in waiting if each not in others]
+    images = [each for each in waiting if not (each.is_video or each.is_raster)]
     step = predictor.compute.images_per_batch
     failures: dict[str, str] = {}
     with progress("predict", len(inputs), "files", shown=not quiet) as count:

@@ -41,13 +41,13 @@ def label_raster(predictor: Predictor, path: Path, target: Path) -> tuple[dict[s
     """
     classes, rule, model = predictor.classes, predictor.rule, predictor.model
     no_data = IGNORED if len(classes) <= IGNORED else NO_DATA_WIDE
-    with files.replacing_path(target) as temporary:
-        with open_raster(path) as raster:
-            windows = Windows(
-                raster.size, rule.window or WINDOW, rule.stride, max(model.encoder.maps.strides), alike=True
-            )
-            with raster.writing(temporary, classes.palette, no_data) as written:
+    with files.replacing_path(target) as temporary, open_raster(path) as raster:
+        windows = Windows(raster.size, rule.window or WINDOW, rule.stride, max(model.encoder.maps.strides), alike=True)
+        with raster.writing(temporary, classes.palette, no_data) as written:
+            try:
                 totals = _label(predictor, raster, windows, written, no_data)
+            except ValueError as error:
+                raise UserError(f"{path}: {error}; the model is broken, or precision fp32 is needed") from None
         rows, columns = lines_of(windows, windows.size, model.stride)
         seams = Seams()
         for top, labels in read_labels(temporary, _ROWS):
@@ -74,7 +74,7 @@ def _label(
     show = each_as_part if predictor.rule.whole_image_statistics else each
     for row, column, logits in show(predictor.network, windows, read):
         if not torch.isfinite(logits).all():
-            raise UserError("the logits are not finite; the model is broken, or precision fp32 is needed")
+            raise ValueError("the logits are not finite")
         labels, _ = fuse([logits[0].float().permute(1, 2, 0)], (row.stop - row.start, column.stop - column.start))
         own = labels[row.own_inside(), column.own_inside()].astype(np.uint16)
         own[~raster.holds_data(row.own(), column.own())] = no_data

@@ -69,10 +69,10 @@ class ImageStatistics:
 
     @contextmanager
     def attached(self) -> Iterator[None]:
-        """Take over the norms while the context lasts; other threads wait."""
+        """Take over the norms of what this thread runs while the context lasts; others that attach wait."""
         with self._lock:
             for layer in self._layers:
-                layer.take_over()
+                layer.take_over(threading.get_ident())
             try:
                 yield
             finally:
@@ -101,10 +101,12 @@ class _Layer:
         self._module: Any = module
         self._mixed, self._followers = mixed, followers
         self._moments: dict[int, tuple[Tensor, Tensor]] = {}
+        self._thread = 0
         self.calls = 0
         self.parts: Sequence[Part] | None = None
 
-    def take_over(self) -> None:
+    def take_over(self, thread: int) -> None:
+        self._thread = thread
         self._module.forward = self._forward
 
     def give_back(self) -> None:
@@ -113,6 +115,8 @@ class _Layer:
 
     def _forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         module = self._module
+        if threading.get_ident() != self._thread:
+            return type(module).forward(module, x, *([] if residual is None else [residual]))  # type: ignore[no-any-return]
         if self.parts is not None:
             self._moments[self.calls] = self._mixed(module, _moments(x, self.parts))
         mean, var = self._moments[self.calls]
