@@ -70,11 +70,9 @@ def run(arguments: Sequence[str]) -> None:
             rows[name].unseamed = rows[name].unseamed.plus(find_seams(labels["in one piece"], rule, predictor.model))
         print(f"{len(rows['in one piece'].equal)} images", flush=True)
         for name, row in rows.items():
-            print(
-                f"{name:<40} {100 * np.mean(row.equal):6.2f} % equal, at least {100 * min(row.equal):6.2f} %, "
-                f"seams {row.seams.score:5.2f} (in one piece {row.unseamed.score:.2f}), {row.seconds / len(row.equal):.2f} CPU s an image",
-                flush=True,
-            )
+            seams = f"seams {row.seams.score:.2f} (in one piece {row.unseamed.score:.2f})"
+            equal = f"{100 * np.mean(row.equal):.2f} % equal, at least {100 * min(row.equal):.2f} %"
+            print(f"{name:<38} {equal}, {seams}, {row.seconds / len(row.equal):.2f} CPU s an image", flush=True)
 
 
 def _label(predictor: Predictor, rule: Rule, image: np.ndarray, row: Row) -> np.ndarray:
