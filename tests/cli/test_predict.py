@@ -24,10 +24,10 @@ def test_a_folder(small_model: Path, tiny_camvid: Path, tmp_path: Path, capsys: 
 def test_windows_say_how_much_they_show(
     small_model: Path, tiny_camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = ["--out", str(tmp_path), "--short-sides", "64", "--window", "48", "--whole-image-statistics"]
+    flags = ["--out", str(tmp_path), "--short-sides", "128", "--window", "64", "--whole-image-statistics"]
     assert main(["predict", str(small_model), str(tiny_camvid / "val"), *flags]) == 0
     printed = capsys.readouterr().out
-    assert "windows of 48 every 32, statistics of the whole image" in printed
+    assert "windows of 64 every 42, statistics of the whole image" in printed
     assert "of neighbouring pixels differ where windows meet" in printed
 
 
