@@ -52,8 +52,7 @@ class Raster:
 
     def holds_data(self, rows: slice, columns: slice) -> npt.NDArray[np.bool_]:
         """Return which pixels of a part hold data, [h, w]."""
-        mask: npt.NDArray[np.uint8] = self._dataset.dataset_mask(window=_window(rows, columns))
-        return mask != 0
+        return np.asarray(self._dataset.dataset_mask(window=_window(rows, columns)), bool)
 
     @contextlib.contextmanager
     def writing(self, path: Path, palette: Sequence[tuple[int, int, int]], nodata: int) -> Iterator[RasterLabels]:

@@ -265,7 +265,7 @@ def _forward(network: Network, inputs: Tensor, rule: Rule) -> Tensor:
     if windows is None:
         return network(inputs)
     if rule.whole_image_statistics:
-        return torch.cat([whole_logits(network, image, windows) for image in inputs.split(1)])
+        return torch.cat([whole_logits(network, image, windows) for image in torch.split(inputs, 1)])
     return averaged_logits(network, inputs, windows)
 
 

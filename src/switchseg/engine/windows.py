@@ -148,7 +148,7 @@ def each_as_part(
             return
         statistics.gather([(row.part, column.part) for row, column in chosen])
         logits = network.eagerly(torch.cat([*chosen.values()]))
-        known = dict(zip(chosen, logits.split(1), strict=True))
+        known = dict(zip(chosen, torch.split(logits, 1), strict=True))
         for window in windows:
             statistics.keep()
             if window in known:

@@ -27,8 +27,8 @@ Part = Sequence[tuple[float, float]]
 class Moments(NamedTuple):
     """Of each channel of one image."""
 
-    count: int
-    """Values per channel."""
+    values: int
+    """So many per channel."""
     mean: Tensor
     """(1, C)"""
     squares: Tensor
@@ -151,7 +151,7 @@ def _slices(part: Part, sides: Sequence[int]) -> list[slice]:
 
 def _mixed_by_switch_norm(module: Any, moments: Moments) -> tuple[Tensor, Tensor]:
     statistics, shares = module.mixture()
-    own = moments.mean, moments.squares / max(moments.count - 1, 1)
+    own = moments.mean, moments.squares / max(moments.values - 1, 1)
     mean, var = torch.zeros_like(own[0]), torch.zeros_like(own[1])
     for name, (of_mean, of_var) in zip(statistics, shares, strict=True):
         merged = (module.running_mean, module.running_var) if name == "bn" else MERGES[name](*own, 0)
@@ -160,13 +160,13 @@ def _mixed_by_switch_norm(module: Any, moments: Moments) -> tuple[Tensor, Tensor
 
 
 def _mixed_by_group_norm(module: Any, moments: Moments) -> tuple[Tensor, Tensor]:
-    mean, var = (each.view(module.num_groups, -1) for each in (moments.mean, moments.squares / moments.count))
+    mean, var = (each.view(module.num_groups, -1) for each in (moments.mean, moments.squares / moments.values))
     merged_mean, merged_var = merge_moments(mean, var, 1)
     return merged_mean.expand_as(mean).reshape(1, -1), merged_var.expand_as(mean).reshape(1, -1)
 
 
 def _mixed_by_instance_norm(module: Any, moments: Moments) -> tuple[Tensor, Tensor]:
-    return moments.mean, moments.squares / moments.count
+    return moments.mean, moments.squares / moments.values
 
 
 def _mixed_by(module: nn.Module) -> Mixed | None:

@@ -85,7 +85,7 @@ def make_scenes(folder: Path, images: int, seed: int, workers: int, style_spread
         UserError: the folder holds something else, or cannot be written to.
     """
     counts = {"training": images, "validation": max(1, images // 5)}
-    made = {"images": images, "seed": seed, "version": _VERSION}
+    made: dict[str, float] = {"images": images, "seed": seed, "version": _VERSION}
     if style_spread != 1:
         made["style_spread"] = style_spread
     jobs = [
