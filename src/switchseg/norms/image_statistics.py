@@ -137,12 +137,12 @@ def _moments(x: Tensor, parts: Sequence[Part]) -> Moments:
     values = [each.to(statistics_dtype(x.dtype)).flatten(1) for each in cut if each.numel()] or [*x.flatten(2)]
     pairs = [torch.var_mean(each, 1, correction=0) for each in values]
     vars_, means = (torch.stack(each) for each in zip(*pairs, strict=True))
+    count = sum(each.shape[1] for each in values)
     counts = means.new_tensor([each.shape[1] for each in values])[:, None]
-    count = counts.sum()
     mean = (means * (counts / count)).sum(0, keepdim=True)
     # Deviations from the common mean, not E[x^2] - E[x]^2, which cancels.
     squares = (counts * (vars_ + (means - mean).square())).sum(0, keepdim=True)
-    return Moments(int(count), mean, squares)
+    return Moments(count, mean, squares)
 
 
 def _slices(part: Part, sides: Sequence[int]) -> list[slice]:
