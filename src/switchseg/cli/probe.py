@@ -77,8 +77,8 @@ def _print(found: Probe) -> None:
     console.print(table)
     fastest = found.costs["bn"] or found.costs["sn"]
     for norm, seconds in found.costs.items():
-        known = seconds is not None and fastest is not None
-        print(f"time of a step  {norm:<3} {f'{seconds / fastest:.2f}' if known else 'impossible with so few images'}")
+        ratio = f"{seconds / fastest:.2f}" if seconds and fastest else "impossible with so few images"
+        print(f"time of a step  {norm:<3} {ratio}")
     accuracy = {name: f"{100 * value:.2f} %" for name, value in found.accuracy.items()}
     print(f"pixel accuracy  {accuracy['running']} with running statistics, {accuracy['batch']} with those of a batch")
     print(f"take {found.norm} ({found.steps} steps, {found.images_per_device} images): {found.reason}")

@@ -55,6 +55,7 @@ class Input:
 
     def results(self, out: Path, submission: bool = False) -> tuple[Path, ...]:
         """Return the files that are written of it, but for the frames of a video."""
+        kinds: tuple[str, ...]
         if self.is_video or self.is_raster:
             kinds, submission = ("_overlay.mp4" if self.is_video else "_labels.tif",), False
         else:
