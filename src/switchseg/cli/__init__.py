@@ -20,7 +20,6 @@ COMMANDS = {
     "evaluate": ("switchseg.cli.evaluate", "score a model on a data set, at one or several scales"),
     "predict": ("switchseg.cli.predict", "label images, folders and videos"),
     "compare": ("switchseg.cli.compare", "train a config with several norms, batch sizes and seeds, and sum up"),
-    "probe": ("switchseg.cli.probe", "find out which norm your data want, by a short training"),
     "import-weights": ("switchseg.cli.import_weights", "turn 2018 and MIT checkpoints into a model directory"),
     "export-weights": ("switchseg.cli.export_weights", "write a model as the checkpoint pair of 2018 or MIT"),
     "export": ("switchseg.cli.export", "write a model as an ONNX or .pt2 file, checked against the model"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,8 +22,6 @@ class MakeScenesFlags:
     """Training images; a fifth as many are written for validation."""
     seed: int = 0
     """The same seed gives the same files."""
-    style_spread: float = 1.0
-    """How much exposure, colour cast and contrast differ between scenes: 0 gives all one style, 1 is as cameras do."""
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Processes that draw."""
 
@@ -32,9 +29,8 @@ class MakeScenesFlags:
 def run(arguments: Sequence[str]) -> None:
     """Generate the data set."""
     flags = parse(MakeScenesFlags, "make-scenes", arguments)
-    limits = {"images": 1, "seed": 0, "style_spread": 0, "workers": 1}
-    for flag, value, least in ((name.replace("_", "-"), getattr(flags, name), low) for name, low in limits.items()):
-        if not least <= value < math.inf:
+    for flag, value, least in (("images", flags.images, 1), ("seed", flags.seed, 0), ("workers", flags.workers, 1)):
+        if value < least:
             raise UserError(f"--{flag} {value}: {least} or more was expected")
     files.check_places(folders=[flags.out])
     from switchseg.data.scenes.generate import make_scenes
@@ -42,6 +38,6 @@ def run(arguments: Sequence[str]) -> None:
 
     total = flags.images + max(1, flags.images // 5)
     with progress("scenes", total) as count:
-        for _ in make_scenes(flags.out, flags.images, flags.seed, flags.workers, flags.style_spread):
+        for _ in make_scenes(flags.out, flags.images, flags.seed, flags.workers):
             count(1)
     print(f"{flags.images} training and {total - flags.images} validation scenes in {flags.out}")

@@ -69,13 +69,3 @@ def test_nothing_is_painted_behind_the_camera():
     canvas.paint("z", -2, rectangle((-1, 1), (0, 2)), 5, plain((1, 1, 1)))
     canvas.paint("x", 1, rectangle((-8, -1), (0, 2)), 5, plain((1, 1, 1)))
     assert not canvas.label.any()
-
-
-def test_styles_differ_as_much_as_they_are_told_to():
-    def spread_of_brightness(style_spread: float) -> float:
-        scenes = (make_scene(generator(0, False, number), style_spread) for number in range(6))
-        return float(np.std([scene.image.mean() for scene in scenes]))
-
-    assert spread_of_brightness(0) < spread_of_brightness(1) < spread_of_brightness(4)
-    usual, same = (make_scene(generator(0, False, 1), *spread) for spread in ((), (1.0,)))
-    np.testing.assert_array_equal(usual.image, same.image)

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -46,8 +46,6 @@ class Job(NamedTuple):
     """`training` or `validation`."""
     number: int
     seed: int
-    style_spread: float = 1.0
-    """See `make_scene`."""
 
     @property
     def name(self) -> str:
@@ -55,14 +53,8 @@ class Job(NamedTuple):
         return f"scene_{'train' if self.split == 'training' else 'val'}_{self.number:06d}"
 
 
-def make_scene(rng: np.random.Generator, style_spread: float = 1.0) -> Scene:
-    """Return a street or a room, 120 to 220 pixels at its short side.
-
-    Args:
-        rng: the same state gives the same scene.
-        style_spread: how much exposure, colour cast and contrast differ between scenes: 0 gives all one style, 1
-            is as cameras do.
-    """
+def make_scene(rng: np.random.Generator) -> Scene:
+    """Return a street or a room, 120 to 220 pixels at its short side."""
     short = int(rng.integers(120, 221))
     long = int(short * rng.uniform(1.0, 1.75))
     height, width = (long, short) if rng.random() < 0.25 else (short, long)
@@ -71,10 +63,10 @@ def make_scene(rng: np.random.Generator, style_spread: float = 1.0) -> Scene:
     image, label = _tilted(canvas, rng.uniform(-2.5, 2.5))
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     label = np.ascontiguousarray(label[_SUPERSAMPLING // 2 :: _SUPERSAMPLING, _SUPERSAMPLING // 2 :: _SUPERSAMPLING])
-    return Scene(_photographed(image, rng, style_spread), _annotated(label, rng))
+    return Scene(_photographed(image, rng), _annotated(label, rng))
 
 
-def make_scenes(folder: Path, images: int, seed: int, workers: int, style_spread: float = 1.0) -> Iterator[Job]:
+def make_scenes(folder: Path, images: int, seed: int, workers: int) -> Iterator[Job]:
     """Write `images` training scenes and a fifth as many for validation; yield each as it is done.
 
     The layout is {images,annotations}/{training,validation}/ with training.odgt, validation.odgt, classes.json and
@@ -85,12 +77,8 @@ def make_scenes(folder: Path, images: int, seed: int, workers: int, style_spread
         UserError: the folder holds something else, or cannot be written to.
     """
     counts = {"training": images, "validation": max(1, images // 5)}
-    made: dict[str, float] = {"images": images, "seed": seed, "version": _VERSION}
-    if style_spread != 1:
-        made["style_spread"] = style_spread
-    jobs = [
-        Job(folder, split, number, seed, style_spread) for split, count in counts.items() for number in range(count)
-    ]
+    made = {"images": images, "seed": seed, "version": _VERSION}
+    jobs = [Job(folder, split, number, seed) for split, count in counts.items() for number in range(count)]
     try:
         if _earlier(folder) == {**made, "complete": True}:
             return
@@ -133,7 +121,7 @@ def _prepare(folder: Path, splits: list[str]) -> None:
 def _write(job: Job) -> dict[str, object]:
     """Write one scene and return its record for the list."""
     cv2.setNumThreads(0)
-    scene = make_scene(generator(job.seed, job.split == "validation", job.number), job.style_spread)
+    scene = make_scene(generator(job.seed, job.split == "validation", job.number))
     record = {
         "fpath_img": f"images/{job.split}/{job.name}.jpg",
         "fpath_segm": f"annotations/{job.split}/{job.name}.png",
@@ -160,20 +148,15 @@ def _tilted(canvas: Canvas, degrees: float) -> tuple[np.ndarray, np.ndarray]:
     return image, label
 
 
-def _photographed(image: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:
+def _photographed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Apply what light and a camera do: uneven light, exposure, colour cast, blur and noise."""
-
-    def style(low: float, high: float, size: int | None = None) -> Any:
-        drawn = rng.uniform(low, high, size)
-        return np.maximum(drawn + (spread - 1) * (drawn - (low + high) / 2), 0.05)
-
     height, width = image.shape[:2]
     down, right = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
     angle, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.3)
     light = 1 + slope * (np.cos(angle) * right + np.sin(angle) * down) - rng.uniform(0, 0.2) * (right**2 + down**2)
-    cast = style(0.9, 1.1, 3)
-    image = np.clip(image * (light[..., None] * cast * style(0.75, 1.15)), 0, 255) / 255
-    image = image ** style(0.85, 1.2)
+    cast = rng.uniform(0.9, 1.1, 3)
+    image = np.clip(image * (light[..., None] * cast * rng.uniform(0.75, 1.15)), 0, 255) / 255
+    image = image ** rng.uniform(0.85, 1.2)
     if rng.random() < 0.5:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.9))
     image = 255 * image + rng.normal(0, rng.uniform(2, 9), image.shape)
