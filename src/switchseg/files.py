@@ -24,16 +24,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         OSError: the folder cannot be written to or the disk is full; it names `path`, which is then as it was.
         UserError: `path` is a device or a pipe.
     """
+    with replacing_path(path) as temporary, temporary.open("wb") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield the path of an empty temporary file, for writers that open files themselves; see `replacing`."""
     path = Path(path)
     _refuse_special(path)
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # The name says nothing, so that it is never longer than names can be.
         descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        os.close(descriptor)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-                file.flush()
+            yield Path(temporary)
+            with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, path)

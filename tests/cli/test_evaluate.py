@@ -32,6 +32,8 @@ def test_writes_the_fixed_keys_and_prints_a_line_per_class(
     assert "windows of 32 every 21" in printed
     assert f"{100 * entry['mean_iou']:.2f}" in printed
     assert len(list((tmp_path / "pictures").iterdir())) == 3 * 4
+    assert 0 <= entry["seams"]["along"] <= 1
+    assert "of neighbouring pixels differ where windows meet" in printed
     assert len((tmp_path / "c.csv").read_text().splitlines()) == 12
 
 

@@ -46,6 +46,16 @@ def test_a_threshold_for_many_classes_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_windows_say_how_much_they_show(
+    small_model: Path, tiny_camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--out", str(tmp_path), "--short-sides", "128", "--window", "64", "--whole-image-statistics"]
+    assert main(["predict", str(small_model), str(tiny_camvid / "val"), *flags]) == 0
+    printed = capsys.readouterr().out
+    assert "windows of 64 every 42, statistics of the whole image" in printed
+    assert "of neighbouring pixels differ where windows meet" in printed
+
+
 def test_a_bad_file_is_one_line_and_exit_code_2(
     small_model: Path, tiny_camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 import copy
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,6 +116,19 @@ def test_windows_average_their_logits_where_they_overlap(encoder: str, window: i
         count[rows, columns] += 1
     assert count.min() >= 1
     torch.testing.assert_close(result, total / count[..., None], atol=1e-5, rtol=0)
+
+
+def test_statistics_of_the_whole_image_are_those_of_each_image_of_a_batch(model: Segmenter) -> None:
+    images = [picture(64, 96, seed) // (seed + 1) for seed in range(2)]
+    rule = Rule(short_sides=(64,), window=64, stride=32, whole_image_statistics=True)
+    together = logit_maps(model, images, rule)
+    for image, maps in zip(images, together, strict=True):
+        torch.testing.assert_close(maps[0], logit_maps(model, [image], rule)[0][0], atol=1e-5, rtol=0)
+    own, whole = (
+        logit_maps(model, images[:1], rule)[0][0] for rule in (replace(rule, whole_image_statistics=False), rule)
+    )
+    untiled = logit_maps(model, images[:1], Rule(short_sides=(64,)))[0][0]
+    assert (whole - untiled).abs().mean() < 0.5 * (own - untiled).abs().mean()
 
 
 def test_autocast_stays_near_and_returns_float32(model: Segmenter) -> None:

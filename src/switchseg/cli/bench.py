@@ -15,6 +15,7 @@ BENCHMARKS = {
     "host": "what a layer costs the host, beside a GPU that is never waited for",
     "train": "whole training steps, and what the loop adds to them",
     "evaluate": "evaluation against the plain loop of 2018, and the metric alone",
+    "windows": "labels of images in windows against those of images in one piece",
     "data": "the training pipelines against the plain one of 2018 and torchvision",
 }
 

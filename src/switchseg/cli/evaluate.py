@@ -36,6 +36,8 @@ class RuleFlags:
     """Show the network squares of so many pixels instead of the whole scaled image."""
     stride: int | None = None
     """Pixels from one window to the next (default: two thirds of a window)."""
+    whole_image_statistics: bool = False
+    """Let norms normalize windows with the mean and variance of the whole image, so that windows leave no seams."""
     max_long_side: int | None = None
     """Longest side in pixels of a scaled image (default: 1000)."""
 
@@ -160,6 +162,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
         "class accuracy": f"{_percent(result.mean_class_accuracy)} (mean)",
         "weighted IoU": f"{_percent(result.frequency_weighted_iou)} (by frequency)",
         **({"boundary IoU": _percent(entry["mean_boundary_iou"])} if "mean_boundary_iou" in entry else {}),
+        **({"seams": evaluation.seams.describe()} if "seams" in entry else {}),
         "images": f"{evaluation.images} in {evaluation.seconds:.1f} s",
         "rule": entry["rule"],
     }

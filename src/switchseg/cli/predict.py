@@ -17,16 +17,17 @@ from switchseg.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class PredictFlags(ComputeFlags, LabelFlags):
-    """Label images, folders (at any depth), glob patterns and videos.
+    """Label images, folders (at any depth), glob patterns, videos and GeoTIFF rasters of any size.
 
     Writes NAME_labels.png (pixel value = class index), NAME_overlay.png and NAME_shares.json of every image, and
-    legend.png. A file that cannot be labelled is reported and the others go on; the exit code is then 2.
+    legend.png; of a raster NAME_labels.tif with its georeference. A file that cannot be labelled is reported and the
+    others go on; the exit code is then 2.
     """
 
     model: tyro.conf.Positional[Path]
     """A model directory, or a run directory."""
     inputs: tyro.conf.Positional[tuple[str, ...]]
-    """Images, folders, patterns and videos."""
+    """Images, folders, patterns, videos and rasters."""
     out: Path
     """Folder for the results."""
     submission: bool = False
@@ -43,12 +44,19 @@ def run(arguments: Sequence[str]) -> int:
     files.check_places(folders=[flags.out])
     from switchseg.engine.predict import find_inputs, predict, without_results
     from switchseg.engine.predictor import Predictor, usual_rule
+    from switchseg.engine.seams import Seams
 
     inputs = without_results(find_inputs(flags.inputs), flags.out)
     rule = flags.resolve(usual_rule(flags.model))
     predictor = Predictor(flags.model, rule=rule, device=flags.device, compute=flags.compute)
-    failures = predict(predictor, inputs, flags.out, submission=flags.submission, resume=flags.resume)
+    found: list[Seams] = []
+    failures = predict(
+        predictor, inputs, flags.out, submission=flags.submission, resume=flags.resume, seams=found.append
+    )
     for reason in failures.values():
         print(f"switchseg: error: {reason}", file=sys.stderr)
     print(f"{len(inputs) - len(failures)} of {len(inputs)} files labelled in {flags.out} ({rule.describe()})")
+    seams = Seams(*map(sum, zip(*found, strict=True)))
+    if seams.along:
+        print(f"seams: {seams.describe()}")
     return 2 if failures else 0

@@ -31,6 +31,9 @@ class Rule:
     """Show the network squares of this many pixels instead of the whole scaled image."""
     stride: int | None = None
     """Pixels from one window to the next; two thirds of a window unless given."""
+    whole_image_statistics: bool = False
+    """Normalize windows with the moments of the whole image, and take every pixel from the window that shows it deepest
+    inside, instead of averaging."""
     threshold: float | None = None
     """Of two classes, label the foreground where its probability is at least this; None labels the likeliest class."""
 
@@ -45,6 +48,8 @@ class Rule:
             raise ValueError(f"the stride must come with a window, not alone ({self.stride})")
         if self.stride is not None and self.window is not None and not 1 <= self.stride <= self.window:
             raise ValueError(f"the stride must be between 1 and the window ({self.window}), not {self.stride}")
+        if self.whole_image_statistics and self.window is None:
+            raise ValueError("the window must be given where windows are to have the statistics of the whole image")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"the threshold must be a probability from 0 to 1, not {self.threshold}")
 
@@ -69,7 +74,8 @@ class Rule:
             f"stretched to multiples of {self.multiple} ({self.resize} bilinear)",
         ]
         if self.window is not None:
-            parts.append(f"windows of {self.window} every {self.stride or 2 * self.window // 3}, logits averaged")
+            how = "statistics of the whole image" if self.whole_image_statistics else "logits averaged"
+            parts.append(f"windows of {self.window} every {self.stride or 2 * self.window // 3}, {how}")
         averaged = len(self.short_sides) > 1 or self.flip
         parts.append(f"softmax at label size{', averaged' if averaged else ''}{' with the mirrored image' * self.flip}")
         if self.threshold is not None:

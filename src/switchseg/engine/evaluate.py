@@ -25,6 +25,7 @@ from switchseg.engine.inference import NonFiniteError, evaluating, fuse, logit_m
 from switchseg.engine.network import Network
 from switchseg.engine.pictures import write_pictures
 from switchseg.engine.progress import progress
+from switchseg.engine.seams import Seams, find_seams
 from switchseg.engine.tally import Tally, data_key, tally_key
 from switchseg.errors import UserError
 from switchseg.metrics import ImageScore, Scores, boundary_iou, scores
@@ -48,6 +49,8 @@ class Evaluation:
     """In the order of the data set."""
     boundary: npt.NDArray[np.int64] | None = None
     """What `metrics.boundary_counts` returned, summed [3, C]."""
+    seams: Seams = Seams()
+    """Where the windows of the rule meet."""
 
     def to_json(self) -> dict[str, Any]:
         """Return what `switchseg evaluate --json` writes."""
@@ -59,6 +62,8 @@ class Evaluation:
             "seconds": round(self.seconds, 3),
             "rule": f"{self.rule.describe()}; {SCORING}",
         }
+        if self.seams.along:
+            entry["seams"] = self.seams.to_json()
         if self.boundary is not None:
             ious = boundary_iou(self.boundary)
             entry["mean_boundary_iou"] = float(np.nanmean(ious))
@@ -118,14 +123,14 @@ def evaluate(
         for indices, samples in _batches(dataset, own[tally.images :], compute.images_per_batch):
             labelled = _labelled(network, samples, rule, compute, order)
             for index, sample, (labels, confidence) in zip(indices, samples, labelled, strict=True):
-                tally.add(sample.name, labels, _truth(sample))
+                tally.add(sample.name, labels, _truth(sample), find_seams(labels, rule, model))
                 if save is not None and index in kept:
                     write_pictures(save, sample, labels, confidence, dataset.classes)
             count(len(samples))
     matrix, boundaries = tally.total(world)
     if not matrix.any():
         raise UserError(f"data set {dataset.name}: none of its {len(dataset)} images has a labelled pixel")
-    per_image = tally.total_per_image(world)
+    per_image, seams = tally.total_per_image(world), tally.total_seams(world)
     if save is not None:
         # Read and labelled once more: only now it is known which they are.
         missing = (_extremes(per_image, extremes) - kept).intersection(own)
@@ -136,7 +141,14 @@ def evaluate(
             write_pictures(save, sample, labels, confidence, dataset.classes)
     tally.discard()
     return Evaluation(
-        scores(matrix, dataset.classes), matrix, rule, len(dataset), tally.seconds, tuple(per_image), boundaries
+        scores(matrix, dataset.classes),
+        matrix,
+        rule,
+        len(dataset),
+        tally.seconds,
+        tuple(per_image),
+        boundaries,
+        seams,
     )
 
 

@@ -19,7 +19,7 @@ LEGEND = "legend.png"
 SUBMISSION = "submission"
 
 # What follows the name in the names of results; besides, there may be a folder NAME_labels of frames.
-ENDINGS = ("_labels.png", "_overlay.png", "_shares.json", "_overlay.mp4")
+ENDINGS = ("_labels.png", "_labels.tif", "_overlay.png", "_shares.json", "_overlay.mp4")
 
 
 class Finished:

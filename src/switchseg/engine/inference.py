@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from switchseg.config.inference import Compute, Rule
 from switchseg.engine.network import Network
-from switchseg.geometry import round_up
+from switchseg.engine.windows import Windows, averaged_logits, whole_logits
 from switchseg.models.segmenter import Segmenter
 
 Pixels = npt.NDArray[np.uint8]
@@ -162,33 +162,25 @@ def _moved(pixels: Tensor, device: torch.device) -> Tensor:
     return pixels.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else pixels.to(device)
 
 
+def windows_of(rule: Rule, model: Segmenter, size: tuple[int, int]) -> Windows | None:
+    """Return the windows that a scaled image of `size` is shown in, None if it is shown whole."""
+    if rule.window is None or rule.window >= max(size):
+        return None
+    if rule.whole_image_statistics:
+        # On the grid of the deepest maps, so that strided convolutions see what they see in the whole image.
+        return Windows(size, rule.window, rule.stride, max(model.encoder.maps.strides), alike=True)
+    # On the grid of the logits, so that overlapping logits meet without resampling.
+    return Windows(size, rule.window, rule.stride, model.stride)
+
+
 def _forward(network: Network, inputs: Tensor, rule: Rule) -> Tensor:
     """Return the logits [N, C, h, w] of normalized images, computed whole or in windows."""
-    height, width = inputs.shape[-2:]
-    if rule.window is None or rule.window >= max(height, width):
+    windows = windows_of(rule, network.model, (inputs.shape[2], inputs.shape[3]))
+    if windows is None:
         return network(inputs)
-    # Windows start and end on the grid of the logits, so that overlapping logits meet without resampling.
-    grid = network.model.stride
-    window = round_up(rule.window, grid)
-    stride = round_up(rule.stride or max(1, 2 * rule.window // 3), grid)
-    shape = (-(-height // grid), -(-width // grid))
-    total = inputs.new_zeros(len(inputs), network.model.spec.num_classes, *shape)
-    count = inputs.new_zeros(shape)
-    for top, left in itertools.product(_starts(height, window, stride, grid), _starts(width, window, stride, grid)):
-        part = network(inputs[:, :, top : top + window, left : left + window])
-        rows = slice(top // grid, top // grid + part.shape[2])
-        columns = slice(left // grid, left // grid + part.shape[3])
-        total[:, :, rows, columns] += part
-        count[rows, columns] += 1
-    return total / count
-
-
-def _starts(length: int, window: int, stride: int, grid: int) -> list[int]:
-    """Return where windows start along one side; the last one ends with the image and may be a little shorter."""
-    if window >= length:
-        return [0]
-    last = round_up(length - window, grid)
-    return [*range(0, last, stride), last]
+    if rule.whole_image_statistics:
+        return torch.cat([whole_logits(network, image, windows) for image in torch.split(inputs, 1)])
+    return averaged_logits(network, inputs, windows)
 
 
 def _resized(image: Pixels, size: tuple[int, int], method: str) -> Pixels:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +11,7 @@ from switchseg.config.inference import Compute
 from switchseg.engine.capture import CudaGraphs, Recordings
 from switchseg.engine.precision import computing
 from switchseg.models.segmenter import Segmenter
+from switchseg.norms.image_statistics import ImageStatistics
 
 
 class Network:
@@ -23,12 +26,29 @@ class Network:
         self.model, self._precision = model, compute.precision
         capture = compute.capture == "auto" and next(model.parameters()).is_cuda
         self.recordings = Recordings(self._logits, CudaGraphs() if capture else None)
+        self._image_statistics: ImageStatistics | None = None
+        self._lock = threading.Lock()
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Return the logits [N, C, h, w] of normalized images [N, 3, H, W]."""
         logits = self.recordings(inputs)
         assert logits is not None
         return logits
+
+    def eagerly(self, inputs: Tensor) -> Tensor:
+        """Return the same without a graph or a compiled network: through the modules as they are now."""
+        with computing(self._precision, inputs.device):
+            logits = self.model.forward(inputs)
+        assert isinstance(logits, Tensor), "the model must be in evaluation mode"
+        return logits
+
+    @property
+    def image_statistics(self) -> ImageStatistics:
+        """The statistics that the model's norms take from images."""
+        with self._lock:
+            if self._image_statistics is None:
+                self._image_statistics = ImageStatistics(self.model)
+            return self._image_statistics
 
     def _logits(self, inputs: Tensor) -> Tensor:
         with computing(self._precision, inputs.device):

@@ -7,8 +7,9 @@ import errno
 import glob
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from switchseg import files
 from switchseg.checkpoints.model_directory import CONFIG, WEIGHTS
 from switchseg.data.images import SUFFIXES, read_image
 from switchseg.data.paths import describe_suffixes, files_below, has_suffix
+from switchseg.data.rasters import is_raster
 from switchseg.engine.ahead import read_ahead
 from switchseg.engine.finished import LEGEND, SUBMISSION, Finished, digest
 from switchseg.engine.inference import Pixels
 from switchseg.engine.pictures import label_image, legend, save
 from switchseg.engine.predictor import Prediction, Predictor
 from switchseg.engine.progress import progress
+from switchseg.engine.raster import label_raster
+from switchseg.engine.seams import Seams, find_seams
 from switchseg.engine.video import VIDEO_SUFFIXES, label_video
 from switchseg.errors import UserError
 
@@ -43,6 +47,11 @@ class Input:
     path: Path
     name: str
 
+    @cached_property
+    def is_raster(self) -> bool:
+        """Whether it is a TIFF with a georeference, or no picture."""
+        return is_raster(self.path)
+
     @property
     def is_video(self) -> bool:
         """Whether the suffix is that of a video."""
@@ -50,9 +59,13 @@ class Input:
 
     def results(self, out: Path, submission: bool = False) -> tuple[Path, ...]:
         """Return the files that are written of it, but for the frames of a video."""
-        kinds = ("_overlay.mp4",) if self.is_video else ("_labels.png", "_overlay.png")
+        kinds: tuple[str, ...]
+        if self.is_video or self.is_raster:
+            kinds, submission = ("_overlay.mp4" if self.is_video else "_labels.tif",), False
+        else:
+            kinds = ("_labels.png", "_overlay.png")
         paths = tuple(out / f"{self.name}{kind}" for kind in (*kinds, "_shares.json"))
-        return (*paths, out / SUBMISSION / f"{self.name}.png") if submission and not self.is_video else paths
+        return (*paths, out / SUBMISSION / f"{self.name}.png") if submission else paths
 
 
 def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
@@ -90,10 +103,12 @@ def predict(
     submission: bool = False,
     resume: bool = True,
     quiet: bool = False,
+    seams: Callable[[Seams], object] = lambda seams: None,
 ) -> dict[str, str]:
     """Write NAME_labels.png (class index), NAME_overlay.png and NAME_shares.json of every image, and legend.png.
 
-    A video gets NAME_overlay.mp4 and a folder NAME_labels of one label map per frame. A file that cannot be labelled
+    A video gets NAME_overlay.mp4 and a folder NAME_labels of one label map per frame, a GeoTIFF raster NAME_labels.tif
+    in place of the pictures. A file that cannot be labelled
     is left out and the others go on.
 
     Args:
@@ -103,6 +118,7 @@ def predict(
         submission: Also write submission/NAME.png with class + 1, as the ADE20K server takes it.
         resume: Leave out what an earlier call with the same model and rule has finished.
         quiet: Show no progress.
+        seams: Is told of each image and raster where windows meet in its labels.
 
     Returns:
         For each file that failed, by path, why.
@@ -115,7 +131,8 @@ def predict(
     waiting = [
         each for each in inputs if not (resume and finished.holds(each.name, each.path, each.results(out, submission)))
     ]
-    images, videos = ([each for each in waiting if each.is_video is video] for video in (False, True))
+    others = [each for each in waiting if each.is_video or each.is_raster]
+    images = [each for each in waiting if not (each.is_video or each.is_raster)]
     step = predictor.compute.images_per_batch
     failures: dict[str, str] = {}
     with progress("predict", len(inputs), "files", shown=not quiet) as count:
@@ -130,14 +147,20 @@ def predict(
                 for (each, source, _), prediction in zip(found, predictions, strict=True):
                     with _told(each, unreadable), finished.making(each.name, source):
                         _write(out, each, write_prediction(prediction, out, each.name, submission))
+                    seams(find_seams(prediction.labels, predictor.rule, predictor.model))
             failures |= unreadable
             for each in group:
                 if str(each.path) in unreadable:
                     finished.discard(each.name)
             count(len(group))
-        for each in videos:
+        for each in others:
             with _told(each, failures), finished.making(each.name, digest(each.path)):
-                _write(out, each, label_video(predictor, each.path, out / each.name))
+                if each.is_video:
+                    shares = label_video(predictor, each.path, out / each.name)
+                else:
+                    shares, found_seams = label_raster(predictor, each.path, out / f"{each.name}_labels.tif")
+                    seams(found_seams)
+                _write(out, each, shares)
             count(1)
     return failures
 

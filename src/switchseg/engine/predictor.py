@@ -100,7 +100,7 @@ class Predictor:
         self.compute = compute
         self.path = find_model(Path(path))
         self.model = prepare(load_model(self.path), compute, choose_device(device))
-        self._network = Network(self.model, compute)
+        self.network = Network(self.model, compute)
         self._cut = self.rule.cut(self.classes)
 
     @property
@@ -141,7 +141,7 @@ class Predictor:
 
     def _label(self, images: Sequence[Pixels]) -> list[Prediction]:
         try:
-            maps = logit_maps(self.model, images, self.rule, self.compute, self._network)
+            maps = logit_maps(self.model, images, self.rule, self.compute, self.network)
         except NonFiniteError as error:
             raise UserError(f"{error}; the model is broken, or precision fp32 is needed") from None
         return [

@@ -20,6 +20,7 @@ from switchseg import files
 from switchseg.config.inference import Rule
 from switchseg.data.dataset import Dataset, StoredDataset, Subset
 from switchseg.distributed import World
+from switchseg.engine.seams import Seams
 from switchseg.metrics import ImageScore, boundary_counts, confusion_matrix, image_score
 from switchseg.models.segmenter import Segmenter
 
@@ -48,6 +49,7 @@ class Tally:
     ) -> None:
         self.matrix = torch.zeros(num_classes, num_classes, dtype=torch.int64, device="cpu")
         self.boundary = torch.zeros(3, num_classes, dtype=torch.int64, device="cpu") if boundary else None
+        self.seams = Seams()
         self.per_image: list[ImageScore] = []
         self.seconds = 0.0
         self._path, self._key, self._data = path, key, data
@@ -60,8 +62,15 @@ class Tally:
         """How many images have been counted."""
         return len(self.per_image)
 
-    def add(self, name: str, prediction: npt.NDArray[np.integer], truth: npt.NDArray[np.integer]) -> None:
-        """Count one image."""
+    def add(
+        self,
+        name: str,
+        prediction: npt.NDArray[np.integer],
+        truth: npt.NDArray[np.integer],
+        seams: Seams = Seams(),  # noqa: B008 - a tuple
+    ) -> None:
+        """Count one image, and the seams of its prediction."""
+        self.seams = self.seams.plus(seams)
         matrix = confusion_matrix(prediction, truth, len(self.matrix))
         self.matrix += matrix
         self.per_image.append(image_score(name, matrix))
@@ -91,6 +100,10 @@ class Tally:
         assert matrix is not None
         return matrix, boundary
 
+    def total_seams(self, world: World) -> Seams:
+        """Return the seams of all ranks' images. Every rank must call it."""
+        return Seams(*world.sum(torch.tensor(self.seams, device=world.device)).tolist())
+
     def total_per_image(self, world: World) -> list[ImageScore]:
         """Return the scores of all ranks' images in the order of the data set. Every rank must call it."""
         parts = world.gather(self.per_image)
@@ -101,7 +114,8 @@ class Tally:
         if self._path is None:
             return
         boundary = None if self.boundary is None else self.boundary.tolist()
-        counts = {"matrix": self.matrix.tolist(), "boundary": boundary, "per_image": [*map(astuple, self.per_image)]}
+        counts = {"matrix": self.matrix.tolist(), "boundary": boundary, "seams": self.seams}
+        counts |= {"per_image": [*map(astuple, self.per_image)]}
         state = {"key": self._key, "data": self._data(self.images), "seconds": self.seconds, **counts}
         files.write_json(self._path, state)
 
@@ -120,10 +134,12 @@ class Tally:
                 None if self.boundary is None else torch.tensor(state["boundary"], dtype=torch.int64, device="cpu")
             )
             per_image = [ImageScore(*values) for values in state["per_image"]]
+            seams = Seams(*map(int, state["seams"]))
             seconds = float(state["seconds"])
         except (KeyError, OSError, RecursionError, RuntimeError, TypeError, ValueError):
             return  # of another evaluation or damaged: counting begins anew
-        self.matrix, self.boundary, self.per_image, self.seconds = matrix, boundary, per_image, seconds
+        self.matrix, self.boundary, self.seams = matrix, boundary, seams
+        self.per_image, self.seconds = per_image, seconds
 
 
 def tally_key(model: Segmenter, dataset: Dataset, rule: Rule, world: World, boundary: bool) -> dict[str, Any]:

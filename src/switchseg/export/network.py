@@ -63,6 +63,8 @@ class Deployed(nn.Module):
     """
 
     def __init__(self, model: Segmenter, interface: Interface, rule: Rule = Rule()) -> None:  # noqa: B008 - frozen
+        if rule.whole_image_statistics:
+            raise UserError("--whole-image-statistics: a file sees one window at a time; `switchseg predict` has them")
         super().__init__()
         self.rule = rule
         self.network = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)

@@ -1,0 +1,69 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from switchseg.engine.network import Network
+from switchseg.engine.windows import Windows, each_as_part, whole_logits
+from switchseg.models.create import create_model
+
+
+@settings(deadline=None)
+@given(
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.integers(1, 50),
+    st.integers(1, 50),
+    st.sampled_from([1, 8, 32]),
+    st.booleans(),
+)
+def test_every_pixel_belongs_to_one_window_that_shows_it(
+    size: tuple[int, int], window: int, stride: int, grid: int, alike: bool
+) -> None:
+    windows = Windows(size, window, min(stride, window), grid, alike=alike)
+    for spans, length in zip((windows.rows, windows.columns), size, strict=True):
+        assert [span.low for span in spans] == [0, *(span.high for span in spans[:-1])]
+        assert spans[-1].high == spans[-1].stop == length
+        assert all(span.start <= span.low <= span.high <= span.stop for span in spans)
+        assert all(span.start % grid == 0 and (span.low % grid == 0) for span in spans)
+        assert not alike or len({span.stop - span.start for span in spans}) == 1
+    assert sorted(windows.spread()) == sorted(windows)
+
+
+def test_the_first_of_a_spread_lie_apart() -> None:
+    spread = Windows((1000, 1000), 100, 100, 1).spread()[:10]
+    pairs = itertools.combinations(spread, 2)
+    assert min(max(abs(a[0].start - b[0].start), abs(a[1].start - b[1].start)) for a, b in pairs) >= 200
+
+
+@pytest.mark.parametrize("norm", ["sn", "gn"])
+def test_windows_with_the_statistics_of_the_image_give_its_logits(norm: str) -> None:
+    """But for what convolutions see beyond a window, which an overlap of so many pixels keeps away from its part."""
+    torch.manual_seed(0)
+    model = create_model("resnet18", "c1", norm, num_classes=3).eval()
+    inputs = torch.randn(1, 3, 72, 840, generator=torch.Generator().manual_seed(0))
+    inputs += torch.linspace(-2, 2, 840)
+    network = Network(model)
+    windows = Windows((72, 840), 640, 192, 32, alike=True)
+    assert len(windows) == 2
+    with torch.inference_mode():
+        whole = network(inputs)
+        assert torch.allclose(whole_logits(network, inputs, windows), whole, atol=1e-3 * float(whole.abs().max()))
+
+
+def test_some_windows_stand_for_all_and_empty_ones_are_left_out() -> None:
+    torch.manual_seed(0)
+    network = Network(create_model("resnet18", "c1", "in", num_classes=3).eval())
+    inputs = torch.randn(1, 3, 128, 256, generator=torch.Generator().manual_seed(0))
+    windows = Windows((128, 256), 64, 64, 32, alike=True)
+
+    def read(row, column):
+        return None if row.start == 0 else inputs[..., row.seen, column.seen]
+
+    with torch.inference_mode():
+        found = list(each_as_part(network, windows, read, pixels=2 * 64 * 64))
+        assert [(row.start, column.start) for row, column, _ in found] == [(64, 0), (64, 64), (64, 128), (64, 192)]
+        assert all(np.isfinite(logits.numpy()).all() for *_, logits in found)
+        assert not list(each_as_part(network, windows, lambda row, column: None))
