@@ -21,6 +21,7 @@ from torchvision.transforms import v2
 from benchmarks import results
 from benchmarks.plain_2018 import plain_batch
 from switchseg.cli.arguments import parse
+from switchseg.data import PIPELINES
 from switchseg.data.augment import TRANSFORMS
 from switchseg.data.augment.transform import Pair, Transform
 from switchseg.data.config import DataConfig
@@ -30,7 +31,7 @@ from switchseg.data.images import read_image
 from switchseg.data.label_files import read_label
 from switchseg.data.loader import build_loader
 from switchseg.data.order import generator
-from switchseg.data.pipelines import PIPELINES, Crop, ShortSide
+from switchseg.data.pipelines import Crop, Images, ShortSide
 from switchseg.data.resize import resize_image, resize_label
 from switchseg.data.sample import Batch
 from switchseg.errors import UserError
@@ -112,6 +113,9 @@ def _crop(dataset: StoredDataset, rounds: int, colours: bool) -> Iterator[dict[s
         "switchseg": _maker(Crop, dataset, config),
         "switchseg, simplejpeg": _maker(Crop, dataset, replace(config, decoder="simplejpeg")),
     }
+    if colours:
+        listed = ({"name": "scale", "short_side": 512}, {"name": "crop"}, {"name": "flip"}, {"name": "colour"})
+        makers["switchseg, as a list"] = _maker(Images, dataset, DataConfig(pipeline="augment", augment=listed))
     numbers, current = itertools.count(), [0]
     variants: dict[str, Callable[[], object]] = {
         "next": lambda: current.__setitem__(0, next(numbers)),
@@ -200,7 +204,7 @@ def _resume(config: DataConfig, dataset: Dataset) -> None:
     pipeline.records(pipeline.order(), 40 * len(dataset))
 
 
-def _maker(kind: type[ShortSide | Crop], dataset: StoredDataset, config: DataConfig) -> Callable[[int], Batch]:
+def _maker(kind: type[ShortSide | Images], dataset: StoredDataset, config: DataConfig) -> Callable[[int], Batch]:
     pipeline = kind(config, dataset, _PER_BATCH, 0, _STRIDE)
     order = pipeline.order()
 

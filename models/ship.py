@@ -25,7 +25,7 @@ def main(run: Path, camvid: Path) -> None:
     out = MODELS / name
     save_model(load_model(run), out / "model", torch.float16)
     model = load_model(out)
-    dataset = open_dataset("camvid", camvid, "test")
+    trained, dataset = (open_dataset("camvid", camvid, split) for split in (config.data.train_split, "test"))
     single = evaluate(model, dataset, config.evaluate.single_rule)
     multi = evaluate(model, dataset, config.evaluate.multi_rule)
 
@@ -34,7 +34,8 @@ def main(run: Path, camvid: Path) -> None:
     files.write_json(out / "metrics.json", {"single": single.to_json(), "multi": multi.to_json()})
     write_confusion(out / "confusion_single.csv", single.matrix, dataset.classes)
     card = Card(
-        dataset="the 367 training images of CamVid (Cambridge-driving Labeled Video Database, SegNet layout)",
+        dataset=f"the {len(trained)} images of CamVid's {config.data.train_split} (Cambridge-driving Labeled Video "
+        "Database, SegNet layout)",
         data_license="research use",
         scores={
             f"{key}, {scales}": getattr(result.scores, key)

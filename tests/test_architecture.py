@@ -28,7 +28,9 @@ def test_the_norms_are_a_library_of_their_own():
     assert not loaded & {"timm", "torchvision", "cv2", "PIL", "triton"}
 
 
-@pytest.mark.parametrize("module", ["switchseg.config.schema", "switchseg.reports.page", "switchseg.cli"])
+@pytest.mark.parametrize(
+    "module", ["switchseg.config.schema", "switchseg.export", "switchseg.reports.page", "switchseg.cli"]
+)
 def test_torch_is_not_loaded_where_nothing_is_computed(module):
     assert "torch" not in modules_after(f"import {module}")
 

@@ -25,7 +25,7 @@ def test_auto_is_a_device_that_works():
     assert torch.zeros(1, device=choose_device("auto")).item() == 0
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:99"])
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "cuda:x", "mps", "meta", ""])
 def test_a_device_that_is_not_there_is_named(name):
     with pytest.raises(UserError, match=repr(name)):
         choose_device(name)

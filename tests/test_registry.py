@@ -54,6 +54,7 @@ THINGS: Registry[object] = Registry("thing", {"one": "a:b", "two": "a:c"})
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     thing: str | None = named(THINGS, "one")
+    several: tuple[str, ...] = named(THINGS, ("one", "two"))
     needed: str = named(THINGS)
     text: str = "anything"
 
@@ -62,6 +63,8 @@ def test_names_of_a_config_are_checked_where_it_says_that_they_are_names():
     check_names("part.", Settings(needed="two", thing=None))
     with pytest.raises(UserError, match=r"^part\.needed: there is no thing 'tow'; did you mean 'two'\?"):
         check_names("part.", Settings(needed="tow"))
+    with pytest.raises(UserError, match=r"^part\.several: there is no thing 'three'"):
+        check_names("part.", Settings(needed="two", several=("one", "three")))
     with pytest.raises(TypeError, match="needed"):
         Settings()
-    assert [registry_of(field) for field in fields(Settings)] == [THINGS, THINGS, None]
+    assert [registry_of(field) for field in fields(Settings)] == [THINGS, THINGS, THINGS, None]

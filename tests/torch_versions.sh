@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run the tests of the norms with the lowest torch that pyproject.toml allows them, and with the newest.
+# Run the tests of the norms with the lowest torch that they are for, and with the newest.
 # Usage: tests/torch_versions.sh [FOLDER FOR THE ENVIRONMENTS]; a torch for CUDA takes 5 GB there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,7 +8,7 @@ folder=${1:-.venv-torch}
 for torch in 'torch==2.6.0' torch; do
     environment="$folder/${torch//[^a-z0-9.]/-}"
     [ -d "$environment" ] || python3 -m venv "$environment"
-    "$environment/bin/pip" install --quiet "$torch" numpy pytest pytest-timeout
+    "$environment/bin/pip" install --quiet "$torch" torchvision timm segmentation-models-pytorch hypothesis pytest pytest-timeout
     "$environment/bin/python" -c "import torch; print('torch', torch.__version__)"
     OMP_NUM_THREADS=1 PYTHONPATH=src "$environment/bin/python" -m pytest tests/norms -m 'slow or not slow'
 done

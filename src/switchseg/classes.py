@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from switchseg.errors import UserError
+
 _ROOT = 1.2207440846057596
 
 
@@ -34,6 +36,18 @@ class Classes:
     def named(cls, names: tuple[str, ...]) -> Classes:
         """Return classes with these names and well separated colours."""
         return cls(tuple(names), tuple(_colour(index) for index in range(len(names))))
+
+    @property
+    def foreground(self) -> int:
+        """Of two classes the one that is not called background; the second, if neither or each is.
+
+        Raises:
+            UserError: there are more or fewer than two.
+        """
+        if len(self) != 2:
+            raise UserError(f"a threshold is for two classes, background and foreground; the model has {len(self)}")
+        first, second = _comparable(self.names)
+        return 0 if second == "background" != first else 1
 
     def colours(self, others: tuple[int, int, int] = (0, 0, 0)) -> npt.NDArray[np.uint8]:
         """Return the RGB colour of every label value [>= 256, 3]; values that are no class have that of `others`."""

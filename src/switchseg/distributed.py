@@ -18,6 +18,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from switchseg.errors import LostRankError, UserError
+from switchseg.limits import DEVICE
 
 T = TypeVar("T")
 
@@ -145,11 +146,10 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UserError(f"device {name!r} is unknown; use auto, cpu, cuda or cuda:INDEX") from None
-    if device.type != "cuda":
+    if not DEVICE.fullmatch(name):
+        raise UserError(f"device {name!r} is unknown; use auto, cpu, cuda or cuda:INDEX")
+    device = torch.device(name)
+    if device.type == "cpu":
         return device
     if not torch.cuda.is_available():
         raise UserError(f"device {name!r} was asked for, but PyTorch sees no GPU here; use auto or cpu")

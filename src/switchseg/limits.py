@@ -1,14 +1,16 @@
-"""Which numbers a setting may have; checked when a config is made, so that none fails during a training."""
+"""What a setting may be: numbers and devices; checked when a config is made, so that none fails during a training."""
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from switchseg.errors import UserError
 
 MOST = 2**31 - 1
+DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 LONGEST_SIDE = 2**15
 """Pixels; more than any image that is labelled has."""
 

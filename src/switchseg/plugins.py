@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 import importlib.util
 import os
 import pickle
@@ -53,7 +52,9 @@ def import_plugins(names: Iterable[str], folder: str | os.PathLike[str] = ".") -
 @functools.cache
 def import_installed() -> None:
     """Import the plugins of installed packages."""
-    import_plugins(sorted(entry.module for entry in importlib.metadata.entry_points(group=GROUP)))
+    from importlib.metadata import entry_points  # slow, and `switchseg --help` does without
+
+    import_plugins(sorted(entry.module for entry in entry_points(group=GROUP)))
 
 
 def hint(names: Iterable[str]) -> str:

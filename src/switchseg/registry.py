@@ -77,7 +77,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
 
 def named(registry: Registry[Any], default: Any = dataclasses.MISSING) -> Any:
-    """Return the field of a dataclass that holds a name of `registry`; `check_names` and `--help` look there."""
+    """Return the field of a dataclass for names of `registry`, one or several; `check_names` and `--help` find it."""
     return dataclasses.field(default=default, metadata={_REGISTRY: registry})
 
 
@@ -96,4 +96,5 @@ def check_names(prefix: str, config: Any) -> None:
     for field in dataclasses.fields(config):
         registry, value = registry_of(field), getattr(config, field.name)
         if registry is not None and value is not None:
-            registry.require(f"{prefix}{field.name}", value)
+            for name in value if isinstance(value, tuple) else (value,):
+                registry.require(f"{prefix}{field.name}", name)

@@ -20,6 +20,6 @@ def test_every_pipeline_runs_and_the_exact_one_agrees(tmp_path, capsys):
     run([*itertools.chain(*sizes.items()), "--no-save"])
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("case short_side") for line in lines) == 7
-    assert sum(line.startswith("case crop") for line in lines) == 6
+    assert sum(line.startswith("case crop") for line in lines) == 7
     assert sum(line.startswith("case stage") for line in lines) == 7 + len(TRANSFORMS)
     assert sum(line.startswith("case list of 500 records") for line in lines) == 3

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from switchseg.checkpoints.model_directory import save_model
+from switchseg.classes import Classes
 from switchseg.cli import main
 from switchseg.data.datasets import open_dataset
 from switchseg.models.create import create_model
@@ -19,6 +20,15 @@ def small_model(tiny_camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("small_model")
     save_model(create_model("resnet18", "c1", "sn", classes=open_dataset("camvid", tiny_camvid, "val").classes), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def two_class_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained ResNet-18 that tells cracks from background, saved as a model directory."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("two_class_model")
+    save_model(create_model("resnet18", "c1", "sn", classes=Classes.named(("background", "crack"))), path)
     return path
 
 

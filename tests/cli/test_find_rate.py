@@ -22,7 +22,7 @@ def arguments(tmp_path, tiny_camvid) -> list[str]:
 
 def test_table_figure_and_suggestion(arguments, tmp_path, capsys):
     assert main([*arguments, "--rates", "12", "--lowest", "1e-3", "--highest", "0.1"]) == 0
-    rows = list(csv.DictReader((tmp_path / "out" / "rates.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "out" / "rates.csv").read_text().splitlines()))
     assert [float(rows[0]["rate"]), float(rows[-1]["rate"])] == pytest.approx([1e-3, 0.1])
     assert len(rows) == 12
     assert all(float(row["loss"]) > 0 and float(row["smoothed_loss"]) > 0 for row in rows)

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,30 @@ def test_a_folder(small_model: Path, tiny_camvid: Path, tmp_path: Path, capsys: 
         "predict.jsonl",
         *(f"{stem}_{kind}" for stem in stems for kind in kinds),
     }
+
+
+def test_a_threshold_says_how_much_is_foreground(
+    two_class_model: Path, tiny_camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = next((tiny_camvid / "val").iterdir())
+    shares = {}
+    for threshold in ("0", "0.5", "1"):
+        flags = ["--out", str(tmp_path / threshold), "--short-sides", "32", "--threshold", threshold]
+        assert main(["predict", str(two_class_model), str(image), *flags]) == 0
+        assert f"foreground where its probability is at least {threshold})" in capsys.readouterr().out
+        shares[threshold] = json.loads((tmp_path / threshold / f"{image.stem}_shares.json").read_text())
+    assert (shares["0"], shares["1"]) == ({"crack": 1.0}, {"background": 1.0})
+    assert main(["predict", str(two_class_model), str(image), "--out", str(tmp_path), "--short-sides", "32"]) == 0
+    assert json.loads((tmp_path / f"{image.stem}_shares.json").read_text()) == shares["0.5"]
+
+
+def test_a_threshold_for_many_classes_is_refused(
+    small_model: Path, tiny_camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(small_model), str(tiny_camvid / "val"), "--out", str(tmp_path / "out"), "--threshold", "0.5"]
+    assert main(["predict", *arguments]) == 2
+    assert "a threshold is for two classes, background and foreground; the model has 11" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_bad_file_is_one_line_and_exit_code_2(

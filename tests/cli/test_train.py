@@ -171,7 +171,7 @@ def test_it_says_what_it_trains_before_and_where_it_is_after(tmp_path, tiny_camv
     )
     assert done.returncode == 0, done.stderr
     out = tmp_path / "run"
-    lines = dict(line.split(maxsplit=1) for line in reversed(done.stdout.splitlines()))  # of two models, the first
+    lines = dict(line.split(maxsplit=1) for line in reversed(done.stdout.splitlines()) if " " in line)
     assert lines["device"].startswith("cpu (")
     assert re.fullmatch(r"test_resnet \+ ppm_bilinear_deepsup, sn: [\d.]+ M parameters, [\d.]+ M of .*", lines["model"])
     assert lines["weights"] == "random"
@@ -198,7 +198,10 @@ def test_it_says_what_it_trains_before_and_where_it_is_after(tmp_path, tiny_camv
         (["--train.device", "tpu9"], ["'tpu9'"]),
         (["--train.recorders", "wandbb"], ["no recorder 'wandbb'", "did you mean 'wandb'?"]),
         (["--train.frozen-stages", "5"], ["train.frozen_stages: 5", "0 to 4"]),
-        (["--data.val-fraction", "0.1", "--data.val-list", "x"], ["data.val_list and val_fraction"]),
+        (
+            ["--data.val-fraction", "0.1", "--data.val-list", "x"],
+            ["data.val_list and data.val_fraction are x and 0.1; give one"],
+        ),
         (["--resume", "/nowhere/step_1.pt"], ["/nowhere/step_1.pt", "no such checkpoint"]),
         (["--data.val-split", "vall"], ["vall"]),
     ],

@@ -79,6 +79,19 @@ def test_a_mistake_is_one_line_that_names_file_and_key(tmp_path, text, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["quickstart.yaml", "configs/quickstart.yaml"])
+def test_configs_of_the_package_are_found_by_their_names(tmp_path, monkeypatch, name):
+    shipped, here = tmp_path / "package" / "configs", tmp_path / "here"
+    for folder, text in ((shipped, "name: theirs"), (here, "name: ours")):
+        folder.mkdir(parents=True)
+        (folder / "quickstart.yaml").write_text(text)
+    monkeypatch.setattr(yaml, "_SHIPPED", shipped)
+    monkeypatch.chdir(tmp_path)
+    assert yaml.load(name, Outer).name == "theirs"
+    monkeypatch.chdir(here)
+    assert yaml.load("quickstart.yaml", Outer).name == "ours"
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"none\.yaml: no such config file"):
         yaml.load(tmp_path / "none.yaml", Outer)

@@ -32,8 +32,13 @@ def test_missing_images_and_labels_are_named(root):
     (root / "masks/train/1.png").unlink()
     with pytest.raises(UserError, match=r"masks/train/1\.png: no such file"):
         dataset.read(1)
-    with pytest.raises(UserError, match=r"images/train/1\.png: an image without label"):
+    with pytest.raises(UserError, match=r"images/train/1\.png: an image without label.*\(1 of 3 images have none: 1\)"):
         open_dataset("folder", root, "train")
+    assert open_dataset("folder", root, "train", incomplete=True).read(1).label is None
+    for number in (0, 2):
+        (root / f"masks/train/{number}.png").unlink()
+    with pytest.raises(UserError, match="3 of 3 images have none"):
+        open_dataset("folder", root, "train", incomplete=True)
 
 
 def test_different_sizes_are_named(root):

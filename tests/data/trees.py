@@ -39,3 +39,10 @@ def ade_folders(root: Path, sizes: list[tuple[int, int]], split: str = "training
         lines.append(json.dumps({"fpath_img": image, "fpath_segm": label, "width": width, "height": height}))
     (root / f"{split}.odgt").write_text("\n".join(lines) + "\n")
     return root
+
+
+def write_pairs(root, choices, stems=("a", "b")):
+    for number, stem in enumerate(stems):
+        save(root / f"images/{stem}.jpg", picture(number, 24, 30 + number))
+        save(root / f"annotations/{stem}.png", values(number, choices, 24, 30 + number))
+    return root

@@ -12,6 +12,8 @@ from switchseg.engine import step as step_module
 from switchseg.engine.capture import Recordings
 from switchseg.engine.network import Network
 from switchseg.engine.step import Stepper, obstacle
+from switchseg.losses import LOSSES
+from switchseg.losses.config import LossConfig
 from switchseg.norms import NORMS, SwitchNorm
 from tests.engine.runs import assert_equal
 from tests.engine.steps import (
@@ -44,6 +46,17 @@ def test_recorded_steps_equal_eager_ones_bit_for_bit(norm, row, caplog):
     assert len(stepper.recordings) == 2
     assert_equal(state_of(recorded), state_of(eager))
     assert recorded.rates(recorded.step) == eager.rates(eager.step)
+
+
+@pytest.mark.usefixtures("seen_by_torch")
+def test_no_loss_waits_and_recorded_steps_follow_all_of_them():
+    settings = {"norm": "gn", "loss": LossConfig(terms=tuple(LOSSES)), "class_weights": (0.5, 1.0, 2.0)}
+    eager, recorded = (small_training(precision="fp32", accumulate=2, **settings) for _ in range(2))
+    stepper = Stepper(recorded, Tape)
+    for training, run in ((eager, Stepper(eager)), (recorded, stepper)):
+        advance(training, run, sides=(32,) * 4)
+    assert len(stepper.recordings) == 1
+    assert_equal(state_of(recorded), state_of(eager))
 
 
 @pytest.mark.usefixtures("seen_by_torch")

@@ -6,6 +6,7 @@ from switchseg.data.config import DataConfig
 from switchseg.data.datasets import open_dataset
 from switchseg.distributed import World
 from switchseg.engine.data_checks import readable, require_two_classes
+from switchseg.engine.setup import open_training, open_validation
 from switchseg.errors import UserError
 from tests.data.trees import picture, save, values
 
@@ -57,6 +58,19 @@ def test_what_cannot_be_used_is_found_or_left_out(tmp_path, caplog):
     assert rest.sizes().tolist() == [[20, 30]] * 2
     assert np.array_equal(rest.read(1).image, picture(3))
     assert caplog.text.count("left out of the evaluation") == 2
+
+
+def test_a_missing_label_stops_or_is_left_out(tmp_path, caplog):
+    write(tmp_path, [0, 1])
+    (tmp_path / "labels/val/1.png").unlink()
+    settings = {"dataset": "folder", "root": str(tmp_path), "train_split": "val"}
+    for opened in (open_training, open_validation):
+        with pytest.raises(UserError, match=r"val/1\.png: an image without label, .*labels/val/1\.png is missing"):
+            opened(DataConfig(**settings))
+    config = DataConfig(**settings, on_error="skip")
+    rest = readable(open_validation(config), open_training(config), config, WORLD)
+    assert [rest.read(index).name for index in range(len(rest))] == ["0", "2", "3"]
+    assert "left out of the evaluation: 1: an image without label" in caplog.text
 
 
 def test_nothing_left_is_a_mistake_even_where_files_are_skipped(tmp_path):

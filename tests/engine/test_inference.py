@@ -53,6 +53,17 @@ def test_tiles_equal_the_plain_formula(data: st.DataObject) -> None:
     assert labels.dtype == (np.uint8 if classes <= 255 else np.int32)
 
 
+@pytest.mark.parametrize("foreground", [0, 1])
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.9, 1.0])
+def test_a_threshold_labels_the_foreground_where_it_is_likely_enough(foreground: int, threshold: float) -> None:
+    maps = [3 * torch.randn(9, 7, 2, generator=torch.Generator().manual_seed(0)) for _ in range(2)]
+    probability = plain_probabilities(maps, (18, 14))[foreground].numpy()
+    labels, confidence = fuse(maps, (18, 14), (foreground, threshold))
+    labelled = labels == foreground
+    np.testing.assert_array_equal(labelled, probability >= threshold)
+    np.testing.assert_allclose(confidence, np.where(labelled, probability, 1 - probability), atol=1e-5)
+
+
 def test_maps_are_the_models_logits_at_every_scale(model: Segmenter) -> None:
     image = picture(40, 56)
     maps = logit_maps(model, [image], Rule(short_sides=(40, 64)))[0]

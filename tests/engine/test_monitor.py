@@ -5,10 +5,10 @@ import logging
 import pytest
 
 from switchseg.config import yaml
-from switchseg.engine import journal
 from switchseg.engine.monitor import Monitor
 from switchseg.errors import UserError
 from switchseg.recorders import RECORDERS, Event, Recorder
+from switchseg.runs import journal
 from switchseg.runs.directory import RunDirectory
 from tests.engine.steps import make_training
 

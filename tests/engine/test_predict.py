@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from switchseg.config.inference import Compute, Rule
-from switchseg.engine.predict import find_inputs, predict
+from switchseg.engine.predict import find_inputs, predict, without_results
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError
 
@@ -67,11 +67,13 @@ def test_a_folder_of_other_files_says_which(tmp_path: Path) -> None:
         find_inputs([tmp_path])
 
 
-@pytest.mark.parametrize("wrong", ["empty", "*.png"])
-def test_an_argument_without_files_is_an_error(tmp_path: Path, wrong: str) -> None:
+@pytest.mark.parametrize("wrong", ["empty", "*.png", ""])
+def test_an_argument_without_files_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    write(tmp_path / "a.jpg")  # which an empty name, the folder itself, would stand for
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="no images|no file matches"):
-        find_inputs([str(tmp_path / wrong)])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no images|no file matches|an empty name"):
+        find_inputs([wrong])
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "mp4"])
@@ -81,10 +83,28 @@ def test_a_pipe_or_a_loop_is_named_and_the_others_are_labelled(
     write(tmp_path / "in/z.png")
     os.mkfifo(tmp_path / f"in/pipe.{suffix}")
     (tmp_path / f"in/loop.{suffix}").symlink_to(f"loop.{suffix}")
-    failures = predict(predictor, find_inputs([tmp_path / "in"]), tmp_path / "out", quiet=True)
+    for _ in range(2):  # the second time with results there, from which the inputs are told
+        inputs = without_results(find_inputs([tmp_path / "in"]), tmp_path / "out")
+        failures = predict(predictor, inputs, tmp_path / "out", quiet=True)
     assert sorted(Path(path).stem for path in failures) == ["loop", "pipe"]
     assert all(path in line and "\n" not in line for path, line in failures.items())
     assert (tmp_path / "out/z_labels.png").is_file()
+
+
+def test_a_result_that_cannot_be_called_so_is_named_and_the_others_are_labelled(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    write(tmp_path / "in/z.png")
+    long = write(tmp_path / f"in/{'n' * 250}.png")
+    blocked = write(tmp_path / "in/blocked.png")
+    (tmp_path / "out/blocked_labels.png").mkdir(parents=True)
+    failures = predict(predictor, find_inputs([tmp_path / "in"]), tmp_path / "out", quiet=True)
+    assert failures.keys() == {str(long), str(blocked)}
+    assert "File name too long" in failures[str(long)]
+    assert "Is a directory" in failures[str(blocked)]
+    assert [path.name for path in sorted((tmp_path / "out").glob("*_*"))] == [
+        *("blocked_labels.png", "z_labels.png", "z_overlay.png", "z_shares.json")
+    ]
 
 
 def test_files_of_one_image(predictor: Predictor, tmp_path: Path) -> None:

@@ -93,6 +93,24 @@ def test_the_spread_of_a_step_over_ranks_and_accumulation_does_not_matter(
 
 
 @pytest.mark.slow
+def test_class_weights_are_counted_by_all_ranks_together_and_kept(tmp_path, tiny_camvid):
+    flags = ["--model.norm", "gn", "--loss.terms", "cross_entropy", "dice", "--loss.class-weights", "auto"]
+    found = []
+    for ranks, images in ((1, "4"), (2, "2")):
+        folder = tmp_path / str(ranks)
+        spread = ["--train.images-per-device", images, "--train.steps", "5"]
+        done = run(folder, tiny_camvid, ranks, *flags, *spread)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("class weights from ") == 1
+        found.append((weights(folder), (folder / "run" / "class_weights.json").read_text()))
+    assert_close(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
+    resumed = run(tmp_path / "2", tiny_camvid, 2, *flags, "--train.images-per-device", "2", "--train.steps", "10")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "class weights from " not in resumed.stdout
+
+
+@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_ranks(tmp_path, tiny_camvid, single):
     first = run(tmp_path, tiny_camvid, 2, "--train.images-per-device", "2", "--train.steps", "20", "--model.norm", "gn")
     assert first.returncode == 0, first.stderr

@@ -170,14 +170,14 @@ def test_small_maps_say_what_the_model_says(norm: str) -> None:
     ("norm", "decoder"),
     [
         *((norm, "aspp") for norm in ("sn", "sn_in_ln", "ssn", "gn", "in", "ln", "bn", "syncsn")),
-        *(("sn", decoder) for decoder in ("upernet_lite", "segformer", "deeplabv3plus")),
+        *(("sn", decoder) for decoder in ("upernet_lite", "segformer", "deeplabv3plus", "unet", "linear")),
     ],
 )
 def test_small_maps_with_every_norm_and_decoder(norm: str, decoder: str) -> None:
     check_deepest_maps(network(decoder, norm), (1, 8))
 
 
-# All of them take an hour: SWITCHSEG_EVERY=1 pytest -m slow tests/export -k family
+# All of them take an hour: SWITCHSEG_EVERY=1 pytest -m slow tests/export -k families
 EVERY = "SWITCHSEG_EVERY" in os.environ
 
 

@@ -5,33 +5,39 @@ from torch import nn
 from switchseg.norms import SparseSwitchNorm2d, SwitchNorm2d, SyncSparseSwitchNorm2d, SyncSwitchNorm2d
 from tests.integrations.hosts import host, run_snippets
 
-lightning = host("lightning.pytorch")
-
-pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Lightning's own
 
 
-class Task(lightning.LightningModule):
-    def __init__(self):
-        super().__init__()
-        self.network = nn.Sequential(
-            nn.Conv2d(3, 4, 3), SwitchNorm2d(4, activation="relu"), nn.Sequential(SparseSwitchNorm2d(4))
-        )
-        self.seen = None
-
-    def training_step(self, batch, _):
-        self.seen = {type(module) for module in self.network.modules()}
-        return self.network(batch[0]).square().mean()
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), 0.1)
+@pytest.fixture(autouse=True, scope="module")
+def lightning():
+    return host("lightning.pytorch")
 
 
-def test_the_layers_are_synchronised_while_it_fits(tmp_path):
+@pytest.fixture
+def task(lightning):
+    class Task(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.network = nn.Sequential(
+                nn.Conv2d(3, 4, 3), SwitchNorm2d(4, activation="relu"), nn.Sequential(SparseSwitchNorm2d(4))
+            )
+            self.seen = None
+
+        def training_step(self, batch, _):
+            self.seen = {type(module) for module in self.network.modules()}
+            return self.network(batch[0]).square().mean()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    return Task()
+
+
+def test_the_layers_are_synchronised_while_it_fits(lightning, task, tmp_path):
     from lightning.pytorch.strategies import DDPStrategy
 
     from switchseg.integrations.lightning import SwitchNormSync
 
-    task = Task()
     before = {name: tensor.clone() for name, tensor in task.state_dict().items()}
     store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
     torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)

@@ -5,9 +5,12 @@ from torch import nn
 from switchseg.norms import SwitchNorm2d, SwitchNorm3d, SyncSwitchNorm2d
 from tests.integrations.hosts import host, run_snippets
 
-host("mmengine")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # mmengine's own
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # mmengine's own
+
+@pytest.fixture(autouse=True, scope="module")
+def mmengine():
+    return host("mmengine")
 
 
 def test_the_config_of_the_page_trains_a_step():

@@ -5,9 +5,12 @@ from torch import nn
 from switchseg.norms import SwitchNorm1d, SwitchNorm2d, SwitchNorm3d, convert_norms
 from tests.integrations.hosts import host, run_snippets, train_step
 
-host("monai")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # MONAI's own
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # MONAI's own
+
+@pytest.fixture(autouse=True, scope="module")
+def monai():
+    return host("monai")
 
 
 def test_the_lines_of_the_page_train_a_step():

@@ -24,6 +24,10 @@ def test_toy_scores_by_hand() -> None:
     assert result.overall_score == pytest.approx((9 / 16 + sum(ious) / 4) / 2, abs=1e-15)
     assert result.mean_class_accuracy == pytest.approx((6 / 12 + 3 / 4) / 2, abs=1e-15)
     assert result.frequency_weighted_iou == pytest.approx((12 * ious[0] + 4 * ious[1]) / 16, abs=1e-15)
+    assert result.per_class[0].dice == pytest.approx(2 * 6 / (12 + 7), abs=1e-15)
+    assert result.per_class[0].precision == pytest.approx(6 / 7, abs=1e-15)
+    assert (result.per_class[2].dice, result.per_class[2].precision) == (0, 0)
+    assert (result.per_class[ABSENT].dice, result.per_class[ABSENT].precision) == (None, None)
     assert result.per_class[2].iou == 0
     assert result.per_class[2].accuracy is None
     assert result.per_class[ABSENT].iou is None
@@ -41,7 +45,8 @@ def test_json_has_the_fixed_keys_and_no_nan() -> None:
         "frequency_weighted_iou",
         "per_class",
     ]
-    assert entry["per_class"][1] == {"index": 1, "name": "sky", "iou": 1.0, "accuracy": 1.0, "pixels": 1}
+    fractions = {"iou": 1.0, "accuracy": 1.0, "dice": 1.0, "precision": 1.0}
+    assert entry["per_class"][1] == {"index": 1, "name": "sky", "pixels": 1, **fractions}
     json.dumps(entry, allow_nan=False)
 
 

@@ -14,9 +14,13 @@ from switchseg.models.decoders import DECODERS
 from switchseg.norms import NORMS
 
 ENCODERS = ("resnet18_dilated8", "mobilenetv2dilated", "hrnetv2", "convnext_tiny")
-PYRAMIDS = ("upernet", "upernet_lite", "deeplabv3plus")
+PYRAMIDS = ("upernet", "upernet_lite", "deeplabv3plus", "unet")
 
-QUICK = [*itertools.product(ENCODERS[:1], DECODERS, ("sn",)), *itertools.product(ENCODERS[1:2], ("c1", "ppm"), ("bn",))]
+QUICK = [
+    *itertools.product(ENCODERS[:1], DECODERS, ("sn",)),
+    *itertools.product(ENCODERS[1:2], ("c1", "ppm"), ("bn",)),
+    *itertools.product(("vit_tiny_patch16_224",), ("linear", "unet"), ("sn",)),
+]
 SLOW = [case for case in itertools.product(ENCODERS, DECODERS, NORMS) if case not in QUICK]
 
 

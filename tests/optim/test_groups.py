@@ -45,9 +45,8 @@ def test_rates_decay_towards_the_first_block_and_all_other_rules_hold():
         f"encoder.1.{name}": 1 for name in ("weight", "bias", "mean_weight", "var_weight")
     }
     config = OptimConfig(lr_encoder=0.1, lr_decoder=0.2, weight_decay=0.3, mixing_lr_scale=0.1, layer_decay=0.5)
-    rates = {
-        group["name"]: (round(group["lr"], 9), group["weight_decay"]) for group in parameter_groups(net, config, depths)
-    }
+    groups = parameter_groups(net, config, MIXING, depths)
+    rates = {group["name"]: (round(group["lr"], 9), group["weight_decay"]) for group in groups}
     assert rates == {
         "encoder/decayed/0": (0.025, 0.3),
         "encoder/plain/0": (0.025, 0.0),
@@ -57,7 +56,7 @@ def test_rates_decay_towards_the_first_block_and_all_other_rules_hold():
         "decoder/plain": (0.2, 0.0),
     }
     same = OptimConfig(layer_decay=1.0)
-    assert parameter_groups(net, same, depths) == parameter_groups(net, same)
+    assert parameter_groups(net, same, MIXING, depths) == parameter_groups(net, same, MIXING)
 
 
 def test_frozen_parameters_are_left_out():

@@ -1,10 +1,7 @@
 """An event's numbers have paths, and a run keeps its name."""
 
-import re
-from pathlib import Path
-
 from switchseg.recorders import ALWAYS, RECORDERS, Event, Recorder, Start
-from tests.recorders.told import PICTURE, crash_and_go_on, train_values
+from tests.recorders.told import PICTURE, train_values
 
 
 def test_numbers_of_an_event_have_paths():
@@ -40,12 +37,3 @@ def test_a_run_that_goes_on_keeps_its_name_and_one_that_begins_gets_another(tmp_
 def test_log_and_terminal_are_recorders_of_every_training():
     assert ALWAYS == ("journal", "terminal")
     assert set(ALWAYS) < set(RECORDERS)
-
-
-def test_the_recorder_of_the_documentation_works(tmp_path, monkeypatch):
-    monkeypatch.setattr(RECORDERS, "_places", dict(RECORDERS._places))
-    monkeypatch.setattr(RECORDERS, "_entries", dict(RECORDERS._entries))
-    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
-    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
-    crash_and_go_on("lines", tmp_path)
-    assert "8 train/loss 0.125\n" in (tmp_path / "lines.txt").read_text()

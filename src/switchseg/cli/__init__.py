@@ -4,14 +4,13 @@ import contextlib
 import errno
 import io
 import os
-import select
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TextIO
 
 import switchseg
+from switchseg import system
 from switchseg.errors import UserError
 from switchseg.plugins import import_installed, import_plugins
 
@@ -38,6 +37,9 @@ COMMANDS = {
 }
 
 
+_UNREAD = 141
+"""What a shell says of a program that SIGPIPE has ended."""
+
 _OF_WRITING = (errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPIPE)
 
 
@@ -60,9 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("switchseg: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
     except OSError as error:
-        if isinstance(error, BrokenPipeError) and _is_unread(sys.stdout):
+        if isinstance(error, BrokenPipeError) and system.is_unread(sys.stdout):
             _forget_output()
-            return 128 + signal.SIGPIPE  # whoever read the lines has seen enough
+            return _UNREAD  # whoever read the lines has seen enough
         return _failed(_explain(error), UserError.exit_code)
     except MemoryError:
         return _failed("there is not enough memory for this", UserError.exit_code)
@@ -112,16 +114,6 @@ def _explain(error: OSError) -> str:
         _forget_output()
         return f"standard output cannot be written: {reason}"
     return reason
-
-
-def _is_unread(stream: TextIO) -> bool:
-    """Whether `stream` is a pipe that nobody reads any more."""
-    poll = select.poll()
-    try:
-        poll.register(stream.fileno(), select.POLLOUT)
-    except (OSError, ValueError):  # it is no file
-        return False
-    return any(events & select.POLLERR for _, events in poll.poll(0))
 
 
 def _forget_output() -> None:

@@ -57,9 +57,8 @@ def _registries(kind: Any, prefix: str = "") -> Iterator[tuple[str, Registry[Any
 
 
 def _one_line(box: str, verb: str) -> str:
-    """Reduce tyro's framed explanation to its words."""
-    lines = [line.strip("│╭╮╰╯─ ") for line in box.splitlines()[1:]]
-    words = [
-        line for line in lines if line and not line.startswith(("For full helptext", "switchseg ", "Argument helptext"))
-    ]
+    """Reduce tyro's explanation to its words; its frame is ASCII where the terminal has no other characters."""
+    lines = [line.strip("│╭╮╰╯─|+ ") for line in box.splitlines()[1:]]
+    others = ("For full helptext", "switchseg ", "Argument helptext")
+    words = [line for line in lines if line.strip("-") and not line.startswith(others)]
     return f"{' '.join(words)} (see: switchseg {verb} --help)"

@@ -79,7 +79,7 @@ def _pipeline(flags: CheckDataFlags) -> DataConfig | None:
         return None
     if flags.html is None:
         raise UserError("--augment shows pictures in the page; --html FILE was expected as well")
-    return yaml.load(flags.augment, RunConfig).data
+    return yaml.load(flags.augment, RunConfig, with_plugins=True).data
 
 
 def _propose(path: Path, proposal: dict[str, Any], pictures: dict[tuple[int, int], Any]) -> None:

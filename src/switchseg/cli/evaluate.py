@@ -42,11 +42,19 @@ class RuleFlags:
     def resolve(self, usual: Rule) -> Rule:
         """Return the rule that the flags describe; `usual` is the one where no rule is named."""
         values = {each.name: getattr(self, each.name, None) for each in fields(Rule)}
-        given = {name: value for name, value in values.items() if value not in (None, False)}
+        given = {name: value for name, value in values.items() if value is not None and value is not False}
         try:
             return replace(RULES[self.rule] if self.rule else usual, **given)
         except ValueError as error:
             raise UserError(str(error)) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFlags(RuleFlags):
+    """A rule for commands that make labels themselves, and do not leave that to whoever uses a file."""
+
+    threshold: float | None = None
+    """Of two classes, label the foreground where its probability is at least this (default: the likelier class)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +71,7 @@ class ComputeFlags(Compute):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateFlags(ComputeFlags, RuleFlags):
+class EvaluateFlags(ComputeFlags, LabelFlags):
     """Score a model on a data set and print the scores per class."""
 
     model: tyro.conf.Positional[Path]
@@ -138,11 +146,12 @@ def print_evaluation(evaluation: Evaluation) -> None:
     from rich.table import Table
 
     console, result, entry = Console(), evaluation.scores, evaluation.to_json()
-    table = Table("class", "name", "IoU", "accuracy", "pixels", box=None)
+    table = Table("class", "name", "IoU", "Dice", "precision", "recall", "pixels", box=None)
     for column in table.columns[2:]:
         column.justify = "right"
     for each in result.per_class:
-        table.add_row(str(each.index), each.name, _percent(each.iou), _percent(each.accuracy), f"{each.pixels:,}")
+        fractions = map(_percent, (each.iou, each.dice, each.precision, each.accuracy))
+        table.add_row(str(each.index), each.name, *fractions, f"{each.pixels:,}")
     console.print(table)
     lines = {
         "mIoU": f"{_percent(result.mean_iou)} (classes that occur), {_percent(result.mean_iou_all_classes)} (all)",

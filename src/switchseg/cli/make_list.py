@@ -10,6 +10,7 @@ from pathlib import Path
 
 from switchseg import files
 from switchseg.cli.arguments import parse
+from switchseg.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ def run(arguments: Sequence[str]) -> None:
     images, labels = existing_folder(root / flags.images), root / flags.labels
     # The label map plays no part: only names and sizes are written.
     dataset = open_pairs("list", images, labels, Meaning(Classes.unnamed(1), LabelMap({})))
+    if dataset.incomplete:
+        raise UserError(dataset.incomplete)
     lines = []
     with progress("make-list", len(dataset)) as count:
         for index in range(len(dataset)):

@@ -11,12 +11,12 @@ import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
-from switchseg.cli.evaluate import ComputeFlags, RuleFlags
+from switchseg.cli.evaluate import ComputeFlags, LabelFlags
 from switchseg.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictFlags(ComputeFlags, RuleFlags):
+class PredictFlags(ComputeFlags, LabelFlags):
     """Label images, folders (at any depth), glob patterns and videos.
 
     Writes NAME_labels.png (pixel value = class index), NAME_overlay.png and NAME_shares.json of every image, and

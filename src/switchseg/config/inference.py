@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from switchseg.classes import Classes
 from switchseg.geometry import fit_short_side, round_up
 from switchseg.limits import LONGEST_SIDE, SIDE
 
@@ -30,6 +31,8 @@ class Rule:
     """Show the network squares of this many pixels instead of the whole scaled image."""
     stride: int | None = None
     """Pixels from one window to the next; two thirds of a window unless given."""
+    threshold: float | None = None
+    """Of two classes, label the foreground where its probability is at least this; None labels the likeliest class."""
 
     def __post_init__(self) -> None:
         if self.short_sides not in SIDE:
@@ -38,13 +41,25 @@ class Rule:
             raise ValueError(f"the longest side must be 1 .. {LONGEST_SIDE} pixels, not {self.max_long_side}")
         if self.window is not None and self.window < 1:
             raise ValueError(f"the window must be at least 1 pixel, not {self.window}")
-        if self.stride is not None and not 1 <= self.stride <= (self.window or 0):
+        if self.stride is not None and self.window is None:
+            raise ValueError(f"the stride must come with a window, not alone ({self.stride})")
+        if self.stride is not None and self.window is not None and not 1 <= self.stride <= self.window:
             raise ValueError(f"the stride must be between 1 and the window ({self.window}), not {self.stride}")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"the threshold must be a probability from 0 to 1, not {self.threshold}")
 
     def scaled_size(self, height: int, width: int, short_side: int) -> tuple[int, int]:
         """Return the (height, width) in pixels that the network sees of an image at one scale."""
         height, width = fit_short_side(height, width, short_side, self.max_long_side)
         return round_up(height, self.multiple), round_up(width, self.multiple)
+
+    def cut(self, classes: Classes) -> tuple[int, float] | None:
+        """Return the index of the foreground and its threshold; None where the likeliest class is labelled.
+
+        Raises:
+            UserError: there is a threshold, but there are not two classes.
+        """
+        return None if self.threshold is None else (classes.foreground, self.threshold)
 
     def describe(self) -> str:
         """Return the rule in words, to stand next to a number that it made."""
@@ -57,6 +72,8 @@ class Rule:
             parts.append(f"windows of {self.window} every {self.stride or 2 * self.window // 3}, logits averaged")
         averaged = len(self.short_sides) > 1 or self.flip
         parts.append(f"softmax at label size{', averaged' if averaged else ''}{' with the mirrored image' * self.flip}")
+        if self.threshold is not None:
+            parts.append(f"foreground where its probability is at least {self.threshold:g}")
         return "; ".join(parts)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,11 +10,12 @@ from switchseg import limits
 from switchseg.config.inference import Precision, Rule
 from switchseg.data.config import DataConfig
 from switchseg.errors import UserError
-from switchseg.limits import COUNT, LONGEST_SIDE, POSITIVE, SIDE, Between
+from switchseg.limits import COUNT, DEVICE, LONGEST_SIDE, POSITIVE, SIDE, Between
 from switchseg.losses.config import LossConfig
 from switchseg.models.config import ModelConfig
 from switchseg.optim.config import OptimConfig
 from switchseg.recorders import RECORDERS
+from switchseg.registry import check_names, named
 
 DEFAULT_STEPS = 100_000
 """Of 2018: 20 epochs of 5000."""
@@ -55,7 +55,7 @@ class TrainConfig:
     """Largest norm of the whole gradient; None does not clip."""
     ema_decay: float | None = None
     """Keep an exponential moving average of weights and statistics, and evaluate and save that; None does not."""
-    recorders: tuple[str, ...] = ("tensorboard",)
+    recorders: tuple[str, ...] = named(RECORDERS, ("tensorboard",))
     """Where events go besides log.jsonl and the terminal: tensorboard, wandb, mlflow, or one of a plugin."""
     log_every: int = 20
     """Steps between two lines of the log."""
@@ -99,12 +99,11 @@ class TrainConfig:
             patience=COUNT,
             timeout=Between(0, 1e8, above=True),
         )
-        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", self.device):
+        if not DEVICE.fullmatch(self.device):
             raise UserError(f"train.device must be auto, cpu, cuda or cuda:INDEX, but is {self.device!r}")
         if self.steps is not None and self.epochs is not None:
             raise UserError(f"train.steps and train.epochs are {self.steps} and {self.epochs}; give one of them")
-        for name in self.recorders:
-            RECORDERS.require("train.recorders", name)
+        check_names("train.", self)
         if self.patience and not self.evaluate_every:
             raise UserError("train.patience needs train.evaluate_every, which is 0")
 

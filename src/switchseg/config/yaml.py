@@ -19,6 +19,7 @@ from switchseg.text import parse_yaml, read_text
 T = TypeVar("T")
 
 _MOST_CHARACTERS = 1 << 15
+_SHIPPED = Path(__file__).parents[1] / "configs"  # in an installed package; a checkout has them at its top
 
 
 def load(path: str | Path, kind: type[T], *, with_plugins: bool = False) -> T:
@@ -27,6 +28,8 @@ def load(path: str | Path, kind: type[T], *, with_plugins: bool = False) -> T:
     A key `base` names another config, relative to the file that it is in, whose values hold where the file itself says
     nothing. Sections are merged; all other values, lists and tables among them, are replaced.
 
+    Where there is no such file, `configs/NAME` or `NAME` is one that comes with the installed package.
+
     With `with_plugins` the plugins that it names are imported first: for configs that the user gives, never for what
     lies in a directory of somebody's.
 
@@ -34,12 +37,17 @@ def load(path: str | Path, kind: type[T], *, with_plugins: bool = False) -> T:
         UserError: a file is missing or no YAML, a key or value does not fit, or a base leads back to itself; the line
             names file and key.
     """
-    path = Path(path)
+    path = _found(Path(path))
     content = _with_base(path, kind, with_plugins)
     try:
         return from_mapping(kind, content, str(path))
     except UserError as error:
         raise UserError(f"{error}{hint(_plugins(content))}") from None
+
+
+def _found(path: Path) -> Path:
+    shipped = _SHIPPED / (path.relative_to("configs") if path.parts[:1] == ("configs",) else path)
+    return path if path.exists() or not shipped.is_file() else shipped
 
 
 def _with_base(path: Path, kind: type[Any], with_plugins: bool, above: tuple[Path, ...] = ()) -> Any:

@@ -19,6 +19,7 @@ from switchseg.data.paths import has_suffix, printable
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
 from switchseg.plugins import WithPlugins
+from switchseg.system import START_METHOD
 
 _CHUNK = 16  # samples that a process looks at before it reports
 _GREY = 0x010101  # from a grey level to the value of its colour
@@ -87,9 +88,8 @@ def inspect(dataset: StoredDataset, workers: int) -> Iterator[Findings]:
     """Read every sample in `workers` processes and yield what was found, some samples at a time."""
     chunks = [range(start, min(start + _CHUNK, len(dataset))) for start in range(0, len(dataset), _CHUNK)]
     # Not forked: a progress bar runs a thread of its own.
-    with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("forkserver"), _start, (WithPlugins(dataset),)
-    ) as pool:
+    context = multiprocessing.get_context(START_METHOD)
+    with ProcessPoolExecutor(workers, context, _start, (WithPlugins(dataset),)) as pool:
         yield from pool.map(_inspect, chunks)
 
 
@@ -127,8 +127,11 @@ def _count(found: Findings, record: Record) -> tuple[int, ...]:
         found.lossy[record.label_name] += 1
     try:
         stored = read_label(record.label, record.label_name, _dataset.label_map.colours)
-    except UserError:
-        stored = read_label(record.label, record.label_name, colours=True)  # raises again if it is the file itself
+    except UserError as error:
+        try:
+            stored = read_label(record.label, record.label_name, colours=True)
+        except UserError:
+            raise error from None
     shape = stored.shape[:2]
     if stored.ndim == 3:
         red, green, blue = np.moveaxis(stored.astype(np.int32), -1, 0)

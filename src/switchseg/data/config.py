@@ -90,7 +90,7 @@ class DataConfig:
         )
         if self.val_fraction and self.val_list is not None:
             raise UserError(
-                f"data.val_list and data.val_fraction are {self.val_list} and {self.val_fraction}: give one"
+                f"data.val_list and data.val_fraction are {self.val_list} and {self.val_fraction}; give one"
             )
         limits.check_ranges("data", self, "crop_scales")
         build(self.augment)  # for its complaints

@@ -63,6 +63,8 @@ class StoredDataset(ABC):
         self.name = name
         self.classes, self.label_map, self.exif_orientation = meaning
         self.decoder = "pillow"
+        self.incomplete = ""
+        """Which images lack the label that a file beside them should be, as one line; empty if none does."""
         self.listed_sizes = sizes
         self._sizes = sizes
 

@@ -29,7 +29,8 @@ def read_label(source: Source, name: str = "", colours: bool = False) -> np.ndar
             raise UserError("float label values; save them as whole numbers, with 8 or 16 bits")
         if colours:
             if image.mode not in _COLOUR_MODES or wide:
-                raise UserError(f"mode {image.mode}{wide and ' of 16 bits'}; a colour mask has 8 bits a channel")
+                bits = " of 16 bits" if wide else ""
+                raise UserError(f"mode {image.mode}{bits}; a colour mask has 8 bits a channel")
             return rgb_pixels(image, upright=False)
         values = _plane(image, wide)
         if image.mode == "I" and (values.min() < 0 or values.max() > 65535):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from switchseg import system
 from switchseg.errors import UserError
 
 _BLOCK = 1 << 18
@@ -40,9 +41,8 @@ class Lines:
         if self._path is None:
             return self._text[start : start + length].decode("utf-8", "surrogateescape")
         if self._file is None:
-            self._file = os.open(self._path, os.O_RDONLY)
-        # pread leaves no file position behind, so forked workers can share the descriptor.
-        return os.pread(self._file, length, start).decode("utf-8", "surrogateescape")
+            self._file = system.open_bytes(self._path)
+        return system.read_at(self._file, length, start).decode("utf-8", "surrogateescape")
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_file": None}

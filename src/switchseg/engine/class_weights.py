@@ -23,12 +23,12 @@ from switchseg.runs.directory import RunDirectory
 
 
 def class_weights(
-    config: RunConfig, dataset: Dataset, run: RunDirectory, world: World, say: Callable[[str], None]
+    config: RunConfig, dataset: Dataset, run: RunDirectory | None, world: World, say: Callable[[str], None]
 ) -> tuple[float, ...] | None:
     """Return the weight of each class of `dataset`, what is trained on; None where all weigh alike.
 
-    `auto` counts the pixels of all labels and keeps the weights in the run, which goes on with them. Every rank must
-    call it. `say` is told, in one line, what was found.
+    `auto` counts the pixels of all labels and keeps the weights in the run, if there is one, which goes on with them.
+    Every rank must call it. `say` is told, in one line, what was found.
 
     Raises:
         UserError: the config lists another number of weights, the run's file is damaged, or a label cannot be read.
@@ -43,11 +43,12 @@ def class_weights(
             )
         return chosen
     # Only the first rank's disk is sure to have the run.
-    remembered = world.gather([_remembered(run, names)] if world.is_main else [])[0][0]
+    own = [_remembered(run, names) if run else None] if world.is_main else []
+    remembered = world.gather(own)[0][0]
     if remembered is not None:
         return remembered
     weights = from_shares(class_pixels(dataset, config.data, world).tolist())
-    if world.is_main:
+    if world.is_main and run:
         files.write_json(run.class_weights, dict(zip(names, weights, strict=True)))
     low, high = (pick(range(len(names)), key=weights.__getitem__) for pick in (min, max))
     say(f"class weights from {weights[low]:.3g} ({names[low]}) to {weights[high]:.3g} ({names[high]})")

@@ -99,10 +99,12 @@ def evaluate(
 
     Raises:
         UserError: the model's classes are not those of the data (see `match_classes`), an image cannot be read or has
-            no label, there is no image, or the model's output is not finite.
+            no label, there is no image, the model's output is not finite, or a threshold is set for other than two
+            classes.
     """
     world = world or World(rank=0, size=1, device=next(model.parameters()).device)
     order = match_classes(model.spec.classes, dataset, tell=world.is_main and not quiet)
+    rule.cut(model.spec.classes)  # refuses what cannot be before the work begins
     key = tally_key(model, dataset, rule, world, boundary) if partial is not None else {}
     if partial is not None and world.size > 1:
         partial = partial.with_name(f"{partial.name}.{world.rank}")
@@ -171,7 +173,7 @@ def _labelled(
         raise UserError(f"{names}: {error}; the model is broken, or --precision fp32 is needed") from None
     for sample, own in zip(samples, maps, strict=True):
         height, width = _truth(sample).shape
-        labels, confidence = fuse(own, (height, width))
+        labels, confidence = fuse(own, (height, width), rule.cut(network.model.spec.classes))
         yield labels if order is None else order[labels], confidence
 
 

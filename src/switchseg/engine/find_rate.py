@@ -16,6 +16,7 @@ from switchseg.config.schema import RunConfig
 from switchseg.data.loader import dead_workers_named
 from switchseg.data.sample import Batch
 from switchseg.distributed import joined_world
+from switchseg.engine.class_weights import class_weights
 from switchseg.engine.progress import progress
 from switchseg.engine.setup import batches_from, open_training
 from switchseg.engine.single_values import obstacle
@@ -75,7 +76,8 @@ def find_rate(config: RunConfig, steps: int, lowest: float, highest: float) -> S
         dataset = open_training(config.data)
         torch.manual_seed(config.train.seed)
         say = print if world.is_main else lambda line: None
-        training = Training.start(config, world, start_model(config.model, dataset.classes, say))
+        model = start_model(config.model, dataset.classes, say)
+        training = Training.start(config, world, model, class_weights(config, dataset, None, world, say))
         if reason := obstacle(config, world.size):
             raise UserError(reason)
         batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
@@ -90,6 +92,11 @@ def exponential(lowest: float, highest: float, count: int) -> list[float]:
 
 def sweep_rates(training: Training, batches: Iterator[Batch], rates: Sequence[float]) -> Sweep:
     """Take one step at each rate until the loss explodes, then put everything back: weights, statistics, optimizer.
+
+    Args:
+        training: What is stepped, wherever it is.
+        batches: `train.accumulate` for each rate.
+        rates: As `Sweep.rates`, rising.
 
     Raises:
         UserError: the rates of the config are all 0.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from switchseg import files
+from switchseg.errors import UserError
+from switchseg.files import open_regular
 
 RECORD = "predict.jsonl"
 LEGEND = "legend.png"
@@ -71,7 +74,7 @@ class Finished:
     def is_result(self, path: Path) -> bool:
         """Whether `path` is one of the results, so that a folder can be labelled into itself again and again."""
         try:
-            inside = path.resolve().relative_to(self._out.resolve())
+            inside = Path(os.path.realpath(path)).relative_to(os.path.realpath(self._out))
         except ValueError:
             return False
         text, parent = inside.as_posix(), inside.parent.as_posix()
@@ -85,14 +88,12 @@ class Finished:
 
 def digest(path: Path) -> str | None:
     """Return a hash of a file's content; None if it is no file that can be read."""
-    if not path.is_file():
-        return None
     result = hashlib.blake2b(digest_size=16)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while block := file.read(2**20):
                 result.update(block)
-    except OSError:
+    except (OSError, UserError):
         return None
     return result.hexdigest()
 
@@ -101,7 +102,8 @@ def _remove(out: Path, name: str) -> None:
     frames = out / f"{name}_labels"
     paths = [*(out / f"{name}{ending}" for ending in ENDINGS), out / SUBMISSION / f"{name}.png"]
     for path in (*paths, *frames.glob("[0-9]*.png")):
-        path.unlink(missing_ok=True)
+        if os.path.isfile(path) or os.path.islink(path):  # not if its name is too long, or somebody's folder has it
+            os.unlink(path)
     with contextlib.suppress(OSError):  # there is none, or somebody keeps other files in it
         frames.rmdir()
 

@@ -98,12 +98,15 @@ def scaled_pixels(images: Sequence[Pixels], rule: Rule, short_side: int) -> Pixe
 
 
 @torch.inference_mode()
-def fuse(maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]:
-    """Return the most probable class of every pixel and its probability.
+def fuse(
+    maps: Sequence[Tensor], size: tuple[int, int], cut: tuple[int, float] | None = None
+) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]:
+    """Return the class of every pixel, the most probable one unless there is a threshold, and its probability.
 
     Args:
         maps: Logits [h, w, C] of one image at one or more scales.
         size: (H, W) of the label map in pixels.
+        cut: What `Rule.cut` returned.
 
     Returns:
         labels [H, W], uint8 (int32 beyond 255 classes), and confidence float32 [H, W].
@@ -112,8 +115,13 @@ def fuse(maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[npt.NDArray[np.
     labels = torch.empty(size, dtype=torch.uint8 if maps[0].shape[-1] <= 255 else torch.int32, device=device)
     confidence = torch.empty(size, device=device)
     for tile, probabilities in probability_tiles(maps, size):
-        best, index = probabilities.max(-1)
-        labels[tile], confidence[tile] = index.to(labels.dtype), best
+        if cut is None:
+            chosen, index = probabilities.max(-1)
+        else:
+            foreground, threshold = cut
+            index = torch.where(probabilities[..., foreground] >= threshold, foreground, 1 - foreground)
+            chosen = probabilities.gather(-1, index[..., None])[..., 0]
+        labels[tile], confidence[tile] = index.to(labels.dtype), chosen
     return labels.cpu().numpy(), confidence.cpu().numpy()
 
 

@@ -43,27 +43,16 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
 
     def __init__(self, run: RunDirectory, training: Training, resumed: bool, images: int) -> None:
         self._training, self._images = training, images
-        self._began = self._since = time.perf_counter()
         self._waited = 0.0
         self.waited_seconds = 0.0
         """Time that all steps so far spent waiting for their data."""
         self._steps = 0
         self._outcome: Outcome = "stopped"
         self._recorders: dict[str, Recorder] = {}
-        config = training.config
-        if not training.world.is_main:
-            return
-        environment = describe_environment(training, images)
-        start = Start(run.path, yaml.to_mapping(config), environment, training.step, training.steps, resumed)
-        try:
-            for name in dict.fromkeys((*ALWAYS, *config.train.recorders)):
-                with self._surviving(name, UserError):
-                    self._recorders[name] = RECORDERS[name](start)
-        except BaseException:
-            self._close("failed")
-            raise
-        if not resumed:
-            self.event("start", **environment)
+        if training.world.is_main:
+            self._open(run, resumed)
+        # From here on, so that a recorder that takes its time to begin slows no step down.
+        self._began = self._since = time.perf_counter()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -121,6 +110,20 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
             image = np.asarray(Image.open(folder / f"{name}_image.jpg"))
             tinted = overlay(image, np.asarray(Image.open(path)), classes)
             self._tell(methodcaller("picture", name, tinted, self._training.step))
+
+    def _open(self, run: RunDirectory, resumed: bool) -> None:
+        training, config = self._training, self._training.config
+        environment = describe_environment(training, self._images)
+        start = Start(run.path, yaml.to_mapping(config), environment, training.step, training.steps, resumed)
+        try:
+            for name in dict.fromkeys((*ALWAYS, *config.train.recorders)):
+                with self._surviving(name, UserError):
+                    self._recorders[name] = RECORDERS[name](start)
+        except BaseException:
+            self._close("failed")
+            raise
+        if not resumed:
+            self.event("start", **environment)
 
     def _close(self, outcome: Outcome) -> None:
         for name in reversed([*self._recorders]):  # the journal last

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import glob
 import logging
 import os
@@ -29,6 +31,8 @@ from switchseg.errors import UserError
 SETTINGS = "predict.json"
 
 _SUFFIXES = (*SUFFIXES, *VIDEO_SUFFIXES)
+_OF_ONE_NAME = (errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
+"""Errors of writing that come from what a result is called, and not from the disk."""
 _log = logging.getLogger(__name__)
 
 
@@ -124,7 +128,7 @@ def predict(
                 unreadable |= {str(each.path): f"{each.path}: {error}" for each, _, _ in found}
             else:
                 for (each, source, _), prediction in zip(found, predictions, strict=True):
-                    with finished.making(each.name, source):
+                    with _told(each, unreadable), finished.making(each.name, source):
                         _write(out, each, write_prediction(prediction, out, each.name, submission))
             failures |= unreadable
             for each in group:
@@ -132,11 +136,8 @@ def predict(
                     finished.discard(each.name)
             count(len(group))
         for each in videos:
-            try:
-                with finished.making(each.name, digest(each.path)):
-                    _write(out, each, label_video(predictor, each.path, out / each.name))
-            except UserError as error:
-                failures[str(each.path)] = str(error)
+            with _told(each, failures), finished.making(each.name, digest(each.path)):
+                _write(out, each, label_video(predictor, each.path, out / each.name))
             count(1)
     return failures
 
@@ -156,6 +157,19 @@ def write_prediction(prediction: Prediction, out: Path, name: str, submission: b
     return {key: round(share, 6) for key, share in prediction.shares.items()}
 
 
+@contextlib.contextmanager
+def _told(each: Input, failures: dict[str, str]) -> Iterator[None]:
+    """Note why a file cannot be labelled, unless the reason would stop all others too."""
+    try:
+        yield
+    except UserError as error:
+        failures[str(each.path)] = str(error)
+    except OSError as error:
+        if error.errno not in _OF_ONE_NAME:
+            raise
+        failures[str(each.path)] = f"{each.path}: its result {error.filename} cannot be written ({error.strerror})"
+
+
 def _read(group: Sequence[Input]) -> tuple[list[tuple[Input, str | None, Pixels]], dict[str, str]]:
     """Return the images of a group, each with what it was read from, and why the others cannot be read."""
     found: list[tuple[Input, str | None, Pixels]] = []
@@ -170,6 +184,8 @@ def _read(group: Sequence[Input]) -> tuple[list[tuple[Input, str | None, Pixels]
 
 def _expand(argument: str) -> Iterator[tuple[Path, Path]]:
     """Yield the files that one argument stands for, each with its path below the argument's folder."""
+    if not argument:
+        raise UserError("'': an empty name; the name of an image, folder or video was expected")
     path = Path(argument).expanduser()
     if path.is_dir():
         files = sorted(files_below(path))
@@ -202,7 +218,7 @@ def _check_inputs_are_kept(inputs: Sequence[Input], out: Path, submission: bool)
 def _settings(predictor: Predictor, submission: bool) -> dict[str, Any]:
     rule = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(predictor.rule).items()}
     model = {name: digest(predictor.path / name) for name in (CONFIG, WEIGHTS)}
-    path = str(predictor.path.resolve())
+    path = os.path.realpath(predictor.path)
     return {
         "model": {"path": path, **model},
         "rule": rule,

@@ -85,7 +85,7 @@ class Predictor:
         compute: Precision, memory layout, and how many images of equal size go through the network at once.
 
     Raises:
-        UserError: there is no such model, or no such device.
+        UserError: there is no such model or device, or the rule has a threshold and the model not two classes.
     """
 
     def __init__(
@@ -101,6 +101,7 @@ class Predictor:
         self.path = find_model(Path(path))
         self.model = prepare(load_model(self.path), compute, choose_device(device))
         self._network = Network(self.model, compute)
+        self._cut = self.rule.cut(self.classes)
 
     @property
     def classes(self) -> Classes:
@@ -144,7 +145,7 @@ class Predictor:
         except NonFiniteError as error:
             raise UserError(f"{error}; the model is broken, or precision fp32 is needed") from None
         return [
-            Prediction(image, *fuse(own, (image.shape[0], image.shape[1])), self.classes, tuple(own))
+            Prediction(image, *fuse(own, (image.shape[0], image.shape[1]), self._cut), self.classes, tuple(own))
             for image, own in zip(images, maps, strict=True)
         ]
 

@@ -30,7 +30,7 @@ def open_training(config: DataConfig) -> Dataset:
 def open_validation(config: DataConfig, say: Callable[[str], None] = print) -> Dataset:
     """Open what is evaluated on; `say` is told if that leaves a split aside."""
     if not config.val_fraction:
-        return open_dataset(config.dataset, config.root, config.val_split, config.val_list)
+        return _open(config, config.val_split, config.val_list)
     dataset = _whole_training(config)
     with contextlib.suppress(UserError):  # usually there is none
         other = open_dataset(config.dataset, config.root, config.val_split)
@@ -43,7 +43,11 @@ def open_validation(config: DataConfig, say: Callable[[str], None] = print) -> D
 
 
 def _whole_training(config: DataConfig) -> Dataset:
-    return open_dataset(config.dataset, config.root, config.train_split, config.train_list)
+    return _open(config, config.train_split, config.train_list)
+
+
+def _open(config: DataConfig, split: str, list_file: str | None) -> Dataset:
+    return open_dataset(config.dataset, config.root, split, list_file, incomplete=config.on_error == "skip")
 
 
 def with_steps(config: RunConfig, images: int, ranks: int) -> RunConfig:

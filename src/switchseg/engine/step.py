@@ -112,7 +112,7 @@ def seed_step(seed: int, step: int, rank: int) -> None:
 
 def _sparse_radius(training: Training, step: int) -> float:
     start, end = training.config.train.sparse_radius
-    return start + (end - start) * step / training.steps
+    return start + (end - start) * min(step / training.steps, 1.0)
 
 
 def _loss_factors(weights: Tensor, training: Training) -> Tensor:

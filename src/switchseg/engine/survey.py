@@ -134,7 +134,7 @@ def _open_split(place: Place, split: str) -> StoredDataset:
         classes = Classes.unnamed(IGNORED)
         meaning = Meaning(classes, LabelMap.identity(classes))
         return open_undescribed(existing_folder(place.root), canonical_split(split), place.list_file, meaning)
-    dataset = open_dataset(place.dataset, place.root, split, place.list_file)
+    dataset = open_dataset(place.dataset, place.root, split, place.list_file, incomplete=True)
     if not isinstance(dataset, StoredDataset):
         raise UserError(f"--dataset: {place.dataset} is not stored in files, which check-data looks at")
     return dataset

@@ -9,6 +9,7 @@ from switchseg import limits
 from switchseg.errors import UserError
 from switchseg.limits import RATE, Between
 from switchseg.losses import LOSSES
+from switchseg.registry import check_names, named
 
 _OF_REGIONS = {"dice", "lovasz"}
 
@@ -17,8 +18,8 @@ _OF_REGIONS = {"dice", "lovasz"}
 class LossConfig:
     """What is minimised: one loss, or several added up."""
 
-    terms: tuple[str, ...] = ("cross_entropy",)
-    """The losses that are added up: cross_entropy, focal, ohem, dice, lovasz."""
+    terms: tuple[str, ...] = named(LOSSES, ("cross_entropy",))
+    """The losses that are added up."""
     weights: tuple[float, ...] = ()
     """The factor on each of the terms, in their order; empty is 1 for each."""
     class_weights: Literal["auto"] | tuple[float, ...] | None = None
@@ -41,10 +42,9 @@ class LossConfig:
     their number. `devices`: each device's own mean, averaged over devices and accumulation steps, as in 2018."""
 
     def __post_init__(self) -> None:
+        check_names("loss.", self)
         if not self.terms or len(set(self.terms)) < len(self.terms):
             raise UserError(f"loss.terms: {' '.join(self.terms) or 'nothing'}; losses, each once, were expected")
-        for name in self.terms:
-            LOSSES.require("loss.terms", name)
         if len(self.weights) not in (0, len(self.terms)):
             raise UserError(f"loss.weights: {len(self.weights)} numbers for {len(self.terms)} terms; one each, or none")
         limits.check(

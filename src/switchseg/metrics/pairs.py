@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 from collections.abc import Callable
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import torch
@@ -19,14 +18,13 @@ _INTERFACE = 1  # of `csrc/pairs.cpp`; to be raised there and here when argument
 
 def _load_loop() -> Callable[..., int] | None:
     """Return the compiled loop, or None where it was not built, or not for this machine or these sources."""
-    for suffix in EXTENSION_SUFFIXES:
-        with contextlib.suppress(OSError, AttributeError):
-            library = ctypes.CDLL(str(Path(__file__).with_name(f"_pairs{suffix}")))
-            if library.switchseg_interface() == _INTERFACE:
-                library.switchseg_count_pairs.argtypes = [
-                    *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
-                ]
-                return library.switchseg_count_pairs
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(str(Path(__file__).with_name("_pairs.so")))
+        if library.switchseg_interface() == _INTERFACE:
+            library.switchseg_count_pairs.argtypes = [
+                *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+            ]
+            return library.switchseg_count_pairs
     return None
 
 

@@ -35,9 +35,13 @@ class ClassScore:
     iou: float | None
     """None where the class occurs neither in the truth nor in the prediction."""
     accuracy: float | None
-    """Share of the class's pixels that were found; None where the truth has none."""
+    """Share of the class's pixels that were found (recall); None where the truth has none."""
     pixels: int
     """Pixels of the class in the truth."""
+    dice: float | None
+    """2 x intersection / (truth + prediction): F1, the harmonic mean of precision and recall; None as for `iou`."""
+    precision: float | None
+    """Share of what was taken for the class that is; None where it was never predicted."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,8 @@ def scores(matrix: Matrix, classes: Named) -> Scores:
         raise ValueError(f"a {counts.shape} matrix for {len(classes.names)} classes")
     if not counts.any():
         raise ValueError("no labelled pixel was counted, so there is nothing to score")
-    intersection, truth = counts.diagonal(), counts.sum(1)
-    union = truth + counts.sum(0) - intersection
+    intersection, truth, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
+    union = truth + predicted - intersection
     iou = intersection / np.maximum(union, 1)
     accuracy = intersection / np.maximum(truth, 1)
     found = pixel_accuracy(counts)
@@ -95,6 +99,8 @@ def scores(matrix: Matrix, classes: Named) -> Scores:
                 iou=float(iou[index]) if union[index] else None,
                 accuracy=float(accuracy[index]) if truth[index] else None,
                 pixels=int(truth[index]),
+                dice=float(2 * intersection[index] / (truth[index] + predicted[index])) if union[index] else None,
+                precision=float(intersection[index] / predicted[index]) if predicted[index] else None,
             )
             for index, name in enumerate(classes.names)
         ),

@@ -27,6 +27,9 @@ class Encoder(nn.Module):
     multiple: int = 1
     """What the sides of an image are padded to on the way in; the maps are those of the image alone."""
 
+    def take_maps(self, finest_stride: int) -> None:
+        """Return maps down to this stride from now on, where the encoder has them; at first it is 4."""
+
     def checkpoint_activations(self) -> None:
         """Run the encoder's stages again in the backward pass instead of keeping their activations."""
         raise NotImplementedError
@@ -42,6 +45,8 @@ class Decoder(nn.Module):
     """The index of the map whose size the logits have."""
     min_maps: int = 1
     """How many maps the decoder needs at least."""
+    finest_stride: int = 4
+    """The stride of the largest map that it takes, if the encoder has one so large."""
     auxiliary_dropout: float = 0.1
     """Dropout of the auxiliary head beside this decoder."""
     classify: nn.Conv2d

@@ -61,6 +61,7 @@ def create_model(
     preprocessing = preprocessing or pretrained_preprocessing(encoder, pretrained)
     spec = ModelSpec(encoder, decoder, kind.name, classes, preprocessing, deepsup if auxiliary is None else auxiliary)
     body = create_pretrained(encoder, kind, pretrained, norm_init)
+    body.take_maps(DECODERS[base].finest_stride)
     _check_maps(spec, DECODERS[base], body.maps)
     _check_norm(kind, body.maps.channels[-1])
     head = DECODERS[base](body.maps, len(classes), kind.factory).apply(_initialise)

@@ -72,7 +72,7 @@ LISTED = (
 
 
 class TimmEncoder(Encoder):
-    """A timm network in its `features_only` form, without the maps that are larger than a quarter of the image.
+    """A timm network in its `features_only` form.
 
     Args:
         body: The network.
@@ -85,8 +85,11 @@ class TimmEncoder(Encoder):
         self.body = body
         self.multiple = multiple
         self._channels_last = _channels_last(body)
-        strides, channels = body.feature_info.reduction(), body.feature_info.channels()
-        self._taken = [index for index, stride in enumerate(strides) if stride >= 4]
+        self.take_maps(4)
+
+    def take_maps(self, finest_stride: int) -> None:  # noqa: D102
+        strides, channels = self.body.feature_info.reduction(), self.body.feature_info.channels()
+        self._taken = [index for index, stride in enumerate(strides) if stride >= finest_stride]
         self.maps = MapSizes(tuple(channels[i] for i in self._taken), tuple(strides[i] for i in self._taken))
 
     def checkpoint_activations(self) -> None:

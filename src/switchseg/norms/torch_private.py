@@ -1,4 +1,4 @@
-"""The private names of torch that the norms use, and what stands in for one that is gone.
+"""The names of torch that not all its versions have, private ones mostly, and what stands in for one that is not there.
 
 A stand-in is slower, or keeps a layer off its fast way; its results are the same.
 """
@@ -17,7 +17,7 @@ missing: list[str] = []
 
 
 def _find(owner: Any, name: str) -> Any:
-    """Return a private attribute, or None."""
+    """Return an attribute, or None."""
     found = getattr(owner, name, None)
     if found is None:
         missing.append(name)
@@ -40,6 +40,9 @@ softmax_backward: Callable[[Tensor, Tensor, int, torch.dtype], Tensor] = (
     _find(torch, "_softmax_backward_data") or _softmax_backward
 )
 """Return the gradient of the logits, given that of their softmax, the softmax, its dimension and the logits' type."""
+
+is_exporting: Callable[[], bool] = _find(torch.compiler, "is_exporting") or torch.compiler.is_compiling
+"""Tell whether a program is exported; before torch 2.7, whether it is exported or compiled."""
 
 _dispatch_modes = _find(torch._C, "_len_torch_dispatch_stack")
 _is_tracing = _find(torch._C, "_is_tracing")

@@ -30,6 +30,7 @@ def parameter_groups(
     Args:
         model: Its parameters' names begin with `encoder.` or belong to the decoder.
         config: Rates and decays.
+        mixing: What a norm calls its mixing weights.
         depths: The block of the encoder's parameters, from 0; without them its rate does not decay.
     """
     depths = depths if depths and config.layer_decay < 1 else {}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from switchseg import system
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.errors import UserError
@@ -92,8 +92,7 @@ class RunDirectory:
             raise UserError(f"{self.path}: cannot be used as a run directory ({error.strerror})") from None
         with lock:
             try:
-                # Unlike flock's, this lock is not inherited by data workers, which may outlive a killed training.
-                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                system.hold(lock)
             except (BlockingIOError, PermissionError):
                 raise UserError(f"{self.path}: another process trains in it; wait, or pass another --out") from None
             yield

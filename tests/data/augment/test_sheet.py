@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from switchseg.data import PIPELINES
 from switchseg.data.augment.sheet import draw_sheet
 from switchseg.data.config import DataConfig
 from switchseg.data.datasets import open_dataset
-from switchseg.data.pipelines import PIPELINES
 from switchseg.errors import UserError
 from tests.data.trees import ade_folders, picture, save
 

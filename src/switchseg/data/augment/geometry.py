@@ -102,6 +102,8 @@ def class_share(label: np.ndarray) -> float:
 
 def _padded(pair: Pair, size: tuple[int, int]) -> Pair:
     height, width = pair.label.shape
-    image, label = np.full((*size, 3), FILL, np.uint8), np.full(size, IGNORED, np.uint8)
-    image[:height, :width], label[:height, :width] = pair
-    return Pair(image, label)
+    margins = (0, size[0] - height, 0, size[1] - width)  # top, bottom, left, right
+    return Pair(
+        cv2.copyMakeBorder(pair.image, *margins, cv2.BORDER_CONSTANT, value=FILL),
+        cv2.copyMakeBorder(pair.label, *margins, cv2.BORDER_CONSTANT, value=IGNORED),
+    )

@@ -34,10 +34,11 @@ def open_pairs(
     """Pair the images below one folder with the labels below another by their path without its ending.
 
     An ending without a suffix stands for any suffix of an image file. If `labels` does not exist the images have no
-    labels; if it is the folder of the images, its labels are what has their ending.
+    labels; if it is the folder of the images, its labels are what has their ending. `incomplete` of what is returned
+    says which images have none, if others have one.
 
     Raises:
-        UserError: there is no image, an image has no label, or two files of a folder differ only in their suffix.
+        UserError: there is no image, none has a label, or two files of a folder differ only in their suffix.
     """
     image_ending, label_ending = endings
     beside = label_ending if images == labels else ""
@@ -47,12 +48,14 @@ def open_pairs(
         raise UserError(f"{images}: no images (*{image_ending or ', *'.join(SUFFIXES)}){there}")
     if left_out and not image_ending:
         _log.warning("%s: left out what is no image by its suffix: %s", images, describe_suffixes(left_out))
-    partners = _partners(labels, label_ending, images, found) if labels.is_dir() else None
-    if lossy := [path for path in (partners or {}).values() if has_suffix(path, FORMATS["JPEG"])]:
+    partners, missing = _partners(labels, label_ending, images, found) if labels.is_dir() else ({}, "")
+    if lossy := [path for path in partners.values() if has_suffix(path, FORMATS["JPEG"])]:
         _log.warning("%s: %d labels are JPEG files, whose compression changes label values", labels, len(lossy))
-    lines = Lines.pack(f"{path}\0{partners[stem] if partners else ''}" for stem, path in sorted(found.items()))
+    lines = Lines.pack(f"{path}\0{partners.get(stem, '')}" for stem, path in sorted(found.items()))
     locate = partial(_locate, str(images), str(labels), common_folder(found.values()), image_ending)
-    return FileDataset(name, meaning, lines, locate)
+    dataset = FileDataset(name, meaning, lines, locate)
+    dataset.incomplete = missing
+    return dataset
 
 
 def complete_ending(images: tuple[Path, str], labels: Path, endings: tuple[str, ...]) -> str:
@@ -96,16 +99,20 @@ def _stem(path: str, ending: str) -> str | None:
     return path.removesuffix(ending) if path.endswith(ending) else None
 
 
-def _partners(labels: Path, ending: str, images: Path, found: dict[str, str]) -> dict[str, str]:
+def _partners(labels: Path, ending: str, images: Path, found: dict[str, str]) -> tuple[dict[str, str], str]:
+    """Return the labels by stem, and a line about the images that have none; raise it if no image has one."""
     partners, left_out = list_images(labels, ending)
     missing = sorted(found.keys() - partners.keys())
     if not missing:
-        return partners
+        return partners, ""
     there = f"; {labels} holds {describe_suffixes(left_out)}, which are not read" if left_out and not partners else ""
-    raise UserError(
+    line = (
         f"{images / found[missing[0]]}: an image without label, {labels / missing[0]}{ending or '.png'} is missing "
         f"({len(missing)} of {len(found)} images have none: {', '.join(missing[:_SHOWN])}){there}"
     )
+    if len(missing) == len(found):
+        raise UserError(line)
+    return partners, line
 
 
 def _locate(images: str, labels: str, folder: str, ending: str, line: str) -> Record:

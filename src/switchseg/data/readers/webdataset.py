@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from switchseg import files
+from switchseg import files, system
 from switchseg.data.dataset import MissingSplitError, Record, StoredDataset, existing_folder
 from switchseg.data.description import meaning_of
 from switchseg.data.labels import Meaning
@@ -53,11 +53,11 @@ class WebDataset(StoredDataset):
         shard = int(self._shard_of[index])
         key, (image, image_size, label, label_size) = self._keys[index], self._places[index].tolist()
         if shard not in self._open:
-            self._open[shard] = os.open(self._shards[shard], os.O_RDONLY)
+            self._open[shard] = system.open_bytes(self._shards[shard])
         where = f"{self._shards[shard]}: {key}"
         return Record(
-            image=os.pread(self._open[shard], image_size, image),
-            label=os.pread(self._open[shard], label_size, label) if label_size else None,
+            image=system.read_at(self._open[shard], image_size, image),
+            label=system.read_at(self._open[shard], label_size, label) if label_size else None,
             name=f"{Path(self._shards[shard]).stem}__{key.replace('/', '__')}",
             image_name=f"{where} (image)",
             label_name=f"{where} (label)",

@@ -21,6 +21,7 @@ from switchseg.data.scenes.room import room
 from switchseg.data.scenes.street import street
 from switchseg.data.scenes.textures import noise
 from switchseg.errors import UserError
+from switchseg.system import START_METHOD
 
 _SUPERSAMPLING = 2
 _UNLABELLED = 0  # in the files; class k is stored as k + 1
@@ -88,7 +89,7 @@ def make_scenes(folder: Path, images: int, seed: int, workers: int) -> Iterator[
         files.write_text(folder / "classes.txt", "\n".join(SCENE_CLASSES.names) + "\n")
         lines: dict[str, list[str]] = {split: [] for split in counts}
         # Not forked: a progress bar, among others, runs threads.
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("forkserver")) as pool:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context(START_METHOD)) as pool:
             for job, record in zip(jobs, pool.map(_write, jobs, chunksize=4), strict=True):
                 lines[job.split].append(json.dumps(record))
                 yield job

@@ -19,6 +19,8 @@ DECODERS: Registry[type[Decoder]] = Registry(
         "aspp": "switchseg.models.decoders.aspp:ASPP",
         "deeplabv3plus": "switchseg.models.decoders.deeplabv3plus:DeepLabV3Plus",
         "segformer": "switchseg.models.decoders.segformer:SegFormer",
+        "unet": "switchseg.models.decoders.unet:UNet",
+        "linear": "switchseg.models.decoders.linear:Linear",
     },
 )
 

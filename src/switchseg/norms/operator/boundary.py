@@ -5,7 +5,7 @@ The only flat signatures are here: an operator of torch takes tensors, numbers a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, List  # noqa: UP035 - see below
 
 import torch
 from torch import Tensor
@@ -64,7 +64,7 @@ def backward_operator(
     softmax: bool,
     group: str,
     backend: str,
-) -> list[Tensor]:
+) -> List[Tensor]:  # noqa: UP006 - custom_op of torch 2.6 knows no list[Tensor]
     """Return `Gradients`, empty tensors for None; the arguments are those of `Saved` and `Options`."""
     saved = Saved(dense(x), y, weight, bias, kept, with_residual, with_bias)
     options = Options(tuple(statistics.split()), eps, None, relu, training, softmax, group)

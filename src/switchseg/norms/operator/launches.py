@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -102,4 +103,5 @@ def _forget_all() -> None:
 
 
 _alive: WeakSet[LaunchSequence] = WeakSet()
-os.register_at_fork(after_in_child=_forget_all)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_forget_all)

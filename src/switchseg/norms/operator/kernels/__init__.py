@@ -11,7 +11,9 @@ position by position, and a span is summed up once at its end: sums across threa
 time of reading. The second kernel over the maps goes through them from the end, where the first one has just been.
 """
 
-from switchseg.norms.operator.kernels.backward import gradient, merge_sums, sums
-from switchseg.norms.operator.kernels.forward import apply, merge, moments
+from switchseg.norms.operator.kernels.apply import apply
+from switchseg.norms.operator.kernels.gradient import gradient
+from switchseg.norms.operator.kernels.moments import merge, moments
+from switchseg.norms.operator.kernels.sums import merge_sums, sums
 
 __all__ = ["apply", "gradient", "merge", "merge_sums", "moments", "sums"]

@@ -75,3 +75,24 @@ def scale_and_shift(rstd, weight, bias, c, exists):
     if bias is not None:
         shift += tl.load(bias + c, mask=exists, other=0.0).to(tl.float32)
     return scale, shift
+
+
+@triton.jit
+def load_pair(means, variances, places, exists):
+    """Load means and variances; those of running statistics may be of another type."""
+    mean = tl.load(means + places, mask=exists, other=0.0).to(tl.float32)
+    return mean, tl.load(variances + places, mask=exists, other=0.0).to(tl.float32)
+
+
+@triton.jit
+def store_pair(target, distance, mean, var, places, exists):
+    """Store means at `target` and what belongs to them `distance` numbers further on."""
+    tl.store(target + places, mean, mask=exists)
+    tl.store(target + distance + places, var, mask=exists)
+
+
+@triton.jit
+def rectified_gradient(g, values, mean, scale, shift, like):
+    """Return g where the output, computed and rounded as `apply` does, is positive or NaN, else 0."""
+    output = ((values - mean[:, None]) * scale[:, None] + shift[:, None]).to(like.dtype.element_ty)
+    return tl.where(output <= 0.0, 0.0, g)

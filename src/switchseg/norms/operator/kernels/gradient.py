@@ -1,4 +1,4 @@
-"""The kernels of backward: `sums` reads the maps, `merge_sums` joins their spans, `gradient` reads the maps again."""
+"""`gradient` carries the sums back to the moments, and reads the maps again, to write the input's gradient."""
 
 # ruff: noqa: N803, N806 - compile-time arguments are written in capitals, as in all Triton code
 # mypy: disable-error-code="no-untyped-def, untyped-decorator"
@@ -6,125 +6,14 @@
 import triton
 import triton.language as tl
 
-from switchseg.norms.operator.kernels.tiles import load_entries, load_tile, offsets_of, scale_and_shift, tile_of
-
-
-@triton.jit
-def _rectified_gradient(g, values, mean, scale, shift, like):
-    """Return g where the output, computed and rounded as `apply` does, is positive or NaN, else 0."""
-    output = ((values - mean[:, None]) * scale[:, None] + shift[:, None]).to(like.dtype.element_ty)
-    return tl.where(output <= 0.0, 0.0, g)
-
-
-@triton.jit
-def sums(
-    grad, x, y, masked, kept, partial, weight, bias, images, channels, length, span,
-    RELU: tl.constexpr, WHOLE: tl.constexpr, CHANNELS_LAST: tl.constexpr,
-    IN: tl.constexpr, BN: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_L: tl.constexpr,
-):  # fmt: skip
-    """Write the sums of g and of g (x - mean) rstd over one span of every map to partial (spans, 2, N C).
-
-    With RELU g is the gradient where the output was positive. That is known from `y` where something was added before
-    the ReLU; then g, which is also what was added's gradient, goes to `masked`. Without `y` it is worked out again.
-    WHOLE: the span is the map, there is nothing to merge.
-    """
-    program = tl.program_id(0)
-    split = tl.program_id(1)
-    n, row, c, exists, start = tile_of(program, channels, length, CHANNELS_LAST, BLOCK_R)
-    lane = tl.arange(0, BLOCK_L)
-    begin = split * span
-    end = tl.minimum(begin + span, length)
-    loaded = load_tile(x, start, begin + lane, end, exists, channels, CHANNELS_LAST)
-    loaded_g = load_tile(grad, start, begin + lane, end, exists, channels, CHANNELS_LAST)
-    rows = images * channels
-    mean = tl.load(kept + 2 * rows + row, mask=exists, other=0.0)
-    rstd = tl.load(kept + 3 * rows + row, mask=exists, other=0.0)
-    scale, shift = scale_and_shift(rstd, weight, bias, c, exists)
-    # Of deviations from the mixed mean, not of the values: a large mean would leave no digits for their products.
-    total = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
-    products = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
-    for first in range(begin, end, BLOCK_L):
-        values, g = loaded.to(tl.float32), loaded_g.to(tl.float32)
-        loaded = load_tile(x, start, first + BLOCK_L + lane, end, exists, channels, CHANNELS_LAST)
-        loaded_g = load_tile(grad, start, first + BLOCK_L + lane, end, exists, channels, CHANNELS_LAST)
-        mask = exists[:, None] & (first + lane < end)[None, :]
-        offsets = offsets_of(start, first + lane, channels, CHANNELS_LAST)
-        if y is not None:
-            g = tl.where(tl.load(y + offsets, mask=mask, other=0.0) <= 0.0, 0.0, g)
-            tl.store(masked + offsets, g.to(masked.dtype.element_ty), mask=mask)
-        elif RELU:
-            g = _rectified_gradient(g, values, mean, scale, shift, x)
-        total += g
-        products += tl.where(mask, g * (values - mean[:, None]), 0.0)
-    span_total, span_products = tl.sum(total, 1), tl.sum(products, 1) * rstd
-    if WHOLE:
-        own = _of_maps(kept, weight, n, row, c, exists, images, channels, IN, BN)
-        _write_sums(partial, span_total, span_products, own, row, exists, rows, program, IN, BN)
-    else:
-        tl.store(partial + split * 2 * rows + row, span_total, mask=exists)
-        tl.store(partial + (split * 2 + 1) * rows + row, span_products, mask=exists)
-
-
-@triton.jit
-def _of_maps(kept, weight, n, row, c, exists, images, channels, IN: tl.constexpr, BN: tl.constexpr):
-    """Load what `_write_sums` needs of some maps: rstd, weight, IN moments and BN moments, zeros where not mixed."""
-    rows = images * channels
-    rstd = tl.load(kept + 3 * rows + row, mask=exists, other=0.0)
-    scale = rstd
-    if weight is not None:
-        scale *= tl.load(weight + c, mask=exists, other=0.0).to(tl.float32)
-    in_mean, in_var, bn_mean, bn_var = rstd, rstd, rstd, rstd
-    if IN >= 0:
-        in_mean = tl.load(kept + row, mask=exists, other=0.0)
-        in_var = tl.load(kept + rows + row, mask=exists, other=0.0)
-    if BN >= 0:
-        batch = kept + 4 * rows + 2 * images + c
-        bn_mean = tl.load(batch, mask=exists, other=0.0)
-        bn_var = tl.load(batch + channels, mask=exists, other=0.0)
-    return rstd, scale, in_mean, in_var, bn_mean, bn_var
-
-
-@triton.jit
-def _write_sums(summed, total, products, own, row, exists, rows, program, IN: tl.constexpr, BN: tl.constexpr):
-    """Write the sums of some maps to summed (2, N C), and after it what LN and the shares need: parts (programs, 6).
-
-    The six are the sums over the block's channels of the gradients of the mixed mean and variance, by themselves and
-    times the IN and the BN moments.
-    """
-    rstd, scale, in_mean, in_var, bn_mean, bn_var = own
-    tl.store(summed + row, total, mask=exists)
-    tl.store(summed + rows + row, products, mask=exists)
-    # How the loss depends on the mixed moments: y = (x - mean) rstd weight + bias, with rstd = var ** -1/2.
-    d_mean, d_var = -scale * total, -0.5 * scale * rstd * products
-    # Lanes without a channel have loaded zeros, and add nothing to these sums.
-    part = summed + 2 * rows + program * 6
-    tl.store(part, tl.sum(d_mean, 0))
-    tl.store(part + 1, tl.sum(d_var, 0))
-    if IN >= 0:
-        tl.store(part + 2, tl.sum(d_mean * in_mean, 0))
-        tl.store(part + 3, tl.sum(d_var * in_var, 0))
-    if BN >= 0:
-        tl.store(part + 4, tl.sum(d_mean * bn_mean, 0))
-        tl.store(part + 5, tl.sum(d_var * bn_var, 0))
-
-
-@triton.jit
-def merge_sums(
-    partial, kept, weight, images, channels, length, spans,
-    IN: tl.constexpr, BN: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_S: tl.constexpr,
-):  # fmt: skip
-    """Add the spans of some maps; what `_write_sums` writes follows the spans in `partial`."""
-    rows = images * channels
-    program = tl.program_id(0)
-    n, row, c, exists, _ = tile_of(program, channels, length, False, BLOCK_C)
-    own = _of_maps(kept, weight, n, row, c, exists, images, channels, IN, BN)
-    s = tl.arange(0, BLOCK_S)
-    mask = exists[:, None] & (s < spans)[None, :]
-    source = partial + row[:, None] + (s * 2 * rows)[None, :]
-    total = tl.load(source, mask=mask, other=0.0)
-    products = tl.load(source + rows, mask=mask, other=0.0)
-    summed = partial + spans * 2 * rows
-    _write_sums(summed, tl.sum(total, 1), tl.sum(products, 1), own, row, exists, rows, program, IN, BN)
+from switchseg.norms.operator.kernels.tiles import (
+    load_entries,
+    load_tile,
+    offsets_of,
+    rectified_gradient,
+    scale_and_shift,
+    tile_of,
+)
 
 
 @triton.jit
@@ -179,6 +68,20 @@ def _through_layer(parts, common, shares, mean, n, channels, BLOCK_C: tl.constex
 
 
 @triton.jit
+def _through_batch(sum_mean, sum_var, common, shares, batch_gradient, weight, mean, c, exists, images, channels):
+    """Return what reaches the IN moments of channels c by way of their BN moments."""
+    if batch_gradient is not None:
+        by_mean = tl.load(batch_gradient + c, mask=exists, other=0.0)
+        by_var = tl.load(batch_gradient + channels + c, mask=exists, other=0.0)
+    else:
+        by_mean, by_var = _mixed_gradients(sum_mean, sum_var, 1.0, weight, c, exists)
+        by_mean *= tl.load(shares)
+        by_var *= tl.load(shares + 1)
+    batch_mean = tl.load(common + 2 * images + c, mask=exists, other=0.0)
+    return (by_mean + 2.0 * by_var * (mean - batch_mean)) / images, by_var / images
+
+
+@triton.jit
 def gradient(
     grad, x, grad_x, kept, partial, weight, bias, batch_gradient,
     grad_mean_mix, grad_var_mix, grad_weight, grad_bias, images, channels, length, span, spans,
@@ -230,17 +133,11 @@ def gradient(
         sum_mean, sum_var, totals, all_products = _column_sums(summed, kept, c, exists, images, channels, BLOCK_N)
         if is_first:
             _write_parameter_gradients(totals, all_products, grad_weight, grad_bias, c, exists)
-        if batch_gradient is not None:
-            by_mean = tl.load(batch_gradient + c, mask=exists, other=0.0)
-            by_var = tl.load(batch_gradient + channels + c, mask=exists, other=0.0)
-        else:
-            by_mean, by_var = _mixed_gradients(sum_mean, sum_var, 1.0, weight, c, exists)
-            by_mean *= tl.load(shares + 2 * BN)
-            by_var *= tl.load(shares + 2 * BN + 1)
-        batch_mean = tl.load(common + 2 * images + c, mask=exists, other=0.0)
-        # As in `_through_layer`, over the images instead of the channels.
-        d_mean += (by_mean + 2.0 * by_var * (mean - batch_mean)) / images
-        d_var += by_var / images
+        by_mean, by_var = _through_batch(
+            sum_mean, sum_var, common, shares + 2 * BN, batch_gradient, weight, mean, c, exists, images, channels
+        )
+        d_mean += by_mean
+        d_var += by_var
     elif is_first:
         _, _, totals, all_products = _column_sums(summed, kept, c, exists, images, channels, BLOCK_N)
         _write_parameter_gradients(totals, all_products, grad_weight, grad_bias, c, exists)
@@ -257,7 +154,7 @@ def gradient(
         mask = exists[:, None] & (first + lane < end)[None, :]
         offsets = offsets_of(start, first + lane, channels, CHANNELS_LAST)
         if RELU:
-            g = _rectified_gradient(g, values, mixed_mean, scale, shift, x)
+            g = rectified_gradient(g, values, mixed_mean, scale, shift, x)
         d_x = g * scale[:, None] + (values - mean[:, None]) * slope[:, None] + offset[:, None]
         tl.store(grad_x + offsets, d_x.to(grad_x.dtype.element_ty), mask=mask)
 

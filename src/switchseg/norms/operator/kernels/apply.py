@@ -1,4 +1,4 @@
-"""The kernels of forward: `moments` reads the maps, `merge` joins their spans, `apply` reads the maps again."""
+"""`apply` mixes the moments and reads the maps again, to write the output."""
 
 # ruff: noqa: N803, N806 - compile-time arguments are written in capitals, as in all Triton code
 # mypy: disable-error-code="no-untyped-def, untyped-decorator"
@@ -6,91 +6,16 @@
 import triton
 import triton.language as tl
 
-from switchseg.norms.operator.kernels.tiles import join, load_entries, load_tile, offsets_of, scale_and_shift, tile_of
-
-
-@triton.jit
-def _write_moments(kept, parts, batches, mean, squares, row, exists, rows, length, program, programs):
-    """Write the IN moments of some maps to `kept`, the moments of the block that they are to parts (2, programs).
-
-    The first program counts the batch, if there is a count.
-    """
-    # Unbiased over the map as in 2018; a map of one element has no squares, and its variance is 0 instead of 0 / 0.
-    var = squares / tl.maximum(length - 1, 1)
-    tl.store(kept + row, mean, mask=exists)
-    tl.store(kept + rows + row, var, mask=exists)
-    # What an image's LN moments will be joined of: the block's mean of means, and its variances with the spread of the
-    # means around it. A program has them at hand here; later they would have to be read again.
-    center = tl.sum(tl.where(exists, mean, 0.0), 0) / tl.sum(exists.to(tl.float32), 0)
-    deviation = mean - center
-    tl.store(parts + program, center)
-    tl.store(parts + programs + program, tl.sum(tl.where(exists, var + deviation * deviation, 0.0), 0))
-    # Two ifs: the first is decided when the kernel is compiled, and without a count there is no pointer to load from.
-    if batches is not None:
-        if program == 0:
-            tl.store(batches, tl.load(batches) + 1)
-
-
-@triton.jit
-def moments(
-    x, kept, partial, batches, images, channels, length, span,
-    WHOLE: tl.constexpr, CHANNELS_LAST: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_L: tl.constexpr,
-):  # fmt: skip
-    """Write mean and sum of squared deviations of one span of every map to partial (spans, 2, N C).
-
-    WHOLE: the span is the map, there is nothing to merge.
-    """
-    program = tl.program_id(0)
-    split = tl.program_id(1)
-    rows = images * channels
-    _, row, _, exists, start = tile_of(program, channels, length, CHANNELS_LAST, BLOCK_R)
-    begin = split * span
-    end = tl.minimum(begin + span, length)
-    lane = tl.arange(0, BLOCK_L)
-    stride = channels if CHANNELS_LAST else 1
-    # Any value of the map is near its mean, compared with how far both may be from 0; the lanes are joined around it.
-    origin = tl.load(x + start + ((begin + end) // 2).to(tl.int64) * stride, mask=exists, other=0.0).to(tl.float32)
-    # Welford's update in every lane by itself: one pass, nothing cancels, and no lane waits for another until the end.
-    mean = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
-    squares = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
-    seen = 0.0
-    loaded = load_tile(x, start, begin + lane, end, exists, channels, CHANNELS_LAST)
-    for first in range(begin, end, BLOCK_L):
-        mask = exists[:, None] & (first + lane < end)[None, :]
-        values = loaded.to(tl.float32)
-        loaded = load_tile(x, start, first + BLOCK_L + lane, end, exists, channels, CHANNELS_LAST)
-        seen += 1.0
-        # A lane beyond the end stays as it is: its deviation is 0, and `counts` knows how many values it has.
-        delta = tl.where(mask, values - mean, 0.0)
-        mean += delta * (1.0 / seen)
-        squares += delta * (values - mean)
-    counts = tl.maximum(tl.cdiv(end - begin - lane, BLOCK_L), 0).to(tl.float32)[None, :]
-    whole, deviations = join(mean, squares, counts, (end - begin).to(tl.float32), origin)
-    if WHOLE:
-        programs = tl.num_programs(0)
-        _write_moments(kept, partial, batches, whole, deviations, row, exists, rows, length, program, programs)
-    else:
-        tl.store(partial + split * 2 * rows + row, whole, mask=exists)
-        tl.store(partial + (split * 2 + 1) * rows + row, deviations, mask=exists)
-
-
-@triton.jit
-def merge(partial, kept, batches, images, channels, length, span, spans, BLOCK_C: tl.constexpr, BLOCK_S: tl.constexpr):
-    """Join the spans of some maps; the moments of blocks (2, N blocks) follow the spans in `partial`."""
-    rows = images * channels
-    program = tl.program_id(0)
-    _, row, _, exists, _ = tile_of(program, channels, length, False, BLOCK_C)
-    s = tl.arange(0, BLOCK_S)
-    mask = exists[:, None] & (s < spans)[None, :]
-    source = partial + row[:, None] + (s * 2 * rows)[None, :]
-    # The last span may be shorter, and beyond `spans` there are none: those lanes count nothing.
-    counts = tl.maximum(tl.minimum(length - s * span, span), 0).to(tl.float32)[None, :]
-    origin = tl.load(partial + row, mask=exists, other=0.0)
-    mean = tl.load(source, mask=mask, other=0.0)
-    squares = tl.load(source + rows, mask=mask, other=0.0)
-    mean, squares = join(mean, squares, counts, length * 1.0, origin)
-    parts = partial + spans * 2 * rows
-    _write_moments(kept, parts, batches, mean, squares, row, exists, rows, length, program, tl.num_programs(0))
+from switchseg.norms.operator.kernels.tiles import (
+    join,
+    load_entries,
+    load_pair,
+    load_tile,
+    offsets_of,
+    scale_and_shift,
+    store_pair,
+    tile_of,
+)
 
 
 @triton.jit
@@ -102,6 +27,18 @@ def _softmax(logits, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr):
     of_in, of_ln, of_bn = tl.exp(of_in - top), tl.exp(of_ln - top), tl.exp(of_bn - top)
     total = of_in + of_ln + of_bn
     return of_in / total, of_ln / total, of_bn / total
+
+
+@triton.jit
+def _shares(mean_mix, var_mix, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr, SOFTMAX: tl.constexpr):
+    """Return the shares of the three statistics in the mean and in the variance."""
+    if SOFTMAX:
+        of_mean = _softmax(mean_mix, IN, LN, BN)
+        of_var = _softmax(var_mix, IN, LN, BN)
+    else:
+        of_mean = load_entries(mean_mix, IN, LN, BN, 2, 0.0)
+        of_var = load_entries(mean_mix + 1, IN, LN, BN, 2, 0.0)
+    return of_mean, of_var
 
 
 @triton.jit
@@ -187,18 +124,14 @@ def apply(
     loaded = load_tile(x, start, begin + lane, end, exists, channels, CHANNELS_LAST)
     rows = images * channels
     parts = partial + spans * 2 * rows
-    if SOFTMAX:
-        of_mean = _softmax(mean_mix, IN, LN, BN)
-        of_var = _softmax(var_mix, IN, LN, BN)
-    else:
-        of_mean = load_entries(mean_mix, IN, LN, BN, 2, 0.0)
-        of_var = load_entries(mean_mix + 1, IN, LN, BN, 2, 0.0)
+    of_mean, of_var = _shares(mean_mix, var_mix, IN, LN, BN, SOFTMAX)
     common = kept + 4 * rows
     mean = tl.zeros([BLOCK_R], tl.float32)
     var = tl.zeros([BLOCK_R], tl.float32)
     if IN >= 0:
-        mean += of_mean[0] * tl.load(kept + row, mask=exists, other=0.0)
-        var += of_var[0] * tl.load(kept + rows + row, mask=exists, other=0.0)
+        in_mean, in_var = load_pair(kept, kept + rows, row, exists)
+        mean += of_mean[0] * in_mean
+        var += of_var[0] * in_var
     # Every program works out the moments of its image and its channels again, from a few numbers that all have just
     # read: that costs less than a launch that would do it once.
     if LN >= 0:
@@ -206,26 +139,22 @@ def apply(
         mean += of_mean[1] * image_mean
         var += of_var[1] * image_var
         if split == 0:
-            tl.store(common + n, image_mean)
-            tl.store(common + images + n, image_var)
+            store_pair(common, images, image_mean, image_var, n, True)
     if BN >= 0:
         if GIVEN:
-            batch_mean = tl.load(running_mean + c, mask=exists, other=0.0).to(tl.float32)
-            batch_var = tl.load(running_var + c, mask=exists, other=0.0).to(tl.float32)
+            batch_mean, batch_var = load_pair(running_mean, running_var, c, exists)
         else:
             batch_mean, batch_var = _batch_moments(kept, c, exists, images, channels, BLOCK_N)
         mean += of_mean[2] * batch_mean
         var += of_var[2] * batch_var
         if (split == 0) & (n == 0):
-            tl.store(common + 2 * images + c, batch_mean, mask=exists)
-            tl.store(common + 2 * images + channels + c, batch_var, mask=exists)
+            store_pair(common + 2 * images, channels, batch_mean, batch_var, c, exists)
             if batches is not None:
                 _move(running_mean, batches, batch_mean, momentum, c, exists)
                 _move(running_var, batches, batch_var, momentum, c, exists)
     rstd = 1.0 / tl.sqrt(var + eps)
     if split == 0:
-        tl.store(kept + 2 * rows + row, mean, mask=exists)
-        tl.store(kept + 3 * rows + row, rstd, mask=exists)
+        store_pair(kept + 2 * rows, rows, mean, rstd, row, exists)
         if program == 0:
             _keep_shares(common + 2 * images + 2 * channels, of_mean, of_var, IN, LN, BN)
     scale, shift = scale_and_shift(rstd, weight, bias, c, exists)

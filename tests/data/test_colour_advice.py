@@ -1,0 +1,69 @@
+"""Advice on the colours of masks."""
+
+import numpy as np
+import pytest
+
+from switchseg.data.likely_mistakes import advise
+from switchseg.data.readers.cityscapes import CITYSCAPES
+from switchseg.data.readers.voc import VOC
+from tests.data.surveyed import check, write
+
+
+def coloured(*colours):
+    """Return a mask with bands of colours, the first the widest."""
+    mask = np.zeros((20, 30, 3), np.uint8)
+    for place, colour in enumerate(colours):
+        mask[:, 5 * place :] = colour
+    return mask[:, ::-1]
+
+
+MASKS = "classes: [road, car]\npalette: [[128, 64, 128], [0, 0, 142]]\ncolour_masks: true"
+
+
+def test_colour_masks(tmp_path):
+    dataset = write(tmp_path, [coloured((0, 0, 0), (9, 9, 9), (128, 64, 128))])
+    assert "colour mask" in check(dataset).problems[0]
+    advice = advise(check(dataset), dataset.meaning)[0]
+    assert advice.seen.startswith("Labels are colour masks with 3 colours; class indices were expected.")
+    without, with_black = (reading.settings["palette"] for reading in advice.readings)
+    assert without == [[128, 64, 128], [9, 9, 9]]
+    assert sorted(with_black) == [[0, 0, 0], [9, 9, 9], [128, 64, 128]]
+
+
+@pytest.mark.parametrize(
+    ("names", "palette"),
+    [(["Car", "Road"], [[0, 0, 142], [128, 64, 128]]), (list(CITYSCAPES.names), [*map(list, CITYSCAPES.palette)])],
+)
+def test_colours_of_a_known_data_set_go_to_the_classes_of_their_names(tmp_path, names, palette):
+    dataset = write(tmp_path, [coloured((128, 64, 128), (0, 0, 142))], f"classes: {names}")
+    advice = advise(check(dataset), dataset.meaning)[0]
+    assert "those of Cityscapes" in advice.seen
+    assert advice.readings[0].settings == {"colour_masks": True, "palette": palette, "classes": names}
+
+
+def test_a_void_colour_of_a_known_data_set_is_ignored(tmp_path):
+    dataset = write(tmp_path, [coloured(*VOC.palette[1:4], (224, 224, 192))], f"classes: {list(VOC.names)}")
+    assert advise(check(dataset), dataset.meaning)[0].readings[0].settings["ignore"] == [[224, 224, 192]]
+
+
+@pytest.mark.parametrize(
+    ("colours", "seen", "settings"),
+    [
+        (((128, 64, 128), (142, 0, 0)), "red and blue", {"palette": [[128, 64, 128], [142, 0, 0]]}),
+        (((129, 65, 129), (1, 1, 143)), "close to", {"palette": [[129, 65, 129], [1, 1, 143]]}),
+        (((128, 64, 128), (224, 224, 224)), "[224, 224, 224]", {"ignore": [[224, 224, 224]]}),
+    ],
+)
+def test_colours_that_are_no_class_s(tmp_path, colours, seen, settings):
+    dataset = write(tmp_path, [coloured(*colours)], MASKS)
+    advice = advise(check(dataset), dataset.meaning)[0]
+    assert seen in advice.seen
+    assert advice.readings[0].settings == settings
+
+
+def test_mixed_colours_at_edges(tmp_path):
+    mixed = [coloured(*((128 - k, 64 - k, 128 + k) for k in range(20, 60, 8))) for _ in range(2)]
+    dataset = write(tmp_path, mixed, MASKS)
+    advice = advise(check(dataset), dataset.meaning)[0]
+    assert "mixtures, as smoothing or resizing makes them" in advice.seen
+    assert not advice.readings

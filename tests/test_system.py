@@ -1,0 +1,51 @@
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+from switchseg import system
+
+
+def test_a_held_file_is_refused_to_another_process(tmp_path):
+    path = tmp_path / "lock"
+    code = "import sys; from switchseg import system; system.hold(open(sys.argv[1], 'w'))"
+    with path.open("w") as file:
+        system.hold(file)
+        done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "BlockingIOError" in done.stderr
+    subprocess.run([sys.executable, "-c", code, path], check=True)
+
+
+def test_reading_leaves_no_position_behind(tmp_path):
+    path = tmp_path / "bytes"
+    path.write_bytes(b"0123456789\r\n")
+    descriptor = system.open_bytes(path)
+    try:
+        assert system.read_at(descriptor, 3, 4) == b"456"
+        assert system.read_at(descriptor, 9, 8) == b"89\r\n"
+        assert os.read(descriptor, 1) == b"0"
+    finally:
+        os.close(descriptor)
+
+
+def test_a_pipe_that_nobody_writes_to_is_opened_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    os.close(system.open_at_once(str(tmp_path / "pipe"), os.O_RDONLY))
+
+
+def test_a_folder_is_synced_or_named(tmp_path):
+    system.sync_folder(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        system.sync_folder(tmp_path / "absent")
+
+
+def test_a_pipe_is_unread_once_its_reader_is_gone():
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stream:
+        assert not system.is_unread(stream)
+        os.close(reader)
+        assert system.is_unread(stream)
+    assert not system.is_unread(io.StringIO())
