@@ -50,7 +50,7 @@ def test_what_a_training_held_out_is_scored_by_itself(small_model: Path, tiny_ca
     ("change", "says"),
     [
         ({"--short-sides": "0"}, "short sides must be"),
-        ({"--stride": "8"}, "the stride must be"),
+        ({"--stride": "8"}, "the stride must come with a window"),
         ({"--root": "absent"}, "absent: no such folder"),
         ({"--dataset": "nocity"}, "--dataset: there is no data set 'nocity'"),
         ({"--split": "later"}, "later"),
