@@ -56,7 +56,7 @@ def choose(x: Tensor, statistics: tuple[str, ...], backend: str = "auto") -> Cho
         return _refused(choice, backend, "a tracer, a transform or forward-mode AD follows ATen's calls alone")
     if backend != "auto":
         return choice
-    if torch_private.is_exporting() or torch.jit.is_tracing():  # type: ignore[no-untyped-call]
+    if torch_private.is_exporting() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return Choice("reference", "an exported program holds only ATen operators, to run without this library")
     if compiling and choice.backend == "aten" and x.is_contiguous():
         return Choice("reference", "Inductor fuses the formula into as few passes, without leaving its graph")
