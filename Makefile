@@ -20,7 +20,6 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 # what is imported and called must exist there
 	$(BIN)/lint-imports
 
 docs-images: .venv/ready

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run the tests of the norms with the lowest torch that they are for, and with the newest.
+# Run the tests of the norms with the lowest torch that they are meant for, and with the newest.
 # Usage: tests/torch_versions.sh [FOLDER FOR THE ENVIRONMENTS]; a torch for CUDA takes 5 GB there.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,4 +1,4 @@
-"""What operating systems do differently. On Windows nothing here could be tested, beyond that mypy finds every name."""
+"""What operating systems do differently. What is for Windows could not be tested."""
 
 from __future__ import annotations
 

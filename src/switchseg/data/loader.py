@@ -7,6 +7,7 @@ import copy
 import logging
 import re
 import signal
+import sys
 from collections.abc import Iterator
 
 import cv2
@@ -173,5 +174,6 @@ def _start_worker(_: int) -> None:
     # The training process decides when to stop; a Ctrl-C or a scheduler's SIGTERM reaches its workers too. They last
     # as long as a scheduler waits for the step to end and the checkpoint to be written.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE_SECONDS))
+    if sys.platform != "win32":  # where nothing sends it
+        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE_SECONDS))
     cv2.setNumThreads(0)  # no threads; 1 would touch the pool of a parent that was forked, and crash
