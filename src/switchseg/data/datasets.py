@@ -59,6 +59,8 @@ def open_dataset(
     """
     if name not in DATASETS:
         raise UserError(f"dataset: {name!r} is unknown; the data sets are {', '.join(DATASETS)}")
+    if not split:  # below a folder it would stand for all splits
+        raise UserError("split: empty; train, val, test or the name of another split was expected")
     dataset = DATASETS[name](root, split, list_file)
     if isinstance(dataset, StoredDataset) and dataset.incomplete and not incomplete:
         raise UserError(dataset.incomplete)
