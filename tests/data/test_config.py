@@ -20,7 +20,6 @@ from switchseg.errors import UserError
         ({"crop_scales": (2.0, 0.5)}, "data.crop_scales"),
         ({"crop_max_share": 1.5}, "data.crop_max_share"),
         ({"workers": -1}, "data.workers: -1"),
-        ({"train_split": ""}, "data.train_split: empty"),
     ],
 )
 def test_settings_that_cannot_be_are_named(settings, complaint):

@@ -80,6 +80,11 @@ def test_unknown_names_list_the_known():
         open_dataset("imagenet", ".", "train")
 
 
+def test_an_empty_split_does_not_stand_for_all(root):
+    with pytest.raises(UserError, match="^split: empty"):
+        open_dataset("folder", root, "")
+
+
 @pytest.mark.parametrize("name", [name for name in DATASETS if name != "huggingface"])
 def test_every_reader_names_a_missing_folder(name, tmp_path):
     with pytest.raises(UserError, match="no such folder; --root"):

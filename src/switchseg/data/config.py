@@ -74,9 +74,6 @@ class DataConfig:
         _one_of("resize", self.resize, ("torch", "pillow"))
         _one_of("decoder", self.decoder, ("pillow", "simplejpeg"))
         _one_of("on_error", self.on_error, ON_ERROR)
-        for key in ("train_split", "val_split"):
-            if not getattr(self, key):
-                raise UserError(f"data.{key}: empty; the name of a split was expected")
         limits.check(
             "data",
             self,

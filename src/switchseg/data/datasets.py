@@ -28,6 +28,8 @@ def open_dataset(
     """
     DATASETS.require("data.dataset", name)
     splits = split.split("+")
+    if not all(splits):  # below a folder it would stand for all splits
+        raise UserError(f"split: {split or 'empty'}; train, val, test or the name of another split was expected")
     if list_file or len(splits) == 1:
         return _complete(DATASETS[name](root, split, list_file), incomplete)
     opened = [_complete(DATASETS[name](root, part, None), incomplete) for part in splits]
