@@ -14,7 +14,7 @@ from switchseg.engine.evaluate import evaluate
 from switchseg.engine.predictor import usual_rule
 from switchseg.norms import norm_shares
 
-SHIPPED = Path(__file__).parents[1] / "models/camvid-regnetx_002-sn"
+SHIPPED = Path(__file__).parents[1] / "models/camvid-tf_efficientnet_lite0-sn"
 
 
 def test_it_is_small_and_switchable():

@@ -17,6 +17,10 @@ from switchseg.reports.theme import line_style, run_ink
 
 _SIZE = (4.6, 3.1)
 """Inches."""
+_LEGEND = 60
+"""Characters that a line of the legend has room for; each entry takes six more than its name."""
+_STEP, _WIDTH = 0.1, 0.8
+"""From one variant to the next and of all together, where 1 is from one batch size to the next."""
 
 
 def study_figure(runs: Sequence[Run]) -> Figure:
@@ -39,14 +43,16 @@ def study_figure(runs: Sequence[Run]) -> Figure:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
-    figure.legend(loc="outside lower center", ncols=min(4, len(study.variants)))
+    longest = max(map(len, study.variants))
+    figure.legend(loc="outside lower center", ncols=max(1, min(4, len(study.variants), _LEGEND // (longest + 6))))
     return figure
 
 
 def _draw_variant(axes: Axes, study: Study, index: int) -> None:
     variant, ink = study.variants[index], run_ink(index)
-    # Side by side, so that no bar hides another.
-    offset = 0.1 * (index - (len(study.variants) - 1) / 2)
+    # Side by side, so that no bar hides another; many variants move closer, or they would stand at other batch sizes.
+    count = len(study.variants)
+    offset = min(_STEP, _WIDTH / count) * (index - (count - 1) / 2)
     found = [
         (place + offset, sample)
         for place, images in enumerate(study.images)
