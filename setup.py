@@ -1,5 +1,6 @@
 """Builds what is compiled, and what a package holds besides `src`; everything else about it is in pyproject.toml."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -9,7 +10,8 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
-REPOSITORY = "https://github.com/switchablenorms/SwitchNorm_Segmentation"
+# Where the sources are published, say https://github.com/OWNER/NAME: whoever builds for a package index says it.
+REPOSITORY = os.environ.get("SWITCHSEG_REPOSITORY", "").rstrip("/")
 NORMS, METRICS = "src/switchseg/norms/csrc", "src/switchseg/metrics/csrc"
 FLAGS, STRIPPED = ["-std=c++17", "-O3"], ["-Wl,-s"]
 
@@ -70,8 +72,10 @@ class Package(build_py):
 
 
 def page():
-    """Return the README with addresses that hold outside the repository."""
+    """Return the README, with addresses that hold outside the repository where it is known."""
     text = Path("README.md").read_text(encoding="utf-8")
+    if not REPOSITORY:
+        return text
     text = re.sub(r'(src|srcset)="(?!https?:)', rf'\1="{REPOSITORY}/raw/main/', text)
     return re.sub(r"\]\((?!https?:|#)", f"]({REPOSITORY}/blob/main/", text)
 
@@ -82,8 +86,7 @@ setup(
     long_description=page(),
     long_description_content_type="text/markdown",
     project_urls={
-        "Repository": REPOSITORY,
-        "Changelog": f"{REPOSITORY}/blob/main/CHANGELOG.md",
         "Paper": "https://arxiv.org/abs/1806.10779",
+        **({"Repository": REPOSITORY, "Changelog": f"{REPOSITORY}/blob/main/CHANGELOG.md"} if REPOSITORY else {}),
     },
 )

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build and check what is published: dist/switchseg-VERSION.tar.gz and a wheel for every Python on Linux.
-# Usage: packaging/build.sh, with pip's index at hand; it sets up build/tools.
+# Usage: SWITCHSEG_REPOSITORY=https://github.com/OWNER/NAME packaging/build.sh, with pip's index at hand; it sets up build/tools.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

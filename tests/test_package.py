@@ -42,7 +42,9 @@ def build_wheel(out, **environment):
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     ready = os.environ.get("SWITCHSEG_DIST")
-    return next(Path(ready).glob("*.whl")) if ready else build_wheel(tmp_path_factory.mktemp("wheel"))
+    if ready:
+        return next(Path(ready).glob("*.whl"))
+    return build_wheel(tmp_path_factory.mktemp("wheel"), SWITCHSEG_REPOSITORY="https://example.org/switchseg")
 
 
 def test_one_wheel_serves_every_python(wheel):
