@@ -39,12 +39,14 @@ class World:
     def sum(self, values: torch.Tensor) -> torch.Tensor:
         """Return the sum of `values` over all ranks, the same on every rank."""
         if self.size > 1:
+            # all_reduce writes in place, and callers go on adding to what they passed: the meter, the tally.
             values = values.clone()
             dist.all_reduce(values)
         return values
 
     def any(self, flag: bool) -> bool:
         """Return whether `flag` is set on some rank."""
+        # On a GPU reading the sum waits for all that has been queued there.
         return flag if self.size == 1 else bool(self.sum(torch.tensor(int(flag), device=self.device)))
 
     def gather(self, values: list[T]) -> list[list[T]]:
@@ -88,6 +90,7 @@ def joined_world(device: str = "auto", timeout_seconds: float = 600.0) -> Iterat
     timeout = timedelta(seconds=timeout_seconds)
     try:
         store, *_ = next(rendezvous("env://", rank, size, timeout=timeout))
+        # Under a prefix of this attempt, so that keys that earlier ranks left in the store are not found.
         store = PrefixStore(_agree_on_attempt(store, rank, size, timeout), store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
     except dist.DistError as error:
@@ -99,6 +102,7 @@ def joined_world(device: str = "auto", timeout_seconds: float = 600.0) -> Iterat
     try:
         yield World(rank=rank, size=size, device=chosen)
     except RuntimeError as error:
+        # gloo raises a plain RuntimeError where a connection breaks; any other one is a fault of the program.
         if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
         raise LostRankError(
@@ -131,6 +135,7 @@ def _agree_on_attempt(store: Store, rank: int, size: int, timeout: timedelta) ->
         attempt: str = store.get("attempt").decode()  # perhaps the last one, until the first rank has written
         store.set(f"{attempt}/{rank}", own)
         try:
+            # Short waits: what was read may be the attempt before, which answers nobody any more.
             store.wait([f"{attempt}/{own}"], timedelta(seconds=1))
             return attempt
         except dist.DistStoreError:
@@ -156,5 +161,6 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
     device = torch.device("cuda", local_rank if device.index is None else device.index)
     if (device.index or 0) >= torch.cuda.device_count():
         raise UserError(f"device {device} was asked for, but there are only {torch.cuda.device_count()} GPUs")
+    # Streams, graphs and events are made on the current device where none is named.
     torch.cuda.set_device(device)
     return device

@@ -39,6 +39,7 @@ class MovingAverage(AveragedModel):
             if self._begun:
                 self._blend(own, other, self.n_averaged)
             else:
+                # Copied first: it would take 1 / (1 - decay) steps to forget the weights of before the first step.
                 torch._foreach_copy_(own, other)
         self.n_averaged += 1
         self._begun = True
@@ -46,5 +47,6 @@ class MovingAverage(AveragedModel):
     def load_state_dict(self, *arguments: Any, **options: Any) -> Any:
         """Restore what `state_dict` returned."""
         result = super().load_state_dict(*arguments, **options)
+        # Here it may wait for the device; in `update`, which is recorded, it may not.
         self._begun = bool(self.n_averaged)
         return result

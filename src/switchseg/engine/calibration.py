@@ -26,12 +26,15 @@ def calibrate_if_better(training: Training, run: RunDirectory, monitor: Monitor,
     Every rank must call it; each measures the same statistics.
     """
     config, world = training.config, training.world
+    # The model that was kept, which is not always the one of the last step.
     model = load_model(run.model).to(world.device)
+    # Without running statistics evaluation would give the same score twice, at the price of two passes.
     if not any(name.endswith("running_mean") for name, _ in model.named_buffers()):
         return
     before = evaluate(model, dataset, rule, world=world, quiet=True).scores.mean_iou
     calibrate(model, _batches(config, model))
     after = evaluate(model, dataset, rule, world=world, quiet=True).scores.mean_iou
+    # Not where both are equal: a file that need not be written again is left as it was.
     kept = after > before
     if kept and world.is_main:
         save_model(model, run.model)
@@ -49,7 +52,9 @@ def _batches(config: RunConfig, model: Segmenter) -> Iterator[Tensor]:
         config.data,
         open_training(config.data),
         images_per_rank=config.train.images_per_device,
+        # Another order and other crops than the training has just seen.
         seed=config.train.seed + 1,
+        # Every rank reads the same batches and so gets the same statistics, without any exchange.
         rank=0,
         world_size=1,
         start_step=0,

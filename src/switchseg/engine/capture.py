@@ -58,6 +58,7 @@ class _CudaGraph:
         # On the stream of the eager calls, whose workspaces are there; the default stream cannot be recorded.
         stream = None if current == torch.cuda.default_stream() else current
         device = torch.cuda.current_device()
+        # Recording changes the generator's state; one that breaks would leave it as it was in the middle.
         generator = torch.cuda.default_generators[device]
         untouched = generator.clone_state()
         try:
@@ -135,6 +136,7 @@ class Recordings:
             recording = self._kept.get(key)
             if recording is not None:
                 return _replay(recording, inputs)
+            # Only shapes that come again: recording costs a few passes, and random crops may never repeat.
             if key in self._seen and len(self._kept) < self._limit:
                 return self._record(key, inputs)
             self._seen.add(key)
@@ -143,6 +145,7 @@ class Recordings:
     def _record(self, key: Hashable, inputs: Sequence[Tensor]) -> Result:
         """Call the function eagerly, do the same by a new graph, and keep the graph if it agrees."""
         before = _copies(self._state())
+        # The eager call and the replay must draw the same numbers to be compared.
         with torch.random.fork_rng([inputs[0].device] if inputs[0].is_cuda else []):
             result = self._function(*inputs)
         eager = _copies(self._state())
@@ -152,6 +155,7 @@ class Recordings:
             _restore(self._state(), before)
             replayed = _replay(recording, inputs)
             found, wanted = _with_result(self._state(), replayed), _with_result(eager, result)
+            # Kind by kind: an update of the optimizer that is missing would drown in the size of the parameters.
             drifts = {kind: _drift(found[kind], wanted[kind], before.get(kind)) for kind in wanted}
         except Exception as error:  # whatever it is, an eager call has done the work
             reason = _first_line(error)
@@ -164,6 +168,7 @@ class Recordings:
                 return replayed
             else:
                 reason = f"the first replay is {drifts[kind]:.0%} off in its {kind}"
+        # Whatever the graph did, partly or wrongly, what counts is the eager call.
         _restore(self._state(), eager)
         if reason:
             self._stop(reason)
@@ -177,6 +182,7 @@ class Recordings:
 
     def _stop(self, reason: str) -> None:
         self._forget()
+        # For good: what failed once would fail at every further shape, and cost its time there.
         self._graphs = None
         self._stopped()
         _log.warning("capture off: %s", reason)
@@ -188,6 +194,7 @@ class Recordings:
 
 def _replay(recording: _Recording, inputs: Sequence[Tensor]) -> Result:
     for static, given in zip(recording.inputs, inputs, strict=True):
+        # A graph reads the addresses that it was recorded with.
         static.copy_(given)
     recording.graph.replay()
     # The next replay of any graph may overwrite it.
@@ -221,6 +228,7 @@ def _drift(found: Sequence[Tensor], wanted: Sequence[Tensor], start: Sequence[Te
 def _distance(tensors: Sequence[Tensor], origin: Sequence[Tensor] | None) -> float:
     total = 0.0
     for index, tensor in enumerate(tensors):
+        # Squares of large parameters overflow in float16, and counters of batches are integers.
         values = tensor.detach().double()
         total += float((values if origin is None else values - origin[index].double()).square().sum())
     return float(total**0.5)

@@ -35,12 +35,14 @@ def match_classes(model: Classes, dataset: Dataset, tell: bool = True) -> npt.ND
     if order is not None:
         if tell:
             _log.warning("data set %s has the model's classes in another order; they are matched by name", dataset.name)
+        # Of the labels' own type, so that indexing with it keeps maps in bytes.
         return np.array(order, np.uint8 if len(data) <= 255 else np.int32)
     if name := model.displaced_in(data):
         raise UserError(
             f"{name!r} is a class of the model and of data set {dataset.name}, but at another place, and other names "
             "differ; list the data set's classes by the model's names"
         )
+    # Where one side has only numbers for names there is nothing to compare, and nothing to warn of.
     if tell and Classes.unnamed(len(model)).names not in (model.names, data.names):
         index = next(i for i, (own, other) in enumerate(zip(model.names, data.names, strict=True)) if own != other)
         _log.warning(

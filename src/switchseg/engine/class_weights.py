@@ -66,11 +66,13 @@ def class_pixels(dataset: Dataset, config: DataConfig, world: World) -> npt.NDAr
     def count(sample: Sample) -> npt.NDArray[np.int64]:
         if sample.label is None:
             raise UserError(f"{sample.name}: an image without label cannot be trained on")
+        # bincount grows with the ignored value, 255: cut off.
         return np.bincount(sample.label.ravel(), minlength=classes)[:classes]
 
     counts, faults = look_through(dataset, count, config, world, "class weights")
     if faults and config.on_error == "stop":
         raise UserError(next(iter(faults.values())))
+    # A rank may have no image of its own, and must take part in the sum all the same.
     own = torch.from_numpy(np.sum(counts, axis=0, dtype=np.int64) if counts else np.zeros(classes, np.int64))
     pixels: npt.NDArray[np.int64] = world.sum(own.to(world.device)).cpu().numpy()
     if not pixels.any():
@@ -80,6 +82,7 @@ def class_pixels(dataset: Dataset, config: DataConfig, world: World) -> npt.NDAr
 
 def _remembered(run: RunDirectory, names: tuple[str, ...]) -> tuple[float, ...] | None:
     """Return the weights with which the checkpoints of a run were trained, if it has some."""
+    # Without a checkpoint nothing depends on them, and the data may have changed since.
     if training_state.latest(run.checkpoints) is None or not run.class_weights.exists():
         return None
     try:

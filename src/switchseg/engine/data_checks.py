@@ -37,6 +37,7 @@ def require_two_classes(dataset: Dataset) -> None:
             f"the rest of the image a name too; {check}"
         )
     found: set[int] = set()
+    # In a random order: files of a folder are often sorted by what they show. Seeded, so that all ranks agree.
     for index in np.random.default_rng(0).permutation(len(dataset)).tolist():
         try:
             label = dataset.read(index).label
@@ -74,6 +75,7 @@ def readable(dataset: Dataset, trained_on: Dataset, config: DataConfig, world: W
     if not faults:
         return dataset
     first = next(iter(faults.values()))
+    # All of them unusable is no data set to go on with, whatever `on_error` says.
     if config.on_error == "stop" or len(faults) == len(dataset):
         others = f" ({len(faults)} of {len(dataset)} images of the evaluation split cannot be used)"
         raise UserError(f"{first}{others if len(faults) > 1 else ''}")
@@ -98,6 +100,7 @@ def look_through(
         except UserError as error:
             return error
 
+    # Each rank reads its share; faults of all are gathered, for all must raise or go on together.
     own = range(world.rank, len(dataset), world.size)
     found: list[T] = []
     faults: list[tuple[int, str]] = []

@@ -22,11 +22,13 @@ def first_non_finite(model: nn.Module, images: Tensor) -> str | None:
 
     def watch(name: str) -> Any:
         def check(module: nn.Module, inputs: Any, output: Any) -> None:
+            # Only the first: all that follows it is not finite either, and each look waits for the device.
             if not found and isinstance(output, Tensor) and not torch.isfinite(output).all():
                 found.append(name)
 
         return check
 
+    # Leaves only: a block would be named for what one of its layers did.
     leaves = [(name, module) for name, module in model.named_modules() if not list(module.children())]
     handles = [module.register_forward_hook(watch(name)) for name, module in leaves]
     try:

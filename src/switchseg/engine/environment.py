@@ -48,6 +48,7 @@ def norm_backend(training: Training) -> str | None:
     if layer is None:
         return None
     dtype = compute_dtype(training.config.train.precision)
+    # What computes a norm depends on type and device of its maps, not on their values: an example is enough.
     maps = torch.empty(1, layer.num_features, 2, 2, dtype=dtype, device=training.world.device)
     backend, reason = resolve_backend(maps, layer.statistics, layer.backend)
     return f"{backend}: {reason}"
@@ -57,6 +58,7 @@ def _commit() -> str | None:
     """Return the commit of the source tree, or None for an installed package."""
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
+        # With a limit: on a network file system git may look for changes for long.
         found = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None

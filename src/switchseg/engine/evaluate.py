@@ -112,8 +112,10 @@ def evaluate(
     rule.cut(model.spec.classes)  # refuses what cannot be before the work begins
     key = tally_key(model, dataset, rule, world, boundary) if partial is not None else {}
     if partial is not None and world.size > 1:
+        # Each rank counts its own images; one file would hold those of whichever wrote last.
         partial = partial.with_name(f"{partial.name}.{world.rank}")
     network = Network(model, compute)
+    # In turn rather than in blocks, so that images sorted by size are spread over the ranks.
     own = range(world.rank, len(dataset), world.size)
     tally = Tally(len(dataset.classes), boundary, partial, key, lambda images: data_key(dataset, own[:images]))
     kept = _spread(len(dataset), len(dataset) if pictures is None else pictures) if save is not None else frozenset()
@@ -121,13 +123,16 @@ def evaluate(
     with evaluating(model), tally.kept(), progress("evaluate", len(own), shown=show) as count:
         count(tally.images)
         for indices, samples in _batches(dataset, own[tally.images :], compute.images_per_batch):
+            # A generator: of a batch only one label map of full size exists at a time.
             labelled = _labelled(network, samples, rule, compute, order)
             for index, sample, (labels, confidence) in zip(indices, samples, labelled, strict=True):
+                # In the order of the data set: where the counts end is all that is known of where to go on.
                 tally.add(sample.name, labels, _truth(sample), find_seams(labels, rule, model))
                 if save is not None and index in kept:
                     write_pictures(save, sample, labels, confidence, dataset.classes)
             count(len(samples))
     matrix, boundaries = tally.total(world)
+    # Only the sum over all ranks tells: one rank's images may all be unlabelled.
     if not matrix.any():
         raise UserError(f"data set {dataset.name}: none of its {len(dataset)} images has a labelled pixel")
     per_image, seams = tally.total_per_image(world), tally.total_seams(world)
@@ -212,9 +217,11 @@ def _batches(dataset: Dataset, indices: Sequence[int], size: int) -> Iterator[tu
 
 def _extremes(per_image: Sequence[ImageScore], count: int) -> frozenset[int]:
     ranked = sorted(
+        # NaN would end up anywhere in the order.
         (index for index, each in enumerate(per_image) if not math.isnan(each.mean_iou)),
         key=lambda index: per_image[index].mean_iou,
     )
+    # Counted from the front, since a slice from -0 would be the whole list.
     return frozenset(ranked[:count] + ranked[len(ranked) - min(count, len(ranked)) :])
 
 

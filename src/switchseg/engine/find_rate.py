@@ -47,6 +47,7 @@ class Sweep:
         mean, means = 0.0, []
         for index, loss in enumerate(self.losses, start=1):
             mean = _SMOOTHING * mean + (1 - _SMOOTHING) * loss
+            # The mean begins at 0, which pulls its first values down as in Adam; the divisor takes that out.
             means.append(mean / (1 - _SMOOTHING**index))
         return tuple(means)
 
@@ -57,6 +58,8 @@ class Sweep:
         lowest = losses.index(min(losses))
         if lowest < _FEWEST:
             return None
+        # Central differences: the slope at a rate, not between it and the next. Rates are evenly spaced in their
+        # logarithm, so that differences of losses are slopes over it.
         falls = [losses[index - 1] - losses[index + 1] for index in range(1, lowest)]
         return self.rates[1 + falls.index(max(falls))]
 
@@ -105,6 +108,7 @@ def sweep_rates(training: Training, batches: Iterator[Batch], rates: Sequence[fl
     unit = max(optim.lr_encoder, optim.lr_decoder)
     if not unit:
         raise UserError("optim.lr_encoder and optim.lr_decoder are 0; what is their ratio?")
+    # A state dict shares memory with what it was taken from, and the steps change that in place.
     before = copy.deepcopy(training.state_dict())
     training.set_training_mode()
     stepper, losses, lowest = Stepper(training), list[float](), math.inf
@@ -119,8 +123,10 @@ def sweep_rates(training: Training, batches: Iterator[Batch], rates: Sequence[fl
                 if not smoothed < _TOO_HIGH * lowest:  # nor if it is not a number
                     break
     finally:
+        # It is no part of the state: left at 1 it would keep the optimizer from ever updating again.
         training.guard.stopped.zero_()
         training.load_state_dict(before)
+    # Only the last one can be otherwise, for the sweep ends there; the rates are cut to match.
     found = [loss for loss in losses if math.isfinite(loss)]
     if not found:
         raise UserError(f"the loss is not finite at the rate {rates[0]:.2g}; a lower --lowest was expected")
@@ -130,6 +136,7 @@ def sweep_rates(training: Training, batches: Iterator[Batch], rates: Sequence[fl
 def _loss_of_step(training: Training, stepper: Stepper, batches: Iterator[Batch]) -> float:
     try:
         stepper(list(itertools.islice(batches, training.config.train.accumulate)))
+        # Here, or the guard would tell of this loss in the step after it.
         training.guard.settle()
     except UserError:  # the guard's, for a loss that is not finite
         if math.isfinite(training.guard.loss.item()):

@@ -21,6 +21,7 @@ from switchseg.runs.directory import RunDirectory
 def evaluate_and_keep_best(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dataset) -> None:
     """Score the model at one scale; if it is the best so far, it becomes the run's model. Every rank must call it."""
     config = training.config
+    # A loss that is not finite ends the run here, not after an evaluation of what it left.
     training.guard.settle()
     result = evaluate(training.best_model, dataset, config.evaluate.single_rule, world=training.world, quiet=True)
     score = result.scores.mean_iou
@@ -37,10 +38,12 @@ def evaluate_and_keep_best(training: Training, run: RunDirectory, monitor: Monit
 def finish(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dataset) -> None:
     """Write the model of the run, score it at one and several scales, keep a few pictures. Every rank must call it."""
     config, world, began = training.config, training.world, time.perf_counter()
+    # With evaluations the best one has been kept already, and the last weights may be worse.
     if world.is_main and not config.train.evaluate_every:
         save_model(training.best_model, run.model)
     if world.is_main:
         run.remove_pictures()
+    # The other ranks read what the first one writes.
     world.barrier()
     if config.train.calibrate:
         calibrate_if_better(training, run, monitor, dataset, config.evaluate.single_rule)

@@ -35,6 +35,7 @@ class Finished:
 
     def __init__(self, out: Path, settings: Any) -> None:
         self._out = out
+        # A hash, for every line of the record repeats it; sorted, or the order of keys would make other settings.
         self._settings = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16).hexdigest()
         self._made = _read(out / RECORD)
         if self._made:  # without the lines that later ones replaced, and without one that a crash cut off
@@ -45,6 +46,7 @@ class Finished:
         made = self._made.get(name)
         if made is None or made[1] != self._settings or not all(path.is_file() for path in needed):
             return False
+        # Last, for it is the one check that reads the whole file.
         return made[0] == digest(source)
 
     @contextlib.contextmanager
@@ -55,14 +57,17 @@ class Finished:
             name: What the results go by.
             source: The `digest` of what they are made from, taken before it was read.
         """
+        # Before the first new file is written: after a crash between old and new files none may count as done.
         self.discard(name)
         try:
             yield
+        # Ctrl-C too: half of the results would otherwise lie there without a line that says of what they are.
         except BaseException:
             _remove(self._out, name)
             raise
         if source is not None:
             self._made[name] = (source, self._settings)
+            # Appended, not rewritten: of n files the record would be written n times. A line cut off is not read.
             with (self._out / RECORD).open("a", encoding="utf-8") as file:
                 file.write(_line(name, source, self._settings))
 
@@ -74,6 +79,7 @@ class Finished:
     def is_result(self, path: Path) -> bool:
         """Whether `path` is one of the results, so that a folder can be labelled into itself again and again."""
         try:
+            # Links are resolved on both sides, or a folder that is reached by two paths would label its own results.
             inside = Path(os.path.realpath(path)).relative_to(os.path.realpath(self._out))
         except ValueError:
             return False
@@ -91,6 +97,7 @@ def digest(path: Path) -> str | None:
     result = hashlib.blake2b(digest_size=16)
     try:
         with open_regular(path) as file:
+            # In blocks: videos and rasters may be larger than memory.
             while block := file.read(2**20):
                 result.update(block)
     except (OSError, UserError):
@@ -115,6 +122,7 @@ def _read(path: Path) -> dict[str, tuple[str, str]]:
     except OSError:
         return made
     for line in lines:
+        # A line may have been cut off by a crash; the result that it told of is then made again.
         with contextlib.suppress(KeyError, RecursionError, TypeError, ValueError):
             entry = json.loads(line)
             made[str(entry["name"])] = (str(entry["source"]), str(entry["settings"]))

@@ -28,6 +28,7 @@ def freeze_norms(model: nn.Module) -> None:
     The 2018 code put the whole model into evaluation mode, dropout included; only the norms are meant.
     """
     for module in model.modules():
+        # By the buffer and not by type: Switchable Normalizations keep running statistics too and are no BatchNorm.
         if "running_mean" in dict(module.named_buffers(recurse=False)):
             module.eval()
             module.requires_grad_(False)

@@ -52,6 +52,7 @@ class Guard:
         """
         self.loss.copy_(loss)
         if self.on_device:
+            # It stays 1: by the time that the host reads the loss, further steps have been queued.
             torch.maximum(self.stopped, (~torch.isfinite(loss)).to(self.stopped.dtype), out=self.stopped)
         else:
             self._read = _Read(loss, None, explain)
@@ -67,7 +68,10 @@ class Guard:
             return
         before = self._read
         cuda = self.loss.is_cuda
+        # A copy of its own for each step, in pinned memory: the next step overwrites `loss`, and a copy to any other
+        # memory waits.
         loss = torch.empty((), dtype=self.loss.dtype, device="cpu", pin_memory=cuda).copy_(self.loss, non_blocking=True)
+        # The event is recorded before the loss of the step before is waited for, so the device always has a step to do.
         self._read = _Read(loss, torch.cuda.current_stream().record_event() if cuda else None, explain)
         _look(before)
 
@@ -77,6 +81,7 @@ class Guard:
         Raises:
             UserError: its loss was not finite; it and those queued after it updated nothing.
         """
+        # Taken out first: a loss that was told once is not told again by whoever cleans up.
         read, self._read = self._read, None
         _look(read)
 

@@ -37,6 +37,7 @@ class NonFiniteError(ValueError):
 @contextlib.contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put the model into evaluation mode; afterwards every layer is in the mode it was in, frozen ones too."""
+    # Module by module, since `model.train()` afterwards would thaw frozen norms and stages.
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -80,7 +81,9 @@ def logit_maps(
         for mirrored in (False, True)[: 1 + rule.flip]:
             logits = _forward(network, inputs.flip(-1) if mirrored else inputs, rule)
             logits = logits.float().flip(-1) if mirrored else logits.float()
+            # Kept on the device and read once, after the last scale: each read would wait for it.
             finite.append(torch.isfinite(logits).all())
+            # Classes last: the tiles are softmaxed over them, which then lie side by side in memory.
             for own, image_logits in zip(maps, logits.permute(0, 2, 3, 1).contiguous(), strict=True):
                 own.append(image_logits)
     for index, good in enumerate(torch.stack(finite).tolist()):
@@ -112,6 +115,7 @@ def fuse(
         labels [H, W], uint8 (int32 beyond 255 classes), and confidence float32 [H, W].
     """
     device = maps[0].device
+    # Bytes are what the confusion matrix counts fast and what a palette image holds.
     labels = torch.empty(size, dtype=torch.uint8 if maps[0].shape[-1] <= 255 else torch.int32, device=device)
     confidence = torch.empty(size, device=device)
     for tile, probabilities in probability_tiles(maps, size):
@@ -133,6 +137,7 @@ def probability_tiles(maps: Sequence[Tensor], size: tuple[int, int]) -> Iterator
     height, width = size
     device, classes = maps[0].device, maps[0].shape[-1]
     pixels = max(1, _TILE_ELEMENTS.get(device.type, _TILE_ELEMENTS_GPU) // classes)
+    # As wide as the image where that fits: whole rows lie together in memory.
     across = min(width, pixels)
     down = max(1, pixels // across)
     vertical = [_taps(height, scale.shape[0], device) for scale in maps]
@@ -152,6 +157,7 @@ def probability_tiles(maps: Sequence[Tensor], size: tuple[int, int]) -> Iterator
 def _taps(length: int, source: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Return the two source indices and the weight of the second for each of `length` bilinear samples."""
     position = (torch.arange(length, dtype=torch.float32, device=device) + 0.5) * (source / length) - 0.5
+    # As F.interpolate does: what lies before the first sample takes its value.
     position = position.clamp(min=0)
     first = position.long().clamp(max=source - 1)
     return first, (first + 1).clamp(max=source - 1), position - first
@@ -187,4 +193,5 @@ def _resized(image: Pixels, size: tuple[int, int], method: str) -> Pixels:
     height, width = size
     if method == "pil":
         return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    # OpenCV without antialiasing: the scores of 2018 were made with it.
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)

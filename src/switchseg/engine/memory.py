@@ -33,6 +33,7 @@ class Memory:
         """Return the bytes that are free."""
         if self._device.type == "cuda":
             return int(torch.cuda.mem_get_info(self._device)[0])
+        # Both: a container sees the memory of its host, and a limit may be larger than what the host has left.
         return min(_available(), _left_of_limit())
 
     @contextlib.contextmanager
@@ -43,15 +44,18 @@ class Memory:
             torch.cuda.reset_peak_memory_stats(self._device)
         else:
             with contextlib.suppress(OSError):  # where the kernel cannot begin anew, the peak is that of the process
+                # 5 sets the kernel's own peak back, which no sampling can miss.
                 Path("/proc/self/clear_refs").write_text("5")
         yield peak
         if self._device.type == "cuda":
+            # Reserved, not allocated: what the allocator cannot give back between its blocks is gone for others too.
             peak.size = torch.cuda.max_memory_reserved(self._device)
         else:
             peak.size = max(0, _status("VmHWM") - self._before)
 
     def give_back(self) -> None:
         """Return what is not in use to the device."""
+        # Modules and hooks refer to each other, so their tensors live until the cycles are found.
         gc.collect()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()

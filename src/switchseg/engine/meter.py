@@ -41,24 +41,28 @@ class Meter:
 
     def add_prediction(self, logits: Tensor, labels: Tensor) -> None:
         """Count the predictions of this rank: logits [N, C, H, W], labels [N, H, W]."""
+        # Not `confusion_matrix`, whose look for wrong predictions would wait for the device.
         self._confusion += confusion_of_classes(logits.argmax(1), labels, len(self._confusion))
 
     def read(self, world: World) -> Reading:
         """Return the means over all ranks and start again. Every rank must call it."""
         confusion = world.sum(self._confusion).cpu()
         loss, steps = self._loss.tolist()
+        # All pixels since the last reading may have been unlabelled.
         counted = bool(confusion.any())
         reading = Reading(
             loss=loss / max(steps, 1),
             accuracy=pixel_accuracy(confusion) if counted else 0.0,
             mean_iou=mean_iou(confusion) if counted else 0.0,
         )
+        # In place: recorded steps add to these very tensors.
         self._loss.zero_()
         self._confusion.zero_()
         return reading
 
     def state_dict(self, world: World) -> dict[str, Any]:
         """Return the sums over all ranks. Every rank must call it."""
+        # The loss is the same on every rank, the confusion is not: only that one is summed.
         return {"loss": self._loss.clone(), "confusion": world.sum(self._confusion).clone()}
 
     def load_state_dict(self, state: dict[str, Any], world: World) -> None:

@@ -81,10 +81,13 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
         last = training.step == training.steps
         numbers = last or training.step % config.log_every == 0
         shares = bool(config.log_shares_every) and (last or training.step % config.log_shares_every == 0)
+        # Before anything is written, so that no log holds a loss that is not finite as if it were a measurement.
         if numbers or shares:
             training.guard.settle()
         if numbers:
+            # Read on every rank, though only the first has recorders: the meter sums over ranks.
             self.event("train", **self._reading())
+        # The shares are the same on every rank and reading them waits for the device: one rank pays for it.
         if shares and self._recorders and (layers := norm_shares(training.model)):
             self.event("shares", layers=layers)
 
@@ -92,6 +95,7 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
         """Record an event of the current step."""
         event = Event(kind, self._training.step, values)
         self._tell(lambda recorder: recorder.record(event))
+        # A run that a signal ends without an error never gets here, and stays "stopped".
         if kind == "end":
             self._outcome = "finished"
 
@@ -122,6 +126,7 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
         except BaseException:
             self._close("failed")
             raise
+        # A resumed run goes on with the journal that has its `start` event.
         if not resumed:
             self.event("start", **environment)
 
@@ -131,6 +136,7 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
                 self._recorders[name].close(outcome)
 
     def _tell(self, call: Callable[[Recorder], None]) -> None:
+        # A copy of the names: a recorder that fails is taken out on the way.
         for name in [*self._recorders]:
             with self._surviving(name):
                 call(self._recorders[name])
@@ -157,6 +163,7 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
             "loss": reading.loss,
             "accuracy": reading.accuracy,
             "mean_iou": reading.mean_iou,
+            # The step has been counted already; its rate is that of the number before.
             "lr": training.rates(training.step - 1),
             "images_per_second": round(self._steps * training.images_per_step / elapsed, 3),
             "data_wait": round(self._waited / elapsed, 4),

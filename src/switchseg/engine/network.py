@@ -38,6 +38,7 @@ class Network:
     def eagerly(self, inputs: Tensor) -> Tensor:
         """Return the same without a graph or a compiled network: through the modules as they are now."""
         with computing(self._precision, inputs.device):
+            # `forward`, as calling a compiled module would run a program made of its modules as they were.
             logits = self.model.forward(inputs)
         assert isinstance(logits, Tensor), "the model must be in evaluation mode"
         return logits
@@ -63,6 +64,7 @@ def prepare(model: Segmenter, compute: Compute, device: torch.device) -> Segment
     if compute.channels_last:
         lay_out_channels_last(model)
     if compute.compile:
+        # One program for all sizes: images come in many, and each would be compiled anew.
         model.compile(dynamic=True)
     return model
 
@@ -70,5 +72,6 @@ def prepare(model: Segmenter, compute: Compute, device: torch.device) -> Segment
 def lay_out_channels_last(model: nn.Module) -> None:
     """Keep the channels of a pixel side by side in the weights of convolutions."""
     for parameter in model.parameters():
-        if parameter.ndim == 4:  # torch's own `to` stumbles over tensors of five dimensions
+        # torch's own `to` stumbles over tensors of five dimensions.
+        if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

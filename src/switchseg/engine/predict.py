@@ -83,11 +83,13 @@ def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
     seen: set[str] = set()
     for argument in arguments:
         for path, below in _expand(os.fspath(argument)):
+            # A link and its target, or one folder named twice, would label the same file twice.
             real = os.path.realpath(path)
             if real in seen:
                 continue
             seen.add(real)
             stem = below.with_suffix("").as_posix()
+            # As many numbers as names are taken, and one more: one of them is always free.
             candidates = [stem, below.as_posix(), *(f"{stem}-{number}" for number in range(2, len(taken) + 3))]
             name = next(candidate for candidate in candidates if candidate not in taken)
             taken.add(name)
@@ -151,6 +153,7 @@ def predict(
             failures |= unreadable
             for each in group:
                 if str(each.path) in unreadable:
+                    # Its old results are those of a file that is no more.
                     finished.discard(each.name)
             count(len(group))
         for each in others:
@@ -199,6 +202,7 @@ def _read(group: Sequence[Input]) -> tuple[list[tuple[Input, str | None, Pixels]
     unreadable: dict[str, str] = {}
     for each in group:
         try:
+            # The hash first: if the file changes in between, its result does not hold and is made again.
             found.append((each, digest(each.path), read_image(each.path)))
         except UserError as error:
             unreadable[str(each.path)] = str(error)
@@ -219,6 +223,7 @@ def _expand(argument: str) -> Iterator[tuple[Path, Path]]:
         if left_out := [each for each in files if not has_suffix(each, _SUFFIXES)]:
             _log.warning("%s: left out what is no image or video by its suffix: %s", path, describe_suffixes(left_out))
         yield from ((path / each, Path(each)) for each in found)
+    # A file may be called `a[1].jpg`: what exists is not a pattern.
     elif path.exists() or not glob.has_magic(argument):
         yield path, Path(path.name)
     else:
@@ -240,6 +245,7 @@ def _check_inputs_are_kept(inputs: Sequence[Input], out: Path, submission: bool)
 
 def _settings(predictor: Predictor, submission: bool) -> dict[str, Any]:
     rule = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(predictor.rule).items()}
+    # By content too: a run directory keeps its path when its model becomes a better one.
     model = {name: digest(predictor.path / name) for name in (CONFIG, WEIGHTS)}
     path = os.path.realpath(predictor.path)
     return {

@@ -47,6 +47,7 @@ class Prediction:
     @property
     def probabilities(self) -> npt.NDArray[np.float32]:
         """The probabilities of all classes, [C, H, W]; computed on request, for they take 4 x C x H x W bytes."""
+        # Filled tile by tile: softmaxed in one piece they would take that memory once more.
         values = np.empty((len(self.classes), *self.labels.shape), np.float32)
         with torch.inference_mode():
             for (rows, columns), tile in probability_tiles(self.logits, (self.labels.shape[0], self.labels.shape[1])):
@@ -171,6 +172,7 @@ def as_pixels(image: ImageLike) -> Pixels:
         return rgb_pixels(image)
     if isinstance(image, Tensor):
         if image.is_floating_point():
+            # Negated, so that NaN is refused too; normalized values would be clipped to a picture of nothing.
             if not (image.min() >= 0 and image.max() <= 1):
                 raise ValueError("a tensor of floats must hold RGB from 0 to 1, not normalized values")
             image = (image * 255).round().to(torch.uint8)
@@ -181,4 +183,5 @@ def as_pixels(image: ImageLike) -> Pixels:
         image = np.repeat(image[..., None], 3, axis=-1)
     if image.ndim != 3 or image.shape[-1] not in (3, 4) or 0 in image.shape:
         raise ValueError(f"an image must have the shape [H, W, 3] (a tensor [3, H, W]), not {image.shape}")
+    # A fourth channel is alpha. Contiguous, for torch takes no negative strides.
     return np.ascontiguousarray(image[..., :3])

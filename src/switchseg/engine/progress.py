@@ -23,6 +23,7 @@ SECONDS_BETWEEN_LINES = 15.0
 @contextmanager
 def progress(what: str, total: int, unit: str = "images", shown: bool = True) -> Iterator[Callable[[int], None]]:
     """Show the progress of `what` on stderr while the context lasts; yields a function that counts finished units."""
+    # stderr: what a command prints may be piped into another one.
     console = Console(stderr=True, quiet=not shown)
     if console.is_terminal:
         with _bar(console, unit) as bar:
@@ -59,6 +60,7 @@ class _Lines:
 
     def __init__(self, console: Console, what: str, total: int, unit: str) -> None:
         self._console, self._what, self._total, self._unit = console, what, total, unit
+        # The clock starts with the lines: short work says nothing but its last line.
         self._done, self._started, self._spoke = 0, time.monotonic(), time.monotonic()
 
     def count(self, finished: int) -> None:
@@ -67,7 +69,9 @@ class _Lines:
         if self._done < self._total and now - self._spoke < SECONDS_BETWEEN_LINES:
             return
         self._spoke = now
+        # Two readings of the clock can be equal.
         speed = self._done / max(now - self._started, 1e-9)
+        # One line without markup, colours or wrapping, for it may go to a file: rich would break it.
         line = f"{self._what}: {self._done}/{self._total} {self._unit}, {speed:.1f} {self._unit}/s"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 

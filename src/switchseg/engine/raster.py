@@ -50,6 +50,7 @@ def label_raster(predictor: Predictor, path: Path, target: Path) -> tuple[dict[s
                 raise UserError(f"{path}: {error}; the model is broken, or precision fp32 is needed") from None
         rows, columns = lines_of(windows, windows.size, model.stride)
         seams = Seams()
+        # From the file: seams lie between windows, and a window's neighbours are not in memory when it is written.
         for top, labels in read_labels(temporary, _ROWS):
             seams = seams.plus(count(labels, rows[top : top + len(labels) - 1], columns))
     shares = {name: float(total / totals.sum()) for name, total in zip(classes.names, totals, strict=True) if total}
@@ -66,6 +67,7 @@ def _label(
     totals = np.zeros(len(predictor.classes), np.int64)
 
     def read(row: Span, column: Span) -> Tensor | None:
+        # Most of a large raster may hold no data; such windows are not computed and keep the map's nodata value.
         if not raster.holds_data(row.seen, column.seen).any():
             return None
         pixels = torch.from_numpy(raster.pixels(row.seen, column.seen)).to(parameter.device)
@@ -78,6 +80,7 @@ def _label(
         labels, _ = fuse([logits[0].float().permute(1, 2, 0)], (row.stop - row.start, column.stop - column.start))
         own = labels[row.own_inside(), column.own_inside()].astype(np.uint16)
         own[~raster.holds_data(row.own(), column.own())] = no_data
+        # The nodata value is counted too, and cut off.
         totals += np.bincount(own.ravel(), minlength=no_data + 1)[: len(totals)]
         written.write(own, row.own(), column.own())
     return totals

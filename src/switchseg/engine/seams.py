@@ -33,6 +33,7 @@ class Seams(NamedTuple):
     @property
     def score(self) -> float:
         """The share of differing pairs along the borders to that elsewhere: 1 without seams; NaN where none differ."""
+        # Of a map with one label elsewhere no ratio can be told: this is no number, and not 0 or infinity.
         if not (self.along and self.elsewhere_differing):
             return math.nan
         return (self.along_differing / self.along) / (self.elsewhere_differing / self.elsewhere)
@@ -71,6 +72,7 @@ def border_lines(rule: Rule, model: Segmenter, size: tuple[int, int]) -> tuple[L
         if windows is not None:
             for lines, found in zip((rows, columns), lines_of(windows, size, model.stride), strict=True):
                 lines |= found
+    # A mirrored image has its windows mirrored too, so its borders lie as far from the other side.
     return rows, (columns | columns[::-1] if rule.flip else columns)
 
 
@@ -85,6 +87,7 @@ def lines_of(windows: Windows, size: tuple[int, int], grid: int) -> tuple[Lines,
 
 def count(labels: npt.NDArray[np.integer], rows: Lines, columns: Lines) -> Seams:
     """Count the pairs along and beside the lines of `border_lines`."""
+    # Pairs of columns are transposed, so that the first axis runs over the lines in both directions.
     down, across = labels[1:] != labels[:-1], (labels[:, 1:] != labels[:, :-1]).T
     found = Seams()
     for differing, lines in ((down, rows), (across, columns)):
@@ -101,9 +104,11 @@ def _near(lines: int, borders: Sequence[int], length: int, grid: int) -> Lines:
 
     Upsampling spreads a step between two cells over the distance of their middles.
     """
+    # The windows lie in the scaled image, the lines in the label map: pixels of the one to pixels of the other.
     scale = (lines + 1) / length
     near = np.zeros(lines, bool)
     for border in borders:
         low, high = math.ceil((border - grid / 2) * scale), math.floor((border + grid / 2) * scale)
+        # Line i lies between the pixels i and i + 1, that is at i + 1 pixels from the edge: one less than a position.
         near[max(0, low - 1) : max(0, high)] = True
     return near

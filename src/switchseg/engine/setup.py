@@ -67,6 +67,7 @@ def batches_from(training: Training, dataset: Dataset) -> Generator[Batch, None,
         seed=config.train.seed,
         rank=world.rank,
         world_size=world.size,
+        # The loader counts batches: it goes on with the very images that the undisturbed run would see.
         start_step=training.step * accumulate,
         steps=training.steps * accumulate,
         stride=training.model.stride,
@@ -96,6 +97,7 @@ def restore(training: Training, run: RunDirectory, resume: str) -> bool:
         path = Path(resume)
     try:
         training.load_state_dict(training_state.load(path))
+    # What torch and the schedulers raise of a foreign state is no contract: any of these means that it does not fit.
     except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: belongs to another training ({reason[:300]})") from None

@@ -28,6 +28,7 @@ def obstacle(config: RunConfig, ranks: int = 1) -> str | None:
         UserError: the config names an unknown encoder or decoder, or a pair that does not fit.
     """
     model, data = config.model, config.data
+    # With two images every channel has two values at least; synchronised norms count those of all ranks.
     if config.train.images_per_device > 1 or (model.norm.startswith("sync") and ranks > 1):
         return None
     sides = (min(data.short_sides),) * 2 if data.pipeline == "short_side" else data.crop_size

@@ -64,12 +64,15 @@ class Stepper:
         training, step = self._training, self._training.step
         seed_step(training.config.train.seed, step, training.world.rank)
         radius = _sparse_radius(training, step)
+        # What is frozen decides which kernels a step queues, so a change of it must void the recordings.
         frozen = set_sparse_radius(training.model, radius, freeze=step % _FREEZE_EVERY == 0)
         self._current = [self._stage(batch) for batch in batches]
         tensors = [tensor for batch in self._current for tensor in (batch.images, batch.labels, batch.sizes)]
         self.recordings(*tensors, setting=frozen)
         training.step += 1
         training.scheduler.step()
+        # The batches are kept with it until their loss has been read: their memory belongs to the stream of the
+        # copies, and whoever explains a loss needs the images.
         training.guard.queue(partial(_explain_non_finite, training, self._current, step))
 
     def _compute(self, *tensors: Tensor) -> None:
@@ -78,17 +81,22 @@ class Stepper:
         world = training.world
         triples = zip(tensors[::3], tensors[1::3], tensors[2::3], strict=True)
         batches = [Batch(images, labels, sizes, names=()) for images, labels, sizes in triples]
+        # Over all accumulated batches before the first backward pass, as each gradient is scaled by the sum of all.
         weights = torch.stack([training.criterion.weights(batch.labels) for batch in batches])
         factors = _loss_factors(weights, training)
         training.optimizer.zero_grad(set_to_none=True)
+        # float64, as the factors are: with float32 two accumulated batches differed from one by 4e-9.
         loss = torch.zeros((), dtype=torch.float64, device=world.device)
         for index, (batch, factor) in enumerate(zip(batches, factors, strict=True)):
             with _gradients_stay_local(training, index + 1 < len(batches)):
                 weighted = (_summed_losses(training, batch) * factor).sum()
+                # Checkpointed layers run forward again in here.
                 with _statistics_kept(training):
                     training.scaler.scale(weighted).backward()
             loss += weighted.detach()
+        # DDP averages gradients over ranks and the factors are made for that, so the loss is a mean as well.
         loss = world.sum(loss) / world.size
+        # Between backward and update: every rank sees the same sum, so all of them stop or none.
         training.guard.see(loss, partial(_explain_non_finite, training, self._current, training.step))
         _update(training)
         training.meter.add_loss(loss)
@@ -107,6 +115,7 @@ def obstacle(config: RunConfig, ranks: int) -> str:
 
 def seed_step(seed: int, step: int, rank: int) -> None:
     """Seed what is random in the model (dropout), so that a resumed run draws what the undisturbed one did."""
+    # Distinct for all seeds, steps up to a million and ranks below 4099.
     torch.manual_seed((seed * 1_000_003 + step) * 4099 + rank)
 
 
@@ -123,7 +132,9 @@ def _loss_factors(weights: Tensor, training: Training) -> Tensor:
         training: Tells what the average is over.
     """
     if training.config.loss.average == "devices":
+        # DDP averages over ranks by itself; what is left is the mean over this rank's batches.
         return inverse(weights) / len(weights)
+    # Times the number of ranks, because DDP divides the summed gradients by it.
     return (training.world.size * inverse(training.world.sum(weights.sum(0)))).expand_as(weights)
 
 
@@ -139,6 +150,7 @@ def _summed_losses(training: Training, batch: Batch) -> Tensor:
     with computing(config.train.precision, training.world.device), single_values_named(config):
         output = training.forward(network_input(training, batch))
     logits, auxiliary = output if isinstance(output, tuple) else (output, None)
+    # Once for the loss and the meter; the loss resizes nothing that has the labels' size.
     logits = resize_to(logits, batch.labels)
     sums = training.criterion.sums(logits, auxiliary, batch.labels)
     training.meter.add_prediction(logits.detach(), batch.labels)
@@ -168,11 +180,13 @@ def _update(training: Training) -> None:
             if "capturable" in group:  # torch's AdamW warns of it in an eager step, and refuses a recording without
                 group["capturable"] = torch.cuda.is_current_stream_capturing()
     if training.config.train.clip_norm is not None:
+        # Clipped are the true gradients, not those times the scale.
         training.scaler.unscale_(training.optimizer)
         torch.nn.utils.clip_grad_norm_(training.model.parameters(), training.config.train.clip_norm)
     training.scaler.step(training.optimizer)
     training.scaler.update()
     if training.average is not None:
+        # After the optimizer, in the recorded step: the average is of the weights that this step has left.
         training.average.update(training.model)
 
 

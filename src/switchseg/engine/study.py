@@ -41,6 +41,7 @@ def combinations(
         except UserError as error:
             raise UserError(f"--norms: {error}") from error
     found = []
+    # Each value once and in the order given: a study may be asked for the same seed twice by mistake.
     for seed in dict.fromkeys(seeds) or (config.train.seed,):
         for count in dict.fromkeys(images) or (config.train.images_per_device,):
             sized = with_images(config, count)
@@ -66,6 +67,7 @@ def with_images(config: RunConfig, images: int) -> RunConfig:
         raise UserError(f"--images: {images}; 1 or more images per device were expected")
 
     def steps(count: int) -> int:
+        # Rounded up, so that what happens every so many steps does not become 0, which switches it off.
         return -(-count * config.train.images_per_device // images)
 
     train = config.train
@@ -75,6 +77,7 @@ def with_images(config: RunConfig, images: int) -> RunConfig:
         train=replace(
             train,
             images_per_device=images,
+            # Epochs count images, so they hold as they are.
             steps=None if train.epochs else steps(train.steps or DEFAULT_STEPS),
             log_every=steps(train.log_every),
             log_shares_every=steps(train.log_shares_every),

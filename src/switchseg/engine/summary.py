@@ -42,6 +42,7 @@ def closing(training: Training, run: RunDirectory, monitor: Monitor, evaluating:
         monitor: What measured it.
         evaluating: Seconds since the last step.
     """
+    # Evaluations on the way count as steps here: only those of the end are told apart.
     stepping = monitor.seconds - evaluating
     waited = 100 * monitor.waited_seconds / max(stepping, 1e-9)
     steps = f"{_duration(stepping)} for the steps ({waited:.0f} % of it waiting for data)"

@@ -123,6 +123,7 @@ def _open(place: Place) -> tuple[dict[str, StoredDataset], list[str]]:
             # A folder without splits is the same for all.
             if all(dataset.record(0) != other.record(0) for other in opened.values()):
                 opened[split] = dataset
+    # A split that is missing is normal; one that is there and cannot be opened is a fault.
     grave = [error for error in failures if not isinstance(error, MissingSplitError)]
     if not opened:
         raise (grave or failures)[0]

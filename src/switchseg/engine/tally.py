@@ -79,6 +79,7 @@ class Tally:
         now = time.perf_counter()
         self.seconds += now - self._since
         self._since = now
+        # By time and not by images: the file grows with them, and writing it must stay a small part.
         if now - self._saved > SECONDS_BETWEEN_SAVES:
             self._saved = now
             self.save()
@@ -88,6 +89,7 @@ class Tally:
         """Write the counts if the block is left early, be it by Ctrl-C or by an image that cannot be read."""
         try:
             yield
+        # Ctrl-C is no Exception, and it is the usual way in which a long evaluation ends.
         except BaseException:
             self.save()
             raise
@@ -107,6 +109,7 @@ class Tally:
     def total_per_image(self, world: World) -> list[ImageScore]:
         """Return the scores of all ranks' images in the order of the data set. Every rank must call it."""
         parts = world.gather(self.per_image)
+        # The ranks took the images in turn, rank r the images r, r + size and so on.
         return [parts[index % world.size][index // world.size] for index in range(sum(map(len, parts)))]
 
     def save(self) -> None:
@@ -138,6 +141,7 @@ class Tally:
             seconds = float(state["seconds"])
         except (KeyError, OSError, RecursionError, RuntimeError, TypeError, ValueError):
             return  # of another evaluation or damaged: counting begins anew
+        # All or nothing: everything has been read before the first count is replaced.
         self.matrix, self.boundary, self.seams = matrix, boundary, seams
         self.per_image, self.seconds = per_image, seconds
 
@@ -147,9 +151,11 @@ def tally_key(model: Segmenter, dataset: Dataset, rule: Rule, world: World, boun
     digest = hashlib.blake2b(digest_size=16)
     for name, tensor in model.state_dict().items():
         digest.update(name.encode())
+        # As bytes: NumPy has no bfloat16.
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     data = {"dataset": dataset.name, "images": len(dataset), "share": [world.rank, world.size]}
     data |= {"classes": list(dataset.classes.names), "model_classes": list(model.spec.classes.names)}
+    # Lists, for that is what JSON returns: a tuple would never equal what was saved.
     rules = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(rule).items()}
     return {"weights": digest.hexdigest(), **data, "rule": rules, "boundary": boundary}
 
@@ -157,6 +163,7 @@ def tally_key(model: Segmenter, dataset: Dataset, rule: Rule, world: World, boun
 def data_key(dataset: Dataset, indices: Sequence[int]) -> list[str]:
     """Return the data set's name and a hash of these files' names, sizes and times of change."""
     digest = hashlib.blake2b(digest_size=16)
+    # Down to the files: a part of a part tells its images by the numbers of the whole.
     while isinstance(dataset, Subset):
         indices = [dataset.indices[index] for index in indices]
         dataset = dataset.dataset

@@ -52,16 +52,19 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
     run = RunDirectory(out)
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(joined_world(config.train.device, config.train.timeout))
-        stop = stack.enter_context(stop_on_signals())  # not before: a rank that waits for others has nothing to save
+        # Not before: a rank that waits for others has nothing to save.
+        stop = stack.enter_context(stop_on_signals())
         if world.is_main:
             stack.enter_context(run.locked())
             run.check_same_run(config)
         say = print if world.is_main else _silent
         dataset = open_training(config.data)
         config = with_steps(config, len(dataset), world.size)
+        # Any rank: others may not see the first one's disk, and all must leave together.
         if resume == "auto" and world.any(run.is_complete(config.train.steps)):
             say(f"{out}: complete after {config.train.steps} steps; pass another --out to train again")
             return 0
+        # Before the first tensor: work on another stream would have to be waited for.
         stack.enter_context(own_stream(world.device))
         if config.train.threads:
             torch.set_num_threads(config.train.threads)
@@ -80,8 +83,10 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         monitor = stack.enter_context(Monitor(run, training, resumed, images=len(dataset)))
         for line in opening(training, run, dataset, validation):
             monitor.say(line)
+        # Closed with the run: worker processes outlive a generator that nobody closes.
         batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
-        stack.enter_context(dead_workers_named())  # PyTorch tells of a worker's death wherever the step is
+        # PyTorch tells of a worker's death wherever the step is.
+        stack.enter_context(dead_workers_named())
         if run_steps(training, batches, run, monitor, stop, validation):
             return interrupt.EXIT_CODE
         finish(training, run, monitor, validation)
@@ -116,6 +121,7 @@ def run_steps(
             evaluate_and_keep_best(training, run, monitor, validation)
             training.set_training_mode()
 
+        # A signal may reach the ranks at different steps: they must agree, or one waits for others that have left.
         stopping = training.world.any(stop.made)
         if stopping or training.is_over or training.step % config.checkpoint_every == 0:
             save(training, run, monitor)
@@ -135,7 +141,9 @@ def save(training: Training, run: RunDirectory, monitor: Monitor) -> None:
             full.
     """
     training.guard.settle()
+    # A finite loss may still have an update that is not: without this, the last good checkpoint would be replaced.
     names, parameters = zip(*training.model.named_parameters(), strict=True)
+    # Stacked, so that the device is waited for once.
     finite = torch.stack([torch.isfinite(parameter).all() for parameter in parameters]).tolist()
     if not all(finite):
         raise UserError(

@@ -45,6 +45,7 @@ class Training:
     guard: Guard
     step: int = 0
     """Optimizer steps done."""
+    # Below any mIoU: the first evaluation is kept even if it is 0.
     best_score: float = -1.0
     evaluations_since_best: int = 0
 
@@ -54,11 +55,13 @@ class Training:
     ) -> Training:
         """Set up the training of `model` from step 0, with a weight of each class in the loss."""
         train = config.train
+        # Before the optimizer is built: it holds the parameters, and its rates lie on their device.
         model.to(world.device, parameter_dtype(train.precision))
         if train.activation_checkpointing:
             model.encoder.checkpoint_activations()
         if train.channels_last:
             lay_out_channels_last(model)
+        # Before DDP and the optimizer: DDP waits for the gradient of every parameter that required one then.
         freeze(model, train)
         forward: nn.Module = cast(nn.Module, torch.compile(model)) if train.compile else model
         if world.size > 1:
@@ -120,6 +123,8 @@ class Training:
 
     def renew_scaler(self) -> None:
         """Forget what a broken step has told the scaler; its scale stays."""
+        # A scaler remembers which optimizers it has unscaled since its last update and refuses to do it twice;
+        # a step that broke between the two would leave that behind.
         scaler = _scaler(self.config, self.world)
         scaler.load_state_dict(self.scaler.state_dict())
         self.scaler = scaler
@@ -182,6 +187,7 @@ class Training:
         rates: dict[str, float] = {}
         for group, rate in zip(self.optimizer.param_groups, self._rates(step), strict=True):
             part, kind, *_ = group["name"].split("/")
+            # Mixing weights have a factor of their own; with layer decay the last block has the largest rate.
             if kind != "mixing":
                 rates[part] = max(rate, rates.get(part, 0.0))
         return rates
@@ -192,6 +198,7 @@ class Training:
 
     def _scheduler_state(self) -> dict[str, Any]:
         state = self.scheduler.state_dict()
+        # Rates that lie on a device are tensors; a checkpoint is read on any device.
         return {**state, "_last_lr": [float(rate) for rate in state["_last_lr"]]}
 
     def _rates(self, step: int) -> list[float]:

@@ -44,6 +44,7 @@ def label_video(predictor: Predictor, path: Path, target: Path) -> dict[str, flo
             writer = stack.enter_context(_Writer(av, sink, stream))
             for prediction, time in _predictions(predictor, source.decode(stream)):
                 frames += 1
+                # Shares, not pixels: every frame counts the same, also where their sizes change.
                 counts += np.bincount(prediction.labels.reshape(-1), minlength=len(counts)) / prediction.labels.size
                 save(label_image(prediction.labels, prediction.classes), folder / f"{frames:06}.png")
                 writer.add(np.asarray(prediction.overlay()), time)
@@ -70,12 +71,14 @@ class _Writer(AbstractContextManager["_Writer"]):
         self._container = av.open(sink, "w", format="mp4")
         self._stream = self._container.add_stream("libx264", rate=source.average_rate or 25)
         self._stream.pix_fmt, self._stream.options = "yuv420p", {"crf": "20"}
+        # The source's own, so that its time stamps can be taken as they are: players keep a changing frame rate.
         self._stream.time_base = self._stream.codec_context.time_base = source.time_base
 
     def add(self, pixels: Pixels, time: int) -> None:
         """Encode one frame that is shown from `time` on, in units of the source's time base."""
         # H.264 with subsampled colour wants even sides.
         pixels = np.pad(pixels, ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0)), mode="edge")
+        # The size is known with the first frame, which may be turned, and padded to even sides.
         if not self._stream.codec_context.is_open:
             self._stream.height, self._stream.width = pixels.shape[:2]
         frame = self._av.VideoFrame.from_ndarray(pixels, format="rgb24")
@@ -83,6 +86,7 @@ class _Writer(AbstractContextManager["_Writer"]):
         self._container.mux(self._stream.encode(frame))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # The encoder holds frames back; after an error they are not wanted, and encoding them may fail again.
         if kind is None:
             self._container.mux(self._stream.encode())
         self._container.close()
@@ -92,6 +96,7 @@ def _predictions(predictor: Predictor, frames: Any) -> Iterator[tuple[Prediction
     waiting: list[tuple[Pixels, int]] = []
     time = -1
     for frame in frames:
+        # Some containers have no time stamps; they must rise all the same.
         time = time + 1 if frame.pts is None else frame.pts
         waiting.append((_upright(frame), time))
         if len(waiting) == predictor.compute.images_per_batch:

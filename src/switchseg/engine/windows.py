@@ -56,7 +56,9 @@ def spans(length: int, window: int, stride: int, grid: int) -> list[Span]:
         stride: from one to the next, a multiple of `grid`.
         grid: where they may start and their own parts may meet.
     """
+    # Rounded up, so that the last window starts on the grid; it may then be shorter than the others.
     last = max(0, round_up(length - window, grid))
+    # The last one moves back instead of reaching over the edge, where there is nothing to show.
     starts = [*range(0, last, stride), last]
     stops = [min(start + window, length) for start in starts]
     # Two neighbours meet in the middle of what both see.
@@ -80,6 +82,8 @@ class Windows:
     ) -> None:
         self.size, self.alike = size, alike
         side, step = round_up(window, grid), round_up(stride or max(1, 2 * window // 3), grid)
+        # The start of the last window is then a multiple of `grid` without rounding, and its end that of the image:
+        # only windows of one size can go through the network side by side.
         self.sides = [min(length, side + length % grid) if alike else side for length in size]
         self.rows, self.columns = (
             spans(length, side, step, grid) for length, side in zip(size, self.sides, strict=True)
@@ -94,6 +98,7 @@ class Windows:
     def borders(self) -> tuple[list[int], list[int]]:
         """Return where, along both sides, the map of the image passes from some windows to others, in pixels."""
         rows, columns = (
+            # Either each pixel has one window, or averages change wherever a window begins or ends.
             {span.low for span in side} if self.alike else {end for span in side for end in (span.start, span.stop)}
             for side in (self.rows, self.columns)
         )
@@ -114,6 +119,7 @@ def averaged_logits(network: Network, inputs: Tensor, windows: Windows) -> Tenso
         part = network(inputs[..., row.seen, column.seen])
         top, left = row.start // grid, column.start // grid
         rows, columns = slice(top, top + part.shape[2]), slice(left, left + part.shape[3])
+        # Added up as they come: what is kept is one map, however many windows there are.
         total[..., rows, columns] += part
         count[rows, columns] += 1
     return total / count
@@ -140,14 +146,17 @@ def each_as_part(
         pixels: how many the network may be shown at once: the windows of so many, spread over the image, stand for it.
     """
     statistics = network.image_statistics
+    # At least one, however large a window is: without any there would be no moments.
     most = max(1, pixels // math.prod(windows.sides))
     with statistics.attached():
         found = ((window, inputs) for window in windows.spread() if (inputs := read(*window)) is not None)
         chosen = dict(itertools.islice(found, most))
         if not chosen:
             return
+        # Own parts only: pixels that several windows show would count several times.
         statistics.gather([(row.part, column.part) for row, column in chosen])
         logits = network.eagerly(torch.cat([*chosen.values()]))
+        # The pass that gathered has computed these logits; they are not computed twice.
         known = dict(zip(chosen, torch.split(logits, 1), strict=True))
         for window in windows:
             statistics.keep()
@@ -161,6 +170,7 @@ def whole_logits(network: Network, inputs: Tensor, windows: Windows) -> Tensor:
     """Return the logits [1, C, h, w] of a normalized image, each cell from the window whose own part it is."""
     grid = network.model.stride
     shape = [-(-length // grid) for length in windows.size]
+    # Not filled: the own parts of the windows cover the image, each cell once.
     logits = inputs.new_empty(1, network.model.spec.num_classes, *shape)
     for row, column, part in each_as_part(network, windows, lambda row, column: inputs[..., row.seen, column.seen]):
         logits[..., row.own(grid), column.own(grid)] = part[..., row.own_inside(grid), column.own_inside(grid)]

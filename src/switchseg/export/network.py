@@ -70,6 +70,7 @@ class Deployed(nn.Module):
         self.network = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
         fold_norms(self.network)
         for module in self.network.modules():
+            # By name, so that timm's model files need not be imported to look for one of them.
             if type(module).__name__ in _SPELLED_OUT:
                 module.fused_attn = False  # type: ignore[assignment]
         self.spec = model.spec
@@ -92,11 +93,13 @@ class Deployed(nn.Module):
         logits = F.interpolate(logits, size=images.shape[-2:], mode="bilinear", align_corners=False)
         if self.interface.output == "probabilities":
             return logits.softmax(1)
+        # 8 bits: a map of int64, which argmax returns, is eight times as large.
         return logits.argmax(1).to(torch.uint8 if self.spec.num_classes <= 255 else torch.int32)
 
     def example(self, size: tuple[int, ...] = EXAMPLE_SIZE, seed: int = 0) -> Tensor:
         """Return images of the kind that the network takes: smooth random ones, as noise says little about a model."""
         generator = torch.Generator("cpu").manual_seed(seed)
+        # On the CPU with a generator of its own: the same images on every machine, whatever was drawn before.
         coarse = 255 * torch.rand(size[0], 3, 6, 8, generator=generator, device="cpu")
         fine = F.interpolate(coarse, size=size[-2:], mode="bicubic", align_corners=False)
         pixels = (fine + 20 * torch.randn(size, generator=generator, device="cpu")).clamp(0, 255).to(torch.uint8)
@@ -135,6 +138,7 @@ def refused(network: Deployed) -> Iterator[None]:
         yield
     except UserError:
         raise
+    # Exporters raise whatever their passes stumble over; the types differ from version to version of torch.
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(

@@ -40,6 +40,7 @@ def to_onnx(network: Deployed) -> bytes:
     Its first output is the interface's, its last one the logits; if these are the same, there is one.
     """
     require_onnx()
+    # Two outputs of one name are not allowed in ONNX.
     outputs = list(dict.fromkeys([network.interface.output, LOGITS]))
     traced = trace(network, with_logits=len(outputs) > 1)
     with refused(network):
@@ -64,6 +65,7 @@ def session(content: bytes | Path, threads: int = 0) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # Errors only: warnings about its own optimizations say nothing to whoever exports.
     options.log_severity_level = 3
     source = content if isinstance(content, bytes) else str(content)
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
@@ -83,7 +85,9 @@ def _name_sizes(graph: Any) -> None:
     """Call the free sizes by their names instead of the symbols that tracing gave them."""
     batch, _, height, width = graph.input[0].type.tensor_type.shape.dim
     names = {batch.dim_param: "batch", height.dim_param: "height", width.dim_param: "width"}
+    # Whole words, for a size may be a term such as `s1//8`, and `s1` begins `s10` too.
     symbol = re.compile(r"\b(" + "|".join(names) + r")\b")
+    # Intermediate maps as well: viewers show their sizes.
     for value in (*graph.input, *graph.output, *graph.value_info):
         for size in value.type.tensor_type.shape.dim:
             if size.dim_param:

@@ -41,6 +41,7 @@ def compare(network: Deployed, run: Run) -> Parity:
     """
     equal, pixels, difference = 0, 0, 0.0
     for seed, size in enumerate(SIZES):
+        # Other images than the traced ones, whose seed is 0.
         images = network.example(size, seed + 1)
         with torch.inference_mode():
             expected = network(images).numpy()
@@ -49,9 +50,11 @@ def compare(network: Deployed, run: Run) -> Parity:
         except Exception as error:  # whatever the runtime says of a program that was frozen at another size
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"the export does not run on images {size} ({reason}); it was not written") from None
+        # NumPy would broadcast and compare what does not correspond.
         if found.shape != expected.shape:
             raise UserError(f"the export returns the shape {found.shape} for images {size}, not {expected.shape}")
         if network.interface.output != "labels":
+            # Not by element: logits near 0 would make any rounding look large.
             scale = max(float(np.abs(expected).max()), 1e-12)
             difference = max(difference, float(np.abs(found.astype(np.float64) - expected).max()) / scale)
             expected, found = expected.argmax(1), found.argmax(1)

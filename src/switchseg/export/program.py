@@ -23,6 +23,7 @@ def export_program(network: Deployed, path: Path) -> Parity:
     Raises:
         UserError: the program does not agree with the model; nothing is then written.
     """
+    # In memory first: what is compared is what was read back, and nothing lies there if it does not agree.
     content = io.BytesIO()
     torch.export.save(trace(network), content, extra_files={DESCRIPTION: network.describe()})
     content.seek(0)

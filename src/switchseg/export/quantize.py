@@ -98,6 +98,7 @@ def _quantized(content: bytes, calibration: _Calibration) -> bytes:
             calibration,
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
+            # A range for each output channel: with BatchNorm folded in, the weights of channels differ in size.
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,

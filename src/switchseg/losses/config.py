@@ -60,6 +60,7 @@ class LossConfig:
         )
         if self.class_weights not in (None, "auto"):
             limits.check("loss", self, class_weights=Between(0, 1e6, above=True))
+        # Only if no term would take them: beside cross_entropy they have their meaning.
         if self.class_weights is not None and _OF_REGIONS.issuperset(self.terms):
             raise UserError(f"loss.class_weights: {' and '.join(self.terms)} weigh all classes alike; leave them out")
 

@@ -29,6 +29,7 @@ class Criterion:
         cls, config: LossConfig, class_weights: Sequence[float] | None, device: torch.device | str
     ) -> Criterion:
         """Return what `config` says, with the weight of each class, to be computed on `device`."""
+        # float64, so that sums over the pixels of a step do not depend on how these are spread.
         weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float64, device=device)
         terms = [(LOSSES[name].configured(config, weights), factor) for name, factor in config.factors.items()]
         return cls(terms, config.auxiliary_weight)
@@ -45,6 +46,7 @@ class Criterion:
             auxiliary: Logits of the auxiliary head, of any stride of their own; None without one.
             labels: int64 [N, H, W].
         """
+        # Resized once for all terms: at full size logits are the largest tensors of a step.
         outputs = [(1.0, computable(logits, labels))]
         if auxiliary is not None:
             outputs.append((self.auxiliary_weight, computable(auxiliary, labels)))
@@ -56,4 +58,5 @@ class Criterion:
 
 def inverse(weights: Tensor) -> Tensor:
     """Return 1 / weights, and 0 where nothing was weighed."""
+    # A step without any label divides by nothing; its sum is 0 as well, and so are its gradients.
     return torch.where(weights > 0, 1 / weights, 0)

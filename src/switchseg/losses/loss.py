@@ -77,6 +77,7 @@ class LossOfPixels(Loss):
         labelled = labels != IGNORED
         if self.class_weights is None:
             return labelled
+        # 255 is outside the table; where it stood, the mask takes the weight of class 0 out again.
         return self.class_weights[labels.where(labelled, 0)] * labelled
 
 
@@ -113,4 +114,5 @@ def resize_to(logits: Tensor, labels: Tensor) -> Tensor:
 
 def mean(total: Tensor, weight: Tensor) -> Tensor:
     """Return total / weight, and 0 where both are 0."""
+    # tiny instead of a condition: 0 / tiny is 0, and so is its gradient, without NaN from the branch not taken.
     return total / weight.to(total.dtype).clamp(min=torch.finfo(total.dtype).tiny)

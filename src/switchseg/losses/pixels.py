@@ -58,6 +58,7 @@ class Focal(LossOfPixels):
         return cls(config.focal_gamma, class_weights)
 
     def per_pixel(self, logits: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
+        # Unweighted: p is read off it, and the class's weight is a factor on the result.
         loss = CrossEntropy().per_pixel(logits, labels)
         # Away from 0, where the slope of a power below 1 is infinite.
         wrong = (-torch.expm1(-loss)).clamp(min=torch.finfo(loss.dtype).tiny)
@@ -86,6 +87,7 @@ class OHEM(LossOfImages):
         return cls(config.ohem_threshold, config.ohem_least, CrossEntropy.configured(config, class_weights))
 
     def per_image(self, logits: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
+        # A choice has no gradient.
         kept = self._kept(logits.detach(), labels)
         loss = self.cross_entropy.per_pixel(logits, labels)
         weights = self.cross_entropy.pixel_weights(labels).to(loss.dtype)
@@ -95,7 +97,9 @@ class OHEM(LossOfImages):
         """Return which pixels count, bool [N, P]."""
         labelled = labels != IGNORED
         loss = CrossEntropy().per_pixel(logits, labels).masked_fill(~labelled, -1)
+        # Rounded up, so that an image with a single labelled pixel keeps it.
         least = (labelled.sum(1) * self.least).ceil()
         count = torch.maximum((loss > -math.log(self.threshold)).sum(1), least)
+        # By rank and not by value: shapes stay fixed, as a CUDA graph needs them, and ties are cut exactly.
         first = torch.arange(loss.shape[1], device=loss.device) < count[:, None]
         return torch.zeros_like(labelled).scatter(1, loss.argsort(dim=1, descending=True, stable=True), first)

@@ -37,6 +37,7 @@ class Dice(LossOfImages):
 
     def per_image(self, logits: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
         truth = _regions(labels, logits.shape[1])
+        # What is predicted on unlabelled pixels must not count as a wrong size.
         probabilities = logits.softmax(1) * (labels != IGNORED)[:, None]
         overlap = (probabilities * truth).sum(2)
         size = probabilities.sum(2) + truth.sum(2)
@@ -67,4 +68,5 @@ def _slopes(truth: Tensor) -> Tensor:
     """Return by how much the Jaccard loss grows with each further wrong pixel, the worst first [N, C, P]."""
     size = truth.sum(2, keepdim=True)
     jaccard = 1 - (size - truth.cumsum(2)) / (size + (1 - truth).cumsum(2))
+    # The first difference is to no error at all, where the loss is 0.
     return torch.cat([jaccard[..., :1], jaccard.diff(dim=2)], 2)

@@ -26,6 +26,7 @@ def boundary_counts(
     Returns:
         int64 [3, C]: pixels of each class near the boundary in both maps alike, in the truth, in the prediction.
     """
+    # At least one pixel, or small images would have no boundary at all.
     distance = max(1, round(width * float(np.hypot(*label.shape))))
     counted = (label >= 0) & (label < num_classes)
     true_edge, predicted_edge = _near_boundary(label, distance), _near_boundary(prediction, distance)
@@ -43,8 +44,10 @@ def boundary_iou(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 
 def _near_boundary(labels: npt.NDArray[np.integer], distance: int) -> npt.NDArray[np.bool_]:
     # Where the smallest and the largest value around a pixel agree there is one class: this serves all at once.
+    # OpenCV has no morphology for int32 or int64.
     values: npt.NDArray[Any] = labels if labels.dtype == np.uint8 else labels.astype(np.uint16)
     square = np.ones((2 * distance + 1,) * 2, np.uint8)
     near = cv2.erode(values, square) != cv2.dilate(values, square)
+    # OpenCV leaves what lies outside the image out of both, so its edge bounds nothing there; by the paper it does.
     near[:distance] = near[-distance:] = near[:, :distance] = near[:, -distance:] = True
     return np.asarray(near)

@@ -49,6 +49,7 @@ def _count(
     )
     if prediction.shape != label.shape:
         raise ValueError(f"the prediction is {tuple(prediction.shape)} but the label {tuple(label.shape)}")
+    # One value more than there are classes, for all that is none; 256 where bytes do, as the loop in C++ wants.
     values = max(BYTES, num_classes + 1)
     counts = count_pairs(_within(label, num_classes, values), _within(prediction, num_classes, values), values)
     matrix = counts[:num_classes, :num_classes].to(torch.int64, memory_format=torch.contiguous_format)
@@ -58,6 +59,7 @@ def _count(
 def _within(labels: torch.Tensor, num_classes: int, values: int) -> torch.Tensor:
     """Return values in 0 .. values - 1, the last for what is no class; bytes where that is enough."""
     narrow = torch.uint8 if values == BYTES else torch.int64
+    # Bytes fit as they are: what is no class among them is cut off with the rows and columns beyond C.
     if labels.dtype != torch.uint8:
         labels = labels.long()
         labels = labels.where((labels >= 0) & (labels < num_classes), values - 1)

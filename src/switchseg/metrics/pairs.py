@@ -20,6 +20,7 @@ def _load_loop() -> Callable[..., int] | None:
     """Return the compiled loop, or None where it was not built, or not for this machine or these sources."""
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL(str(Path(__file__).with_name("_pairs.so")))
+        # A library of older sources may be left there: called with other arguments it would write anywhere.
         if library.switchseg_interface() == _INTERFACE:
             library.switchseg_count_pairs.argtypes = [
                 *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
@@ -47,7 +48,9 @@ def count_pairs(rows: Tensor, columns: Tensor, values: int) -> Tensor:
     """
     if rows.shape != columns.shape:
         raise ValueError(f"pairs need two arrays of one shape, got {tuple(rows.shape)} and {tuple(columns.shape)}")
+    # The loop counts in int32.
     if loop is not None and rows.numel() < 2**31 and _are_bytes(rows) and _are_bytes(columns):
+        # It walks over memory, and views may have gaps.
         rows, columns = rows.contiguous(), columns.contiguous()
         counts = torch.zeros(BYTES, BYTES, dtype=torch.int32, device="cpu")
         loop(rows.data_ptr(), columns.data_ptr(), rows.numel(), counts.data_ptr())

@@ -82,6 +82,7 @@ def scores(matrix: Matrix, classes: Named) -> Scores:
         raise ValueError("no labelled pixel was counted, so there is nothing to score")
     intersection, truth, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
     union = truth + predicted - intersection
+    # 0 / 1 and not NaN where a class never occurs: the rule of 2018 counts it as 0.
     iou = intersection / np.maximum(union, 1)
     accuracy = intersection / np.maximum(truth, 1)
     found = pixel_accuracy(counts)
@@ -90,6 +91,7 @@ def scores(matrix: Matrix, classes: Named) -> Scores:
         mean_iou_all_classes=float(iou.mean()),
         pixel_accuracy=found,
         overall_score=float((found + iou.mean()) / 2),
+        # There is a class with truth, since some pixel was counted.
         mean_class_accuracy=float(accuracy[truth > 0].mean()),
         frequency_weighted_iou=float(iou @ truth / truth.sum()),
         per_class=tuple(

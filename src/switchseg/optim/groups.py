@@ -47,6 +47,7 @@ def parameter_groups(
             "params": parameters,
             "lr": rates[part]
             * (config.mixing_lr_scale if kind == "mixing" else 1.0)
+            # The decoder stands one block behind the last, so even that one is decayed once.
             * (1.0 if block is None else config.layer_decay ** (blocks - block)),
             "weight_decay": config.weight_decay if kind == "decayed" else 0.0,
         }
@@ -119,6 +120,7 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, A
         KeyError, ValueError, RuntimeError: the state belongs to another optimizer.
     """
     groups = zip(state["param_groups"], optimizer.param_groups, strict=True)
+    # The present device's settings win over those that were saved on another one.
     kept = [{**saved, **{key: own[key] for key in _OF_THE_DEVICE if key in own}} for saved, own in groups]
     optimizer.load_state_dict({**state, "param_groups": kept})
     for parameter, values in optimizer.state.items():
@@ -131,6 +133,7 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, A
 def set_rates(optimizer: torch.optim.Optimizer, rates: list[float]) -> None:
     """Set the rate of each group, on whatever device it is."""
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        # In place: recorded steps read this very tensor.
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(rate)
         else:

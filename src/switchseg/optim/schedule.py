@@ -13,7 +13,9 @@ from switchseg.optim.config import OptimConfig
 def rate_factor(config: OptimConfig, step: int, steps: int) -> float:
     """Return the factor on every base rate in `step` (from 0) of a training of `steps` steps."""
     if step < config.warmup_steps:
+        # Neither 0 in the first step, which would teach nothing, nor the full rate before the warm-up is over.
         return (step + 1) / (config.warmup_steps + 1) * SCHEDULES[config.schedule](config, 0.0)
+    # Clipped: past the end, the power of a negative number would be complex.
     return SCHEDULES[config.schedule](config, min(step / steps, 1.0))
 
 

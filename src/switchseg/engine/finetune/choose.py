@@ -77,6 +77,7 @@ def first_choices(found: Found, device: torch.device, encoder: str | None, seed:
 
 def with_batch(choices: Choices, images_per_device: int, wanted: int) -> Choices:
     """Choose what follows from the number of images that fit at once: accumulation, the norm and the rates."""
+    # What does not fit at once is accumulated: the rates were tried with a number of images a step.
     accumulate = max(1, wanted // images_per_device)
     images = images_per_device * accumulate
     fits = "as many as wanted" if images_per_device == wanted else f"more do not fit; {accumulate} make up a step"
@@ -89,6 +90,7 @@ def with_batch(choices: Choices, images_per_device: int, wanted: int) -> Choices
 
 def with_length(choices: Choices, steps: int, reason: str) -> Choices:
     """Choose what follows from the number of optimizer steps, which is rounded down so that the last one is scored."""
+    # The best model is kept at evaluations only, so steps behind the last one would be lost.
     every = max(1, steps // EVALUATIONS)
     steps = steps if steps < EVALUATIONS else every * EVALUATIONS
     choices = choices.take("train", reason, steps=steps)
@@ -114,6 +116,7 @@ def _start(found: Found, device: torch.device, seed: int) -> RunConfig:
         data=DataConfig(dataset=found.dataset, root=str(found.root)),
         optim=OptimConfig(name="adamw", weight_decay=0.01),
         train=TrainConfig(seed=seed, device=device.type, threads=threads),
+        # Scores at several scales would take as long as several evaluations more.
         evaluate=EvaluateConfig(multi_short_sides=()),
     )
 
@@ -125,6 +128,7 @@ def _with_model(choices: Choices, encoder: str | None) -> Choices:
 
 def _weights(encoder: str | None) -> tuple[str, str | None, str]:
     """Return an encoder, what it starts from, and why."""
+    # Installed weights first: they need no download.
     names = [encoder] if encoder else [f"{name}{OUTPUT_STRIDE}" for name in PACKAGES]
     for name in names:
         if find_installed(timm_network(name)):
@@ -141,6 +145,7 @@ def _weights(encoder: str | None) -> tuple[str, str | None, str]:
 
 def _hub_answers() -> bool:
     """Return whether the hub can be reached, within seconds: its own client tries for a minute."""
+    # A setting of the environment, which a connection would not show.
     if huggingface_hub.constants.HF_HUB_OFFLINE:
         return False
     parts = urlsplit(huggingface_hub.constants.ENDPOINT)
@@ -167,15 +172,18 @@ def _with_scale(choices: Choices, found: Found, device: torch.device) -> Choices
         crop_scales=(0.75, 1.5),
     )
     choices = choices.take("evaluate", "the scale that is trained at", short_sides=(short_side,))
+    # On a CPU further readers would take cores from the network.
     spare = max(1, (os.cpu_count() or 1) - 1)
     return choices.take("data", "processes that read", workers=1 if device.type == "cpu" else min(8, spare))
 
 
 def _with_norm(choices: Choices, images_per_device: int) -> Choices:
     pretrained = choices.config.model.pretrained is not None
+    # Accumulation does not help BatchNorm: its statistics are those of what is computed at once.
     if images_per_device > SMALL_BATCH:
         return choices.take("model", f"{images_per_device} images at once are enough for batch statistics", norm="bn")
     choices = choices.take("model", f"with {images_per_device} images at once it scored above bn", norm="sn")
+    # From random weights there is no BatchNorm to stay close to, so the mixture begins as the model's default has it.
     if pretrained:
         choices = choices.take("model", "begins close to the BatchNorms that it replaces", norm_init=NORM_INIT)
     return choices.take("optim", "mixtures hardly move at the common rate", mixing_lr_scale=MIXING_LR_SCALE)

@@ -30,6 +30,7 @@ def steps_in(seconds: float, spent: float, speed: Speed, config: RunConfig, vali
         UserError: hardly any do; says how many minutes are needed.
     """
     besides = seconds_for(0, speed, config, validation_images)
+    # The slack is on the steps alone: the rest cannot be shortened.
     steps = int(SLACK * (seconds - spent - besides) / speed.step)
     if steps < FEWEST_STEPS:
         needed = (spent + besides + FEWEST_STEPS * speed.step / SLACK) / 60
@@ -42,7 +43,9 @@ def steps_in(seconds: float, spent: float, speed: Speed, config: RunConfig, vali
 
 def seconds_for(steps: int, speed: Speed, config: RunConfig, validation_images: int) -> float:
     """Return how long a training of so many steps takes, evaluations, calibration and report included."""
+    # Those on the way, the scores at the end, and before and after a calibration.
     evaluations = EVALUATIONS + 1 + 2 * bool(config.train.calibrate)
+    # Calibration counts batches, of which a step has `accumulate`.
     calibration = config.train.calibrate * _CALIBRATION / config.train.accumulate
     return (
         speed.start

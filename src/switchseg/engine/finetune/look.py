@@ -48,6 +48,7 @@ class Found:
     @property
     def typical_size(self) -> tuple[int, int]:
         """Median height and width in pixels."""
+        # The median: a few panoramas among photographs would move a mean.
         height, width = np.median(self.sizes, axis=0)
         return int(height), int(width)
 
@@ -84,6 +85,7 @@ def look(folder: Path, dataset: str | None, workers: int, say: Callable[[str], N
         raise UserError(f"{root}: a split {there} and no `train`; rename the folder of the images to train on")
     seen, description = _mended(seen, root, workers, say)
     _require_usable(seen, name, root)
+    # Written only once everything can be used: a refused folder stays as it was.
     path = None
     if description is not None:
         path = root / SETTINGS
@@ -112,8 +114,10 @@ def _mended(seen: Survey, root: Path, workers: int, say: Callable[[str], None]) 
     for advice in needed:
         say(f"labels: {advice.seen}")
         say(f"labels: taken as {advice.readings[0]}".replace("\n", "; "))
+    # Somebody's description is never replaced by a guess; the guess is told instead.
     if (root / SETTINGS).exists():
         raise UserError(f"{root / SETTINGS}: {needed[0].seen} Write there: {needed[0].readings[0]}".replace("\n", "; "))
+    # Told before the labels are read anew, which may take long.
     if not os.access(root, os.W_OK):
         raise UserError(f"{root}: needs a {SETTINGS}, and cannot be written to; copy the folder to where it can be")
     return seen.read_as(meaning_with(settings, seen.meaning), settings, workers), settings

@@ -61,6 +61,7 @@ def plan(request: Request, run: RunDirectory, world: World, workers: int, say: C
     choices, measured = _choose(request, world, workers, say)
     for line in choices.lines():
         say(f"chosen: {line}")
+    # The config last: a record without one, as a crash between the two leaves it, is chosen for again.
     files.write_json(run.path / RECORD, {"request": request.to_json(), "because": dict(choices.reasons), **measured})
     yaml.save(run.config, choices.config)
     return choices.config
@@ -73,6 +74,7 @@ def _choose(request: Request, world: World, workers: int, say: Callable[[str], N
     choices = choose.with_validation(choose.first_choices(found, world.device, request.encoder, request.seed), found)
     training, validation = open_training(choices.config.data), open_validation(choices.config.data)
     wanted = min(choose.IMAGES_PER_STEP[world.device.type], len(training))
+    # The norm follows from the number that fits, so what fits is tried with the choices for one image.
     fit = largest_batch(choose.with_batch(choices, 1, 1).config, training, world, wanted)
     choices = choose.with_batch(choices, fit.images_per_device, wanted)
     config = choices.config
@@ -81,6 +83,7 @@ def _choose(request: Request, world: World, workers: int, say: Callable[[str], N
     if request.minutes is None:
         steps, reason = choose.usual_steps(len(training), images), "what the number of images suggests"
     else:
+        # Looking at the data and measuring count: the minutes are those of the whole command.
         spent = time.perf_counter() - began
         steps = steps_in(60 * request.minutes, spent, speed, config, len(validation))
         reason = f"what {request.minutes:g} minutes leave time for, at {speed.step:.2f} s a step"
@@ -103,6 +106,7 @@ def _kept(request: Request, run: RunDirectory) -> RunConfig | None:
         return None
     try:
         before = json.loads(record.read_text(encoding="utf-8"))["request"]
+    # A directory without a record, or with a damaged one, may be somebody's run: it is left alone.
     except (OSError, KeyError, TypeError, ValueError):
         raise UserError(f"{run.path}: holds another run; pass another --out") from None
     now = request.to_json()

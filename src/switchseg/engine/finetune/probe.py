@@ -67,6 +67,7 @@ def largest_batch(config: RunConfig, dataset: Dataset, world: World, wanted: int
     """
     memory = Memory(world.device)
     peaks: dict[int, int] = {}
+    # Asked once, before anything was tried: what tries leave behind would make it less.
     images, free = 1, memory.free()
     largest = int(np.prod(dataset.sizes().astype(np.int64), axis=1).argmax())
     while images <= wanted and (not peaks or 2 * max(peaks.values()) <= MEMORY_SHARE * free):
@@ -88,6 +89,7 @@ def measure_speed(config: RunConfig, dataset: Dataset, validation: Dataset, worl
     """Time the parts of the training that `config` describes, with its own batches."""
     began = time.perf_counter()
     with _training(config, dataset, world) as (training, step):
+        # Left out of the time: kernels are chosen, memory is allocated and graphs are recorded in the first steps.
         for _ in range(_WARM_STEPS):
             step()
         training.guard.settle()
@@ -97,6 +99,7 @@ def measure_speed(config: RunConfig, dataset: Dataset, validation: Dataset, worl
         training.guard.settle()
         per_step = (time.perf_counter() - started) / _TIMED_STEPS
         few = Subset(validation, range(min(_TIMED_IMAGES, len(validation))))
+        # Warms up evaluation, as the first steps did training.
         _evaluate(training, Subset(few, [0]))
         evaluated = time.perf_counter()
         _evaluate(training, few)
@@ -109,6 +112,7 @@ def _with_images(config: RunConfig, images: int) -> RunConfig:
     return replace(
         config,
         train=replace(config.train, images_per_device=images, accumulate=1, steps=_FIT_STEPS),
+        # No processes for three steps: starting them takes longer, and theirs is not the memory that is measured.
         data=replace(config.data, workers=0),
     )
 

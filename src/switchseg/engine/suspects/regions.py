@@ -62,11 +62,15 @@ def doubt(
     """
     own, best = np.zeros(label.shape, np.float32), np.zeros(label.shape, np.float32)
     likelier = np.zeros(label.shape, np.int32)
+    # Of a class that no label has nothing is typical: it is measured by certainty.
     floor = np.where(np.isnan(typical), 1.0, typical)
     for tile, probabilities in tiles:
+        # 255 is no class to look up; what is found in its place is discarded at the end.
         given = np.minimum(label[tile], probabilities.shape[-1] - 1).astype(np.int64)[..., None]
         own[tile] = np.take_along_axis(probabilities, given, -1)[..., 0]
+        # Relative to what is typical: classes that a model is never sure of would else not be found at all.
         ratio = (probabilities / floor).astype(np.float32)
+        # Below every ratio, so that the given class is never its own rival.
         np.put_along_axis(ratio, given, -1.0, -1)
         likelier[tile] = ratio.argmax(-1)
         best[tile] = np.take_along_axis(probabilities, likelier[tile][..., None].astype(np.int64), -1)[..., 0]
@@ -76,17 +80,21 @@ def doubt(
 
 def regions(found: Doubt, label: npt.NDArray[np.integer]) -> list[Region]:
     """Return the regions of an image, the most suspect first."""
+    # Odd, so that the square has a middle and does not move what it opens.
     size = max(3, round(OPENING_SHARE * min(label.shape))) | 1
     mask = cv2.morphologyEx(found.suspect.astype(np.uint8), cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
+    # The pair of classes in one number: parts that touch are one region only if both agree.
     kinds = np.where(mask > 0, label.astype(np.int32) << 16 | found.likelier, -1)
     least = max(size * size, SMALLEST_SHARE * label.size)
     result = []
     for kind in np.unique(kinds[kinds >= 0]).tolist():
         count, parts, boxes, _ = cv2.connectedComponentsWithStats((kinds == kind).astype(np.uint8), connectivity=8)
+        # Part 0 is the background.
         for part in range(1, count):
             left, top, width, height, pixels = boxes[part].tolist()
             if pixels >= least:
                 window = np.s_[top : top + height, left : left + width]
+                # The box may hold pieces of other parts.
                 inside = parts[window] == part
                 lead = float((found.best[window] - found.own[window])[inside].mean())
                 result.append(

@@ -69,6 +69,7 @@ def search(
             for tile, probabilities in tiles(sample):
                 typical.add(probabilities, label[tile])
             count(1)
+        # What is typical takes all images, and their probabilities would not fit into memory: they are computed twice.
         means = typical.mean()
         for split, index, sample, label in _samples(splits):
             judged = regions(doubt(tiles(sample), label, means), label)
@@ -102,6 +103,7 @@ def write_suspects(
 ) -> None:
     """Write suspects.json, suspects.csv and a picture of each of the first `pictures` regions to `folder`."""
     shown = {rank: f"{rank:03d}.jpg" for rank in range(1, min(pictures, len(suspects)) + 1)}
+    # Pictures of an earlier search would go by the ranks of this one.
     for old in folder.glob("[0-9][0-9][0-9].jpg"):
         old.unlink()
     for rank, name in shown.items():
@@ -137,6 +139,7 @@ def picture(sample: Sample, region: Region) -> Image.Image:
     factor = _PICTURE_SIDE / max(crop.shape[:2])
     crop = cv2.resize(crop, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
     corner = (window[1].start, window[0].start)
+    # `corner` is (x, y) once for each of the two corners.
     ends = [round((end - start) * factor) for end, start in zip((left, top, right, bottom), 2 * corner, strict=True)]
     cv2.rectangle(crop, (ends[0], ends[1]), (ends[2], ends[3]), _OUTLINE, 2)
     return Image.fromarray(crop)
