@@ -8,6 +8,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
+# Looked up by `__getattr__` below: importing these here would load torch for `switchseg --help` too.
 _HOMES = {
     "create_model": "switchseg.models.create",
     "load_model": "switchseg.checkpoints.model_directory",

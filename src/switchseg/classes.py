@@ -46,11 +46,13 @@ class Classes:
         """
         if len(self) != 2:
             raise UserError(f"a threshold is for two classes, background and foreground; the model has {len(self)}")
+        # A chained comparison: 0 only if the second is background and the first is not.
         first, second = _comparable(self.names)
         return 0 if second == "background" != first else 1
 
     def colours(self, others: tuple[int, int, int] = (0, 0, 0)) -> npt.NDArray[np.uint8]:
         """Return the RGB colour of every label value [>= 256, 3]; values that are no class have that of `others`."""
+        # 256 rows at least, so that any uint8 label map, ignored pixels included, can index the table without a check.
         table = np.full((max(256, len(self) + 1), 3), others, np.uint8)
         table[: len(self)] = self.palette
         return table
@@ -58,6 +60,7 @@ class Classes:
     def order_in(self, other: Classes) -> tuple[int, ...] | None:
         """Return the index in `other` of each class, by its name; None unless both have the same names, each once."""
         own, theirs = _comparable(self.names), _comparable(other.names)
+        # A name that occurs twice would be matched with the first of its places both times.
         if len(set(own)) < len(own) or sorted(own) != sorted(theirs):
             return None
         return tuple(theirs.index(name) for name in own)
@@ -81,6 +84,7 @@ class Classes:
 
 
 def _comparable(names: tuple[str, ...]) -> list[str]:
+    # Data sets spell the same class with other capitals and blanks; neither makes it another class.
     return [name.strip().casefold() for name in names]
 
 

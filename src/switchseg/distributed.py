@@ -46,7 +46,7 @@ class World:
 
     def any(self, flag: bool) -> bool:
         """Return whether `flag` is set on some rank."""
-        # On a GPU reading the sum waits for all that has been queued there.
+        # On this rank's device, because nccl reduces nothing that lies on the CPU.
         return flag if self.size == 1 else bool(self.sum(torch.tensor(int(flag), device=self.device)))
 
     def gather(self, values: list[T]) -> list[list[T]]:
@@ -82,6 +82,7 @@ def joined_world(device: str = "auto", timeout_seconds: float = 600.0) -> Iterat
         LostRankError: in the block, the connection to another rank broke, or it did not answer for as long.
     """
     size, rank = launched_ranks(), int(os.environ.get("RANK", 0))
+    # Before the others are waited for: a missing GPU is told at once, not after the timeout.
     chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", 0)))
     if size == 1:
         yield World(rank=0, size=1, device=chosen)
@@ -90,7 +91,8 @@ def joined_world(device: str = "auto", timeout_seconds: float = 600.0) -> Iterat
     timeout = timedelta(seconds=timeout_seconds)
     try:
         store, *_ = next(rendezvous("env://", rank, size, timeout=timeout))
-        # Under a prefix of this attempt, so that keys that earlier ranks left in the store are not found.
+        # Not `init_process_group` alone: after torchrun's restart it would find the addresses of dead ranks in the
+        # store (4 of 6 restarts failed).
         store = PrefixStore(_agree_on_attempt(store, rank, size, timeout), store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
     except dist.DistError as error:
@@ -127,6 +129,7 @@ def _agree_on_attempt(store: Store, rank: int, size: int, timeout: timedelta) ->
     own = uuid.uuid4().hex
     if rank == 0:
         store.set("attempt", own)
+        # `get` waits until the other rank has put its name under this attempt's, which it can do only after `set`.
         for other in range(1, size):
             store.set(f"{own}/{store.get(f'{own}/{other}').decode()}", own)
         return own
@@ -135,7 +138,7 @@ def _agree_on_attempt(store: Store, rank: int, size: int, timeout: timedelta) ->
         attempt: str = store.get("attempt").decode()  # perhaps the last one, until the first rank has written
         store.set(f"{attempt}/{rank}", own)
         try:
-            # Short waits: what was read may be the attempt before, which answers nobody any more.
+            # Nobody answers under the name of an earlier attempt, so the wait is short and the name is read again.
             store.wait([f"{attempt}/{own}"], timedelta(seconds=1))
             return attempt
         except dist.DistStoreError:
@@ -158,9 +161,10 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
         return device
     if not torch.cuda.is_available():
         raise UserError(f"device {name!r} was asked for, but PyTorch sees no GPU here; use auto or cpu")
+    # An index that was named holds for every rank; without one each rank of a machine gets a GPU of its own.
     device = torch.device("cuda", local_rank if device.index is None else device.index)
     if (device.index or 0) >= torch.cuda.device_count():
         raise UserError(f"device {device} was asked for, but there are only {torch.cuda.device_count()} GPUs")
-    # Streams, graphs and events are made on the current device where none is named.
+    # Collectives of objects and kernels without a device argument go to the current GPU, which is 0 for all ranks else.
     torch.cuda.set_device(device)
     return device

@@ -36,18 +36,23 @@ def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # The name says nothing, so that it is never longer than names can be.
+        # Beside the target, since a file can be renamed in one step within a file system only.
         descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        # Closed now, because on Windows a file that is open cannot be renamed or opened again by a writer.
         os.close(descriptor)
         try:
             yield Path(temporary)
+            # Opened anew: whoever wrote it may have closed it already, and fsync is for all data of the file.
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, path)
+        # KeyboardInterrupt too: half a file must not stay behind Ctrl-C.
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
+        # The new name is an entry of the folder, and reaches the disk with that, not with the file.
         system.sync_folder(path.parent)
 
 
@@ -57,6 +62,7 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        # Errors of other files keep their names, and subclasses of other packages keep what else they carry.
         ours = error.filename is None or str(error.filename).endswith(".part")
         if error.errno is None or not ours or type(error).__module__ != "builtins":
             raise
@@ -75,6 +81,7 @@ def check_places(files: Iterable[Path | None] = (), folders: Iterable[Path | Non
         if path.is_dir():
             raise UserError(f"{path}: is a folder; the name of a file to write was expected")
         _refuse_special(path)
+        # Real paths, so that a link and its target, or a.json and ./a.json, count as one.
         if os.path.realpath(path) in seen:
             raise UserError(f"{path}: two results cannot be written to one file")
         seen.add(os.path.realpath(path))
@@ -102,6 +109,7 @@ def _check_folder(folder: Path, path: Path) -> None:
     if not folder.is_dir():
         raise UserError(f"{path}: cannot be written, for {folder} is no folder")
     try:
+        # Tried instead of asked: `os.access` may say yes where a network file system says no.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -126,6 +134,7 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
         OSError: there is no such file, or it cannot be read.
         UserError: it is no regular file; the line does not name it.
     """
+    # The check comes after opening, on the open file: a path could be replaced by a pipe in between.
     file = open(path, "rb", opener=system.open_at_once)  # noqa: SIM115
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()

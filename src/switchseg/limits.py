@@ -31,6 +31,7 @@ class Between:
     def __contains__(self, value: Any) -> bool:
         if isinstance(value, (tuple, list)):
             return (self.empty or bool(value)) and all(item in self for item in value)
+        # An int is always finite, and one too large for a float would make `isfinite` raise.
         inside = (isinstance(value, int) or math.isfinite(value)) and self.low <= value <= self.high
         return inside and not (self.above and value == self.low) and not (self.below and value == self.high)
 
@@ -48,6 +49,7 @@ def check(section: str, config: object, **limits: Between) -> None:
     """
     for key, limit in limits.items():
         value = getattr(config, key)
+        # None is a setting that was not given; whether it may be is the matter of its type, not of its range.
         if value is not None and value not in limit:
             shown = " ".join(map(str, value)) or "nothing" if isinstance(value, (tuple, list)) else value
             raise UserError(f"{_named(section, key)}: {shown}; {limit} was expected")

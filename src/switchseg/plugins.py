@@ -41,10 +41,12 @@ def import_plugins(names: Iterable[str], folder: str | os.PathLike[str] = ".") -
     Raises:
         UserError: one cannot be imported; the line says why.
     """
+    # Full paths, since workers and other ranks may have another current folder.
     full = tuple(os.path.abspath(Path(folder, name).expanduser()) if name.endswith(".py") else name for name in names)
     for name in full:
         if name not in _imported:
             _import(name)
+            # After the import, so that a plugin that failed is not told to other processes.
             _imported.append(name)
     return full
 
@@ -54,6 +56,7 @@ def import_installed() -> None:
     """Import the plugins of installed packages."""
     from importlib.metadata import entry_points  # slow, and `switchseg --help` does without
 
+    # Sorted, so that all ranks import in one order; that of `entry_points` is the order of the search path.
     import_plugins(sorted(entry.module for entry in entry_points(group=GROUP)))
 
 
@@ -73,6 +76,7 @@ class WithPlugins(Generic[T]):
         self.value = value
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # Pickled twice: reading the outer pickle imports the plugins, without which the inner one finds no classes.
         return _restore, (imported(), pickle.dumps(self.value))
 
 
@@ -89,6 +93,7 @@ def _import(name: str) -> None:
             importlib.import_module(name)
     except UserError as error:
         raise UserError(f"plugin {name}: {error}") from error
+    # Not BaseException: a plugin that is interrupted by Ctrl-C has not failed.
     except Exception as error:  # whatever its code raises
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"plugin {name}: cannot be imported ({type(error).__name__}: {reason})") from error
@@ -103,6 +108,7 @@ def _import_file(path: Path) -> None:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # Before its code runs, as `import` does: dataclasses and pickle look their module up there.
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)

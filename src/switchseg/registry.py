@@ -43,6 +43,7 @@ class Registry(Mapping[str, T], Generic[T]):
         def add(entry: T) -> T:
             if not replace and name in self and self[name] is not entry:
                 raise UserError(f"there is a {self.kind} called {name!r} already; another name was expected")
+            # A replaced entry keeps its place in the order, which is that of help and messages.
             self._places.setdefault(name, "")
             self._entries[name] = entry
             return entry
@@ -96,5 +97,6 @@ def check_names(prefix: str, config: Any) -> None:
     for field in dataclasses.fields(config):
         registry, value = registry_of(field), getattr(config, field.name)
         if registry is not None and value is not None:
+            # A field like `recorders` holds several names, and the first wrong one is told.
             for name in value if isinstance(value, tuple) else (value,):
                 registry.require(f"{prefix}{field.name}", name)

@@ -23,6 +23,7 @@ def from_mapping(kind: type[T], content: Any, source: str, prefix: str = "") -> 
         where = f"{source}: {prefix.rstrip('.')}" if prefix else source
         raise UserError(f"{where}: expected keys and values, found {shown(content)}")
     content = getattr(kind, "upgraded", dict)(content)  # a section may know how it was written before
+    # Resolved, for under `from __future__ import annotations` the types of fields are strings.
     hints = typing.get_type_hints(kind)
     for key in content:
         if key not in hints:
@@ -33,11 +34,13 @@ def from_mapping(kind: type[T], content: Any, source: str, prefix: str = "") -> 
     try:
         return kind(**values)
     except (UserError, ValueError) as error:
+        # `from None`: the line says all that the user can mend, a chain of errors would bury it.
         raise UserError(f"{source}: {error}") from None
 
 
 def _convert(hint: Any, value: Any, source: str, key: str) -> Any:
     if dataclasses.is_dataclass(hint):
+        # In YAML a section whose lines are all commented out reads as null: it keeps its defaults.
         return from_mapping(typing.cast(type, hint), {} if value is None else value, source, f"{key}.")
     try:
         return _fit(hint, value)
@@ -64,14 +67,17 @@ def _fit(hint: Any, value: Any) -> Any:
     if origin is dict:
         _require(isinstance(value, dict), value)
         return {_fit(arguments[0], key): _fit(arguments[1], item) for key, item in value.items()}
+    # bool is an int to Python, but `lr: true` is a mistake.
     if hint is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
         return float(value)  # YAML 1.1 reads 1e-4 as a string
+    # Not `isinstance`, by which `true` would be taken for the number 1.
     return _require(type(value) is hint, value)
 
 
 def _fit_union(alternatives: tuple[Any, ...], value: Any) -> Any:
     if value is None and type(None) in alternatives:
         return None
+    # In the order of the hint: `int | float` keeps whole numbers whole, `float | str` reads "1e-4" as a number.
     for alternative in alternatives:
         try:
             return _fit(alternative, value)

@@ -10,12 +10,14 @@ from typing import IO, Any
 if sys.platform == "win32":
     import msvcrt
 
+    # Without O_BINARY Windows turns line ends and stops at a byte 26, which labels and archives are full of.
     _BINARY, _AT_ONCE = os.O_BINARY, 0
 else:
     import fcntl
 
     _BINARY, _AT_ONCE = 0, os.O_NONBLOCK
 
+# A forked child of a process that had used OpenCV's pool of threads crashed (docs/log.md).
 START_METHOD = "spawn" if sys.platform == "win32" else "forkserver"
 """How `multiprocessing` starts a process that does not copy the threads and locks of this one."""
 
@@ -27,6 +29,7 @@ def hold(file: IO[Any]) -> None:
         BlockingIOError, PermissionError: another process holds it.
     """
     if sys.platform == "win32":
+        # Windows locks bytes, not files; the first one stands for the whole.
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
     else:
         # Unlike flock's, this lock is not inherited by data workers, which may outlive a killed training.
@@ -48,6 +51,7 @@ def read_at(descriptor: int, length: int, start: int) -> bytes:
     if sys.platform == "win32":  # where nothing forks
         os.lseek(descriptor, start, os.SEEK_SET)
         return os.read(descriptor, length)
+    # One call, because the offset belongs to the open file, which forked workers share: seek and read would race.
     return os.pread(descriptor, length, start)
 
 
@@ -71,4 +75,5 @@ def is_unread(stream: IO[Any]) -> bool:
         poll.register(stream.fileno(), select.POLLOUT)
     except (OSError, ValueError):  # it is no file
         return False
+    # A pipe whose reading end is closed polls as an error; asking costs nothing and writes nothing.
     return any(events & select.POLLERR for _, events in poll.poll(0))

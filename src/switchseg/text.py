@@ -12,6 +12,7 @@ import yaml
 from switchseg.errors import UserError
 from switchseg.files import open_regular
 
+# A wrong path may name a video: a mebibyte is far above any list of classes or settings.
 _MOST_BYTES = 1 << 20
 
 
@@ -23,6 +24,7 @@ def read_text(path: Path) -> str:
     """
     try:
         with open_regular(path) as file:
+            # One byte more than allowed tells a file that is too long, and no size is trusted that may change.
             content = file.read(_MOST_BYTES + 1)
     except (OSError, UserError) as error:
         raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
@@ -30,6 +32,7 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: more than {_MOST_BYTES} bytes; a few names and settings were expected")
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
+        # Notepad and PowerShell put marks first; without "-sig" the mark would become a part of the first key.
         return content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: cannot be read as text in UTF-8 ({error.reason} at byte {error.start})") from None
@@ -59,6 +62,7 @@ class _Loader(yaml.SafeLoader):
     """YAML as a list of settings needs it."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        # Ten aliases of ten aliases each, nine levels deep, are a billion entries in less than a kilobyte.
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise yaml.composer.ComposerError(None, None, "anchors and aliases are not taken", event.start_mark)
@@ -66,6 +70,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         mapping = super().construct_mapping(node, deep=deep)
+        # PyYAML takes the last of equal keys without a word, so a setting further up would seem to have no effect.
         if len(mapping) < len(node.value):
             raise yaml.constructor.ConstructorError(None, None, "a key is given twice", node.start_mark)
         return mapping

@@ -58,6 +58,7 @@ def from_pretrained(name: str, revision: str | None = None) -> Segmenter:
     if Path(name).is_dir():
         return load_model(name)
     try:
+        # Two files by their names: a repository may hold gigabytes of other formats.
         return load_model(snapshot_download(name, revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise UserError(f"{name}: no such folder, and not to be had from the hub ({_reason(error)})") from error
@@ -75,6 +76,7 @@ def push_to_hub(model: Segmenter, name: str, card: Card, folder: str | Path, *, 
     api = HfApi()
     try:
         address = api.create_repo(name, private=private, exist_ok=True)
+        # The folder may be one that the user keeps other things in; only what makes up the model is published.
         api.upload_folder(repo_id=name, folder_path=folder, allow_patterns=[CONFIG, WEIGHTS, CARD])
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise UserError(f"{name}: cannot be pushed to the hub ({_reason(error)}); is `hf auth login` done?") from error

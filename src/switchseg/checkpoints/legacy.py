@@ -43,6 +43,7 @@ class Layout:
 
     def encoder_name(self, arch: str) -> str:
         """Return our name of the encoder that a code base calls `arch`: both call different networks `resnet50`."""
+        # MIT writes resnet50dilated, 2018 resnet50_dilated8; the stem, not the name, tells their networks apart.
         match = re.fullmatch(r"resnet(18|34|50|101|152)s?(?:_dilated(8|16)|(dilated))?", arch)
         if not match:
             return arch
@@ -60,12 +61,15 @@ def recognise(encoder: State, decoder: State) -> Layout:
     kind, other = _kind(encoder, "encoder"), _kind(decoder, "decoder")
     if other != kind:
         raise UserError(f"the encoder file has {kind.name} norms and the decoder file {other.name}; take a pair")
+    # Only a stem of three convolutions has a `conv3` outside of its stages.
     return Layout(str(kind.layout), kind.name, "conv3.weight" in encoder)
 
 
 def _kind(state: State, part: str) -> Kind:
+    # The length of the mixing weights says which statistics are mixed; 0 where there are none, thus BatchNorms.
     mixes = next((tensor.numel() for key, tensor in state.items() if key.endswith(f".{MIXING[0]}")), 0)
     kind = next((kind for kind in KINDS.values() if kind.layout and kind.mixes == mixes), None)
+    # A file without any norm mixes nothing either, and must not pass for one with BatchNorms.
     if kind is not None and (mixes or any(key.endswith(".running_mean") for key in state)):
         return kind
     raise UserError(
@@ -98,6 +102,7 @@ def import_states(
     dropped: list[str] = []
     parts = legacy_keys(wanted, decoder_name, layout.name).values()
     for theirs_of, state, source in zip(parts, (encoder, decoder), sources, strict=True):
+        # Taken out first, so that every other key that is left over is an error and no weight gets lost unnoticed.
         weights = {key: tensor for key, tensor in state.items() if not key.endswith(_BOOKKEEPING)}
         dropped += [key for key in state if key not in weights]
         result.update(translate(weights, theirs_of, wanted, source))

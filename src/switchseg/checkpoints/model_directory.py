@@ -39,12 +39,15 @@ def save_model(model: Segmenter, path: str | Path, dtype: torch.dtype | None = N
             "give it one with switchseg.norms.register_norm and build the model with that"
         )
     state = {
+        # Counters such as `num_batches_tracked` stay whole numbers; safetensors stores contiguous tensors only.
         key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
         for key, tensor in model.state_dict().items()
     }
+    # Names for a message alone: loading a model never imports what its directory says.
     made_with = dataclasses.replace(model.spec, plugins=imported())
     spec = json.dumps(made_with.to_json(), indent=2, ensure_ascii=False) + "\n"
     try:
+        # Compared as bytes: equal specs make equal text, and a config that cannot be read is simply another one.
         if (path / CONFIG).is_file() and (path / CONFIG).read_bytes() != spec.encode():
             (path / CONFIG).unlink()
         with files.replacing(path / WEIGHTS) as file:
@@ -60,6 +63,7 @@ def load_model(path: str | Path) -> Segmenter:
     Raises:
         UserError: there is no model, or one of its files is damaged or does not fit the other.
     """
+    # For callers from Python: the program has done it already, and the second call costs nothing.
     import_installed()
     folder = find_model(path)
     spec = read_spec(folder)
@@ -72,6 +76,7 @@ def load_model(path: str | Path) -> Segmenter:
     # Copies, because what was read lies in the mapped file: it would change with the file, and as its tensors are
     # not aligned as PyTorch's own are, matrix products would round otherwise than those of the model that was saved.
     copies = {key: tensor.to(own[key].dtype, copy=True) for key, tensor in state.items()}
+    # Assigned, because a copy into a tensor on the meta device goes nowhere.
     model.load_state_dict(copies, assign=True)
     if any(buffer.is_meta for buffer in model.buffers()):  # some transformers compute what they do not save
         model = build(spec, folder / CONFIG)
@@ -86,6 +91,7 @@ def find_model(path: str | Path) -> Path:
         UserError: it is neither.
     """
     path = Path(path)
+    # In this order: a model directory that happens to hold a folder `model` is still itself.
     for folder in (path, path / "model"):
         if (folder / CONFIG).is_file():
             return folder
@@ -103,6 +109,7 @@ def read_spec(folder: Path) -> ModelSpec:
     path = folder / CONFIG
     try:
         return ModelSpec.from_json(json.loads(path.read_text(encoding="utf-8")))
+    # Apart from the rest, since the text of a KeyError is the key alone.
     except KeyError as error:
         raise UserError(f"{path}: the key {error} is missing; it should be as `switchseg train` writes it") from error
     except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:

@@ -27,6 +27,7 @@ def start_model(config: ModelConfig, classes: Classes, say: Callable[[str], None
     Raises:
         UserError: a name is unknown, or what `config.pretrained` names is another model.
     """
+    # A folder by that name comes first; everything else that `pretrained` may name is weights of an encoder.
     if config.pretrained is not None and Path(config.pretrained).is_dir():
         return _continue(config, classes, say)
     return create_model(
@@ -45,6 +46,7 @@ def _continue(config: ModelConfig, classes: Classes, say: Callable[[str], None])
     """Load the model directory `config.pretrained` and change its norms, auxiliary head and classes as asked."""
     source = str(config.pretrained)
     model = load_model(source)
+    # Norms and auxiliary head before the classes: resetting the last layers covers those of the new head too.
     _check_architecture(config, model, source)
     model = _with_norm(model, config.norm, source, say)
     _set_auxiliary(model, config, say)
@@ -79,6 +81,7 @@ def _check_names(model: Classes, data: Classes, source: str, say: Callable[[str]
 
 def _check_architecture(config: ModelConfig, model: Segmenter, source: str) -> None:
     spec = model.spec
+    # One network may have several names, and which one was written into the model is no difference.
     same_encoder = ALIASES.get(config.encoder, config.encoder) == ALIASES.get(spec.encoder, spec.encoder)
     if not same_encoder or parse_decoder(config.decoder)[0] != parse_decoder(spec.decoder)[0]:
         raise UserError(
@@ -94,8 +97,10 @@ def _with_norm(model: Segmenter, norm: str, source: str, say: Callable[[str], No
     if old == norm:
         return model
     was, wanted = parse_norm(old), parse_norm(norm)
+    # A mixture can begin as the BatchNorm that it replaces, by its weights; the other way its mixture would be lost.
     if was.is_batch_norm and wanted.like_batch_norm and not wanted.is_batch_norm:
         norms.convert_norms(model, norm, init="bn", batch_norms_only=True)
+    # Kinds of one family have the same tensors, and differ in how they compute from them.
     elif was.family == wanted.family:
         state = model.state_dict()
         model = build(dataclasses.replace(model.spec, norm=norm), source)
@@ -110,6 +115,7 @@ def _set_auxiliary(model: Segmenter, config: ModelConfig, say: Callable[[str], N
     wanted = parse_decoder(config.decoder)[1] if config.auxiliary is None else config.auxiliary
     if wanted == model.spec.auxiliary:
         return
+    # Dropped where it is not wanted: its weights would be stored and its loss added without being asked for.
     model.auxiliary = None
     if wanted:
         fresh = create_model(config.encoder, config.decoder, config.norm, classes=model.spec.classes, auxiliary=True)

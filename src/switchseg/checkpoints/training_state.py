@@ -30,8 +30,10 @@ def save(folder: Path, state: dict[str, Any], step: int, keep: int) -> Path:
     # Serialised in memory first: torch's own file writer hides why a write failed.
     content = io.BytesIO()
     torch.save(state, content)
+    # Asked before writing, for the message only; where the disk is full it is the user's first question.
     previous = latest(folder)
     try:
+        # First the state, then the pointer: between the two the pointer names the one before, which is whole.
         with files.replacing(path) as file:
             file.write(content.getbuffer())
         files.write_text(folder / "last", path.name + "\n")
@@ -52,6 +54,7 @@ def latest(folder: Path) -> Path | None:
         return folder / name
     # Killed between a checkpoint and its pointer, or the pointer is damaged: a checkpoint is complete, for it has its
     # name.
+    # By number: as text step_900 would come after step_1000.
     return max(_all(folder), key=step_of, default=None)
 
 
@@ -62,6 +65,7 @@ def load(path: Path) -> dict[str, Any]:
         UserError: the file is missing, damaged or no checkpoint of ours.
     """
     try:
+        # Weights only: a checkpoint from elsewhere could run anything if it were unpickled freely.
         state = load_torch(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such checkpoint") from None
@@ -87,6 +91,7 @@ def _all(folder: Path) -> list[Path]:
 
 def _remove_older(folder: Path, keep: int, current: Path) -> None:
     for path in sorted(_all(folder), key=step_of)[:-keep]:
+        # Steps may be lower than those of older files, after a training was begun anew from an earlier checkpoint.
         if path != current:
             path.unlink(missing_ok=True)
     for leftover in folder.glob(".*.part"):  # of a save that was killed

@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("switchseg: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
     except OSError as error:
+        # `switchseg models | head` is no mistake; a broken pipe to a worker is, and has the same type.
         if isinstance(error, BrokenPipeError) and system.is_unread(sys.stdout):
             _forget_output()
             return _UNREAD  # whoever read the lines has seen enough
@@ -81,6 +82,7 @@ def _run(arguments: list[str]) -> int:
     if verb not in COMMANDS:
         raise UserError(f"unknown command {verb!r}; the commands are {', '.join(COMMANDS)}")
     names, rest = _split_imports(rest)
+    # Before the verb's module: it may make its flags and help from registries that plugins add to.
     import_installed()
     import_plugins(names)
     return import_module(COMMANDS[verb][0]).run(rest) or 0
@@ -118,6 +120,7 @@ def _explain(error: OSError) -> str:
 
 def _forget_output() -> None:
     """Let what is still to be printed go nowhere; Python would complain of it at its end."""
+    # The descriptor, not `sys.stdout`: what is in its buffer goes there when Python flushes it at the end.
     with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 

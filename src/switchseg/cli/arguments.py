@@ -28,6 +28,7 @@ def parse(target: Callable[..., T], verb: str, arguments: Sequence[str], default
     optional = {} if default is None else {"default": default}
     complaint = io.StringIO()
     try:
+        # tyro draws a box over several lines and exits; here every mistake is one line and exit code 2.
         with contextlib.redirect_stderr(complaint):
             parsed = tyro.cli(target, prog=f"switchseg {verb}", args=list(arguments), **optional)  # type: ignore[call-overload]
     except SystemExit as stop:
@@ -36,6 +37,7 @@ def parse(target: Callable[..., T], verb: str, arguments: Sequence[str], default
             raise
         raise UserError(_one_line(complaint.getvalue(), verb)) from None
     if dataclasses.is_dataclass(parsed):
+        # Not by tyro: names of registries are texts to it, since plugins may add some.
         check_names("--", parsed)
     return typing.cast(T, parsed)
 

@@ -35,5 +35,6 @@ def run(arguments: Sequence[str]) -> int | None:
         raise UserError(f"unknown benchmark {name!r}; the benchmarks are {', '.join(BENCHMARKS)}")
     if not (_REPOSITORY / "benchmarks" / f"{name}.py").is_file():
         raise UserError("switchseg bench needs a source checkout: the folder benchmarks/ is not part of the package")
+    # The benchmarks are no part of the installed package, and are found from whatever folder this is called in.
     sys.path.insert(0, str(_REPOSITORY))
     return importlib.import_module(f"benchmarks.{name}").run(rest)  # type: ignore[no-any-return]

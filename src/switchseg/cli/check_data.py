@@ -48,6 +48,7 @@ class CheckDataFlags:
 def run(arguments: Sequence[str]) -> int:
     """Check, report, and return 2 if training would stop."""
     flags = parse(CheckDataFlags, "check-data", arguments)
+    # Before the reading, which may take long: its last line must not be that the page cannot be written.
     files.check_places([flags.html, flags.propose])
     pipeline = _pipeline(flags)
     from switchseg.data.augment.sheet import draw_sheet
@@ -59,6 +60,7 @@ def run(arguments: Sequence[str]) -> int:
     seen = survey(Place(flags.dataset, flags.root, flags.list_file, flags.split), flags.workers)
     dataset, found, advices = seen.first, seen.found, seen.advices()
     print_summary(seen.parts, found, dataset.meaning, advices)
+    # Drawn only for a file: each reads up to 40 samples once for every reading.
     pictures = draw_readings(dataset, seen.settings, advices) if flags.html or flags.propose else {}
     if flags.html:
         title = f"{dataset.name} {' '.join(seen.datasets)}"

@@ -57,9 +57,11 @@ def run(arguments: Sequence[str]) -> int:
     for each in possible:
         if is_main_process():
             print(f"\n{each.name}: {out / each.name}", flush=True)
+        # A signal stops the whole comparison, with the code of the run that it met; the same command goes on there.
         if code := train(each.config, out / each.name):
             return code
     if is_main_process():
+        # Trained seed by seed, so that a stopped comparison has whole pairs; shown by norm, the reference first.
         by_norm = sorted(possible, key=lambda each: flags.norms.index(each.config.model.norm))
         print(_write_results([out / each.name for each in by_norm], out))
     return 0

@@ -50,6 +50,7 @@ def run(arguments: Sequence[str]) -> None:
         if not low <= getattr(options, flag) <= high:
             name = flag.replace("_", "-")
             raise UserError(f"--{name} {getattr(options, flag)}: {low} .. {high} was expected")
+    # Asked before the models are loaded, and without importing it.
     if find_spec("gradio") is None:
         raise UserError("the demo needs gradio, which is not installed; pip install 'switchseg[demo]'")
 
@@ -88,6 +89,7 @@ def load_predictors(paths: Sequence[Path], device: str) -> dict[str, Predictor]:
         spec = predictor.model.spec
         name = base = f"{norm_title(spec.norm)}: {model_title(spec)}"
         number = 2
+        # Two runs with other seeds have the same title; a second entry under it would take the place of the first.
         while name in predictors:
             name, number = f"{base} ({number})", number + 1
         predictors[name] = predictor

@@ -44,6 +44,7 @@ class RuleFlags:
     def resolve(self, usual: Rule) -> Rule:
         """Return the rule that the flags describe; `usual` is the one where no rule is named."""
         values = {each.name: getattr(self, each.name, None) for each in fields(Rule)}
+        # By identity: a threshold of 0.0 equals False, but was given.
         given = {name: value for name, value in values.items() if value is not None and value is not False}
         try:
             return replace(RULES[self.rule] if self.rule else usual, **given)
@@ -131,6 +132,7 @@ def run(arguments: Sequence[str]) -> None:
             boundary=flags.boundary,
             partial=flags.json and flags.json.with_name(f"{flags.json.name}.partial"),
         )
+        # Only one rank may write and print.
         if not world.is_main:
             return
     print_evaluation(evaluation)

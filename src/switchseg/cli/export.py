@@ -91,7 +91,9 @@ def _export_int8(network: Deployed, flags: ExportFlags) -> Parity:
     assert flags.root is not None
     rule = network.rule
     measured = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
+    # Before the export, since classes that do not match would be noticed only when the cost is measured.
     match_classes(network.network.spec.classes, measured, tell=False)
+    # From the training split: ranges that were set on the images that are scored would flatter int8.
     calibration = open_dataset(flags.dataset, flags.root, "train", flags.list_file)
     with working("export: tracing the network, calibrating int8, and comparing the file with it"):
         parity = export_int8(network, flags.out, _first_images(calibration, flags.calibration_images), rule)

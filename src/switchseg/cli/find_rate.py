@@ -69,6 +69,7 @@ def _suggestion(sweep: Sweep, config: RunConfig) -> str:
     tried = f"{len(sweep.rates)} rates from {sweep.rates[0]:.2g} to {sweep.rates[-1]:.2g}"
     if sweep.suggestion is None:
         return f"{tried}: the loss hardly falls before it rises; try a lower --lowest, or more --rates"
+    # The sweep moves the larger one, and the other in proportion; the flags are to be copied as they stand.
     unit = max(config.optim.lr_encoder, config.optim.lr_decoder)
     encoder, decoder = (rate / unit * sweep.suggestion for rate in (config.optim.lr_encoder, config.optim.lr_decoder))
     return f"{tried}: the loss falls most steeply at --optim.lr-encoder {encoder:.2g} --optim.lr-decoder {decoder:.2g}"

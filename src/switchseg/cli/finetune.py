@@ -56,11 +56,13 @@ def run(arguments: Sequence[str]) -> int:
     from switchseg.engine.train import train
     from switchseg.runs.directory import RunDirectory
 
+    # Planning measures steps on one device, and only one process may write its choices.
     if launched_ranks() > 1:
         raise UserError("finetune runs as one process; on several, train the config.yaml that it writes")
     request = Request(
         folder=flags.folder, dataset=flags.dataset, encoder=flags.encoder, minutes=flags.minutes, seed=flags.seed
     )
+    # Left before `train`, which joins a world of its own.
     with joined_world(flags.device) as world:
         config = plan(request, RunDirectory(out), world, flags.workers, _say)
     if code := train(config, out):

@@ -54,6 +54,7 @@ def run(arguments: Sequence[str]) -> int | None:
     encoder, decoder = read_weights(options.encoder), read_weights(options.decoder)
     layout = legacy.recognise(encoder, decoder)
     preprocessing = options.preprocessing or layout.preprocessing
+    # The files hold no names; 150 outputs are those of the benchmark for which both code bases were written.
     classes = ADE20K if options.num_classes == len(ADE20K) else Classes.unnamed(options.num_classes)
     model = create_model(
         layout.encoder_name(options.arch_encoder),

@@ -47,6 +47,7 @@ def run(arguments: Sequence[str]) -> None:
     with progress("make-list", len(dataset)) as count:
         for index in range(len(dataset)):
             record, (height, width) = dataset.record(index), dataset.size(index)
+            # Relative to the root, so that the list may move together with the data.
             entry: dict[str, str | int] = {"fpath_img": os.path.relpath(record.image_name, root)}
             if record.label is not None:
                 entry["fpath_segm"] = os.path.relpath(record.label_name, root)

@@ -53,6 +53,7 @@ def run(arguments: Sequence[str]) -> int | None:
     print(f"{options.num_classes} classes; GFLOP of the whole model at {options.side} x {options.side}")
     for name in _counted("decoders", [*DECODERS]):
         decoder = DECODERS[name]
+        # An encoder with few maps is no mistake here: the list shows which decoders it leaves.
         if decoder.min_maps > len(chosen.maps.strides):
             print(f"{name:<22}needs {decoder.min_maps} maps or more")
             continue

@@ -46,6 +46,7 @@ def run(arguments: Sequence[str]) -> int:
     from switchseg.engine.predictor import Predictor, usual_rule
     from switchseg.engine.seams import Seams
 
+    # A second call on a folder that holds `--out` would else label the overlays of the first.
     inputs = without_results(find_inputs(flags.inputs), flags.out)
     rule = flags.resolve(usual_rule(flags.model))
     predictor = Predictor(flags.model, rule=rule, device=flags.device, compute=flags.compute)
@@ -54,6 +55,7 @@ def run(arguments: Sequence[str]) -> int:
         predictor, inputs, flags.out, submission=flags.submission, resume=flags.resume, seams=found.append
     )
     for reason in failures.values():
+        # At the end, all together: among the progress of thousands of files they would be overlooked.
         print(f"switchseg: error: {reason}", file=sys.stderr)
     print(f"{len(inputs) - len(failures)} of {len(inputs)} files labelled in {flags.out} ({rule.describe()})")
     seams = Seams(*map(sum, zip(*found, strict=True)))

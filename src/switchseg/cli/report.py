@@ -45,6 +45,7 @@ def write_report(runs: Sequence[Path], out: Path) -> int:
     found = read_runs(runs)
     if out.suffix == ".md":
         studies = [study.to_markdown() for study in collect_studies(found)]
+        # Where nothing is repeated there are no spreads, and a row for each run says it all.
         text = "\n".join(studies) or results_table(found).to_markdown()
     else:
         text = report_page(found)

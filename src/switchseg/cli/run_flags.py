@@ -22,6 +22,7 @@ Flags = TypeVar("Flags", bound="RunFlags")
 class RunFlags(RunConfig):
     """The settings of a run as flags, but for what is imported before flags are read: `--import` adds to that."""
 
+    # As a flag it would come too late: what plugins register is checked while the flags are read.
     plugins: tyro.conf.Suppress[tyro.conf.Fixed[tuple[str, ...]]] = ()
 
 
@@ -40,12 +41,14 @@ def parse_run(kind: type[Flags], verb: str, arguments: Sequence[str]) -> tuple[F
         raise UserError(f"switchseg {verb} needs a config: switchseg {verb} CONFIG.yaml [--train.steps 100 ...]")
     arguments.remove(path)
     config = dataclasses.replace(yaml.load(path, RunConfig, with_plugins=True), plugins=imported())
+    # Before parsing, for tyro builds the whole config anew, and both being given is refused there.
     config = _cleared(config, arguments)
     return parse(kind, verb, arguments, default=kind(**_settings(config))), Path(path).stem
 
 
 def run_config(flags: RunConfig) -> RunConfig:
     """Return the settings of the run alone, without the flags that are about this command only."""
+    # A RunConfig itself, since the subclass would write `out` and `resume` into config.yaml.
     return RunConfig(**_settings(flags))
 
 

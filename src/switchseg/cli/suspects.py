@@ -53,6 +53,7 @@ def run(arguments: Sequence[str]) -> None:
     openers = {"train": open_training, "val": open_validation}
     splits = {name: open_(config.data) for name, open_ in openers.items() if flags.split in ("both", name)}
     for dataset in splits.values():
+        # In the same order: regions carry numbers of classes, and the data may have changed since the training.
         if dataset.classes.names != model.spec.classes.names:
             raise UserError(f"{config.data.root}: its classes are not those that {flags.run} was trained on")
     with joined_world(flags.device) as world:

@@ -32,6 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     from switchseg.engine.train import train
 
     code = train(run_config(flags), out, flags.resume)
+    # Not after a stop: the report of a run that goes on would be drawn in the time that a scheduler leaves.
     if code == 0 and is_main_process():
         write_report([out], out / "report.html")
         print(f"report   {out / 'report.html'}")

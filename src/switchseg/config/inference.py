@@ -55,6 +55,7 @@ class Rule:
 
     def scaled_size(self, height: int, width: int, short_side: int) -> tuple[int, int]:
         """Return the (height, width) in pixels that the network sees of an image at one scale."""
+        # In this order, as in 2018: rounding up comes last and may exceed `max_long_side` by less than `multiple`.
         height, width = fit_short_side(height, width, short_side, self.max_long_side)
         return round_up(height, self.multiple), round_up(width, self.multiple)
 
@@ -64,6 +65,7 @@ class Rule:
         Raises:
             UserError: there is a threshold, but there are not two classes.
         """
+        # The classes are asked only if there is a threshold: without one, any number of them will do.
         return None if self.threshold is None else (classes.foreground, self.threshold)
 
     def describe(self) -> str:

@@ -99,8 +99,10 @@ class TrainConfig:
             patience=COUNT,
             timeout=Between(0, 1e8, above=True),
         )
+        # By its form alone: whether the GPU exists shows on the machine that trains, not where the config is read.
         if not DEVICE.fullmatch(self.device):
             raise UserError(f"train.device must be auto, cpu, cuda or cuda:INDEX, but is {self.device!r}")
+        # Neither may be given, since 2018's length is the default; that is why both are None until one is.
         if self.steps is not None and self.epochs is not None:
             raise UserError(f"train.steps and train.epochs are {self.steps} and {self.epochs}; give one of them")
         check_names("train.", self)
@@ -112,6 +114,7 @@ class TrainConfig:
         if self.epochs is None:
             return self.steps or DEFAULT_STEPS
         exact = self.epochs * images / (self.images_per_device * self.accumulate * ranks)
+        # Rounded first: 1.1 epochs of 10 images is 11.000000000000002, which would become 12 steps of one.
         return max(1, math.ceil(round(exact, 6)))
 
 

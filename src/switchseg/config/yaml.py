@@ -18,6 +18,7 @@ from switchseg.text import parse_yaml, read_text
 
 T = TypeVar("T")
 
+# PyYAML takes seconds for a megabyte, so what cannot be a config is refused before it is parsed.
 _MOST_CHARACTERS = 1 << 15
 _SHIPPED = Path(__file__).parents[1] / "configs"  # in an installed package; a checkout has them at its top
 
@@ -46,6 +47,7 @@ def load(path: str | Path, kind: type[T], *, with_plugins: bool = False) -> T:
 
 
 def _found(path: Path) -> Path:
+    # A file of the user's wins over the shipped one of that name. An absolute path stays itself under `/`.
     shipped = _SHIPPED / (path.relative_to("configs") if path.parts[:1] == ("configs",) else path)
     return path if path.exists() or not shipped.is_file() else shipped
 
@@ -62,6 +64,7 @@ def _with_base(path: Path, kind: type[Any], with_plugins: bool, above: tuple[Pat
     if not isinstance(base, str) or not base:
         raise UserError(f"{path}: base must be the path of another config, found {shown(base)}")
     place, above = path.parent / base, (*above, path.resolve())
+    # Resolved, since two paths to one file, by links or `..`, are a circle too.
     if place.resolve() in above:
         raise UserError(f"{path}: base {base} builds on this config itself")
     if not place.is_file():
@@ -73,11 +76,13 @@ def _with_base(path: Path, kind: type[Any], with_plugins: bool, above: tuple[Pat
 
 def _merged(kind: type[Any], under: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Return `own` on top of `under`; a setting that takes another one's place removes that from below."""
+    # `epochs` above `steps` would else be refused as both being given, though they come from two files.
     given = [field.metadata.get("instead_of") for field in dataclasses.fields(kind) if own.get(field.name) is not None]
     merged = {key: value for key, value in under.items() if key not in given}
     hints = typing.get_type_hints(kind)
     for key, value in own.items():
         below, is_section = under.get(key), dataclasses.is_dataclass(hints.get(key))
+        # Only fields that are dataclasses are sections; a table that is a value would keep entries nobody asked for.
         if is_section and isinstance(below, dict) and isinstance(value, (dict, types.NoneType)):
             merged[key] = _merged(typing.cast(type, hints[key]), below, value or {})
         else:
@@ -86,6 +91,7 @@ def _merged(kind: type[Any], under: dict[str, Any], own: dict[str, Any]) -> dict
 
 
 def _read(path: Path) -> Any:
+    # Told apart from a file that cannot be read, since a misspelt path is by far the most frequent mistake.
     if not path.exists():
         raise UserError(f"{path}: no such config file")
     text = read_text(path)
@@ -103,6 +109,7 @@ def _plugins(content: Any) -> list[str]:
 
 def save(path: str | Path, config: Any) -> None:
     """Write the dataclass `config` with all its values to `path`, whole or not at all."""
+    # In the order of the dataclasses, which is that of the documentation; names stay readable in any script.
     files.write_text(path, yaml.safe_dump(to_mapping(config), sort_keys=False, allow_unicode=True))
 
 
@@ -116,4 +123,5 @@ def to_mapping(config: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    # `safe_dump` refuses tuples, and `dump` would tag them as Python's, which nothing else can read.
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -24,6 +24,7 @@ def answer(predictions: Mapping[str, Prediction], *, stem: str = "image", remark
         stem: The image's name, for the files that the visitor may save.
         remark: Something that the visitor should know.
     """
+    # All models were shown the same image, so it is sent once.
     image = next(iter(predictions.values())).image
     return json.dumps(
         {
@@ -48,6 +49,7 @@ def _model(prediction: Prediction) -> dict[str, Any]:
             for name, share in prediction.shares.items()
         ],
         "indices": data_uri(_index_image(prediction.labels, prediction.confidence), "png"),
+        # A second picture, with palette, for saving: the browser cannot make one out of the colours it draws.
         "labels": data_uri(label_image(prediction.labels, classes), "png"),
     }
 

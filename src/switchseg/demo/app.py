@@ -46,6 +46,7 @@ def build_app(
     app = gr.Blocks(title="SwitchSeg", analytics_enabled=False)
     with app:
         gr.HTML(_heading(names))
+        # On the server, one for each visitor: a path from the browser would have to be checked again.
         current = gr.State(0)  # what is shown: the path of an upload, or the place of a sample
         with gr.Row():
             with gr.Column(scale=1, min_width=260):
@@ -54,6 +55,7 @@ def build_app(
                     list(samples),
                     label="Or take a sample",
                     columns=3,
+                    # A press is to pick the sample, not to enlarge it.
                     allow_preview=False,
                     interactive=False,
                     object_fit="cover",
@@ -108,6 +110,7 @@ def launch(
         UserError: the port is taken.
     """
     app.queue(max_size=WAITING, default_concurrency_limit=concurrency)
+    # After the page is built, when Gradio has copied the samples, and before any visitor can upload.
     storage.keep_what_is_there()
     try:
         _, address, _ = app.launch(
@@ -124,9 +127,11 @@ def launch(
             enable_monitoring=False,
             ssr_mode=False,
             mcp_server=False,
+            # `launch` would block and never return the address; `block_thread` does the waiting below.
             prevent_thread_lock=True,
             app_kwargs={"middleware": [Middleware(Guard, storage=storage, hosts=(host, *names))]},
         )
+    # A socket raises OverflowError for a port above 65535.
     except (OSError, OverflowError):
         raise UserError(f"--port {port} of {host} cannot be used; another program may have it, pass another") from None
     print(f"the demo is at {address} (Ctrl-C stops it)", flush=True)

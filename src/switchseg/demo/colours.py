@@ -24,10 +24,12 @@ def see_through(classes: Classes) -> tuple[Colour, ...]:
     for index, own in enumerate(classes.palette):
         hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in own))
         if saturation < GREY:
+            # Multiples of the golden ratio are spread evenly over the circle, however many are taken.
             hue = index * _GOLDEN % 1
         saturation, value = max(saturation, LEAST_SATURATION), max(value, LEAST_VALUE)
         candidates = [_colour(hue + turn * _GOLDEN, saturation, value) for turn in range(_TRIES)]
         free = [colour for colour in candidates if _distance(colour, chosen) >= NEAREST]
+        # With very many classes there is no room left; then the colour that is farthest from all others is the best.
         chosen.append(free[0] if free else max(candidates, key=lambda colour: _distance(colour, chosen)))
     return tuple(chosen)
 

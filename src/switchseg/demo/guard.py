@@ -10,6 +10,7 @@ from typing import Any
 
 from switchseg.demo.storage import Storage
 
+# A request for labels is a few hundred bytes; uploads have a limit of their own.
 _MOST_BYTES = 1 << 20
 """Of a request that is no upload."""
 
@@ -45,24 +46,29 @@ class Guard:
         self._app, self._storage = app, storage
         self._hosts = {"localhost", socket.gethostname().lower(), *(host.lower() for host in hosts)}
         self._folder = str(storage.folder).encode()
+        # Of equal length, so that lengths that were announced stay true when one replaces the other.
         self._public = b"/" + b"uploads-".ljust(len(self._folder) - 1, b"-")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
+        # Startup and shutdown pass; a websocket is not answered, which closes it: the page uses none.
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return None
         headers = {key.lower(): value for key, value in scope["headers"]}
+        # 421 is "misdirected request". Numbers are safe: a name is what rebinding needs to get a page's origin here.
         if not self._knows(headers.get(b"host", b"").decode("latin-1")):
             return await _refuse(send, 421, "this page is not known by that name")
         path = scope["path"]
+        # A list of what is allowed, for Gradio adds routes with each version.
         if path != "/" and not path.startswith(_PAGE):
             return await _refuse(send, 404, "there is no such page")
         if path.startswith("/gradio_api/file="):
             scope = {**scope, "path": self._private(path.encode()).decode()}
         elif path == "/gradio_api/upload":
             length = headers.get(b"content-length", b"")
+            # Without it the room cannot be looked at before the body is written to the disk.
             if not length.isdigit():
                 return await _refuse(send, 411, "the length of an upload must be told")
             if not self._storage.has_room(int(length)):
@@ -96,6 +102,7 @@ class Guard:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
+            # While it is read, since a length that was announced may be a lie.
             if len(body) > _MOST_BYTES:
                 raise ValueError("the request is too long")
         body = self._private(body)
@@ -103,6 +110,7 @@ class Guard:
             content = json.loads(body or b"null")
         except (RecursionError, ValueError):
             raise ValueError("the request is no JSON") from None
+        # Gradio would fetch an address or open a path that the visitor made up, wherever it stands in the data.
         for path in _paths(content):
             if not isinstance(path, str) or not path.encode().startswith(self._folder + b"/"):
                 raise ValueError("a file must be uploaded first")
@@ -111,6 +119,7 @@ class Guard:
 
         async def again() -> dict[str, Any]:
             nonlocal sent
+            # After the body, Gradio listens here for the visitor to go away.
             if sent:
                 return dict(await receive())
             sent = True
@@ -132,6 +141,7 @@ class Guard:
 
 def _paths(content: Any) -> Iterator[Any]:
     """Yield what is said to be the path of a file, wherever it stands."""
+    # A list instead of recursion: JSON may be nested deeper than Python's stack is.
     waiting = [content]
     while waiting:
         value = waiting.pop()

@@ -39,6 +39,7 @@ class Labelling:
     ) -> None:
         self._predictors, self._samples, self._limits, self._storage = predictors, samples, limits, storage
         # Every visitor's page begins with a sample.
+        # Made here, not by a decorator on the method, which would keep every instance alive for the process's life.
         self._sample = lru_cache(maxsize=4 * len(samples))(self._label_sample)
 
     def upload(self, path: str, model: str, other: str = ALONE) -> tuple[str, str]:
@@ -52,6 +53,7 @@ class Labelling:
             return self._label(image, (model, other), Path(path).stem, remark), path
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
+        # Refused images too: their time begins to run out like that of the others.
         finally:
             self._storage.answered(path)
 
@@ -69,5 +71,6 @@ class Labelling:
         return self._label(self._samples[index], (model, other), f"sample_{index}", "")
 
     def _label(self, image: npt.NDArray[np.uint8], chosen: Sequence[str], stem: str, remark: str) -> str:
+        # A dict drops the second mention, where a model is compared with itself; unknown names include `ALONE`.
         models = dict.fromkeys(name for name in chosen if name in self._predictors)
         return answer({name: self._predictors[name](image) for name in models}, stem=stem, remark=remark)

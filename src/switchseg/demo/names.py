@@ -19,6 +19,7 @@ _DECODERS = {
 }
 
 # How a name begins -> how papers write that.
+# The first that fits is taken, so longer names stand before those that begin like them.
 _FAMILIES = {
     "convnextv2": "ConvNeXt V2",
     "convnext": "ConvNeXt",

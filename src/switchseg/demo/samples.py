@@ -20,6 +20,7 @@ SAMPLE_SEED = 2018
 def run_pictures(path: Path) -> list[npt.NDArray[np.uint8]]:
     """Return images [H, W, 3] that a run directory kept of its evaluation; none of other directories."""
     kept = sorted((path / "pictures").glob("*_image.jpg"))
+    # Spread over the names; at both ends, whatever their number.
     places = np.linspace(0, len(kept) - 1, min(SAMPLES, len(kept))).round().astype(int)
     return [read_image(str(kept[place]), str(kept[place])) for place in places]
 
@@ -36,6 +37,7 @@ def sample_images(known: Sequence[str] = ()) -> list[npt.NDArray[np.uint8]]:
 
     def rank(scene: Scene) -> tuple[int, float]:
         share = np.isin(scene.annotation, values).sum() / np.count_nonzero(scene.annotation)
+        # In quarters: exact shares would leave no equals for the width to decide between.
         return -round(4 * share), scene.image.shape[0] / scene.image.shape[1]
 
     return [scene.image for scene in sorted(scenes, key=rank)[:SAMPLES]]

@@ -53,13 +53,16 @@ class Storage:
         now = time.time()
         with self._lock:
             deadlines = dict(self._deadlines)
+            # Forgotten when they are over, or the list would grow for as long as the demo runs.
             self._deadlines = {path: end for path, end in deadlines.items() if end > now}
         for path in self._files():
             with contextlib.suppress(OSError):  # somebody else was faster
+                # A file that nobody asked about counts from when it was written: its visitor may have left.
                 if path not in self._kept and now > deadlines.get(path, path.stat().st_mtime + SECONDS_AFTER_ANSWER):
                     path.unlink()
         for parent, _, _ in os.walk(self.folder, topdown=False):
             with contextlib.suppress(OSError):  # it is not empty
+                # Not at once: Gradio makes the folder of an upload before it writes the file.
                 if Path(parent) != self.folder and now > os.stat(parent).st_mtime + SECONDS_AFTER_ANSWER:
                     os.rmdir(parent)
 
@@ -77,7 +80,9 @@ def temporary_storage(most_bytes: int) -> Iterator[Storage]:
     inside = os.environ.get("GRADIO_TEMP_DIR")
     if inside is not None:
         os.makedirs(inside, exist_ok=True)
+    # Absolute, since paths in requests are compared with it letter by letter.
     folder = Path(os.path.abspath(tempfile.mkdtemp(prefix="switchseg-demo-", dir=inside)))
+    # From this variable Gradio knows where to store; it is put back below, for whoever goes on in this process.
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     storage, over = Storage(folder, most_bytes), threading.Event()
 
@@ -91,6 +96,7 @@ def temporary_storage(most_bytes: int) -> Iterator[Storage]:
         yield storage
     finally:
         over.set()
+        # Before the folder goes, so that no sweep is under way in it.
         thread.join()
         if inside is None:
             del os.environ["GRADIO_TEMP_DIR"]

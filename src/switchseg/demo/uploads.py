@@ -40,8 +40,10 @@ def read_upload(path: str | Path, limits: Limits) -> tuple[npt.NDArray[np.uint8]
     path = Path(path)
     if not path.is_file():
         raise UserError("the image was deleted in the meantime; drop it again")
+    # Looked at again although Gradio has the same limit: a program may call this with any file.
     if path.stat().st_size > limits.megabytes * 2**20:
         raise UserError(f"{path.name} has more than {limits.megabytes} MB, the most that this page takes")
+    # Read once: header and pixels come from the same bytes, even if the file is removed in between.
     content = path.read_bytes()
     _check_header(content, path.name, limits)
     image = read_image(content, path.name)
@@ -57,6 +59,7 @@ def _check_header(content: bytes, name: str, limits: Limits) -> None:
     """Refuse what is no image or has too many pixels before any is decoded."""
     try:
         with warnings.catch_warnings():
+            # Pillow warns from 89 megapixels on; what is too large is told to the visitor, not to the terminal.
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content), formats=FORMATS) as header:
                 width, height = header.size
@@ -70,4 +73,5 @@ def _check_header(content: bytes, name: str, limits: Limits) -> None:
 
 
 def _scaled(width: int, height: int, factor: float) -> tuple[int, int]:
+    # An image of 1 x 10 000 pixels would else be scaled to a height of 0.
     return max(1, round(width * factor)), max(1, round(height * factor))

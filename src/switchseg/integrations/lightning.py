@@ -25,6 +25,7 @@ class SwitchNormSync(TorchSyncBatchNorm):
 
     def apply(self, model: nn.Module) -> nn.Module:
         """Synchronise the norms of `model`, in place; their parameters stay the same objects."""
+        # Lightning has one such plugin at a time, so what its own does for BatchNorms must happen in here.
         return _exchanged(super().apply(model), _SYNCHRONISED)
 
     def revert(self, model: nn.Module) -> nn.Module:
@@ -33,6 +34,7 @@ class SwitchNormSync(TorchSyncBatchNorm):
 
 
 def _exchanged(model: nn.Module, layers: Mapping[Factory, Factory]) -> nn.Module:
+    # The exact type: a subclass may compute otherwise, and another class in its place would lose that.
     if type(model) in layers:
         return convert_norms(model, layers[type(model)])
     for name, child in model.named_children():

@@ -17,6 +17,7 @@ mmengine's `norm_decay_mult` is for torch's own norms alone. An `lr_mult` may st
 _TYPES = {"SN": "sn", "SyncSN": "syncsn", "SSN": "ssn", "SyncSSN": "syncssn"}
 
 for _type, _kind in _TYPES.items():
+    # mmcv takes the bare name for images; its build of norms passes the number of channels first, as these do.
     one, two, three, _ = KINDS[_kind].factories
     for _suffix, _layer in {"": two, "1d": one, "2d": two, "3d": three}.items():
         MODELS.register_module(f"{_type}{_suffix}", module=_layer)

@@ -10,6 +10,7 @@ from monai.networks.layers.factories import Norm
 from switchseg.norms import KINDS, find_norm
 
 
+# A function, for in the loop below every lambda would see the last name.
 def _register(name: str) -> None:
     Norm.add_factory_callable(name, lambda dims: find_norm(name, dims), f"Factory of the norm {name} of switchseg.")
 

@@ -47,11 +47,14 @@ class SwitchNormAct2d(SwitchNorm2d):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, device=device, dtype=dtype)
         self.drop = nn.Identity() if drop_layer is None else drop_layer()
+        # In this order, so that `act_kwargs` has the last word as in timm.
         options = {"inplace": inplace, **(act_kwargs or {})}
         act = create_act.create_act_layer(act_layer, **options) if apply_act and act_layer is not None else None
+        # With dropout in between, the order would change: it comes before the activation.
         if isinstance(act, nn.ReLU) and drop_layer is None:
             self.activation = "relu"
             act = None
+        # Always there, as `drop` is: timm's own `BatchNormAct2d` has both.
         self.act = nn.Identity() if act is None else act
 
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:

@@ -26,6 +26,7 @@ class MLflow(Recorder):
     """
 
     def __init__(self, start: Start) -> None:
+        # Beside the run directory, where runs of one experiment lie together and can be compared.
         store = (start.folder.resolve().parent / "mlruns").as_uri()
         uri = os.environ.get("MLFLOW_TRACKING_URI", store)
         if uri.startswith(("file:", "/", ".")):
@@ -36,6 +37,7 @@ class MLflow(Recorder):
             raise UserError("train.recorders: mlflow is not installed; pip install 'switchseg[mlflow]'") from None
         self._entities = mlflow.entities
         self._client = mlflow.MlflowClient(uri)
+        # The id is kept in the run directory: MLflow would begin another run after each interruption.
         self._run = start.kept_name("mlflow.txt", lambda: self._created(start))
         self._client.update_run(self._run, status="RUNNING")
         self._client.log_text(self._run, (start.folder / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
@@ -43,7 +45,9 @@ class MLflow(Recorder):
         self._last: dict[str, int] = {}
 
     def record(self, event: Event) -> None:  # noqa: D102
+        # Milliseconds, as MLflow counts.
         now = int(1000 * time.time())
+        # MLflow keeps every value that it is sent: those of steps that come again would stand there twice.
         fresh = {name: number for name, number in event.scalars.items() if event.step > self._last_step(name)}
         self._last |= dict.fromkeys(fresh, event.step)
         metrics = [self._entities.Metric(name, number, now, event.step) for name, number in fresh.items()]
@@ -69,6 +73,7 @@ class MLflow(Recorder):
     def _last_step(self, metric: str) -> int:
         """Return the last step that the run has a value of `metric` for: those up to it come again after a crash."""
         if metric not in self._last:
+            # One request for each metric and session, when it first occurs; after that the number is known here.
             history = self._client.get_metric_history(self._run, metric)
             self._last[metric] = max((value.step for value in history), default=-1)
         return self._last[metric]

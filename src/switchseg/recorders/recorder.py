@@ -43,6 +43,7 @@ class Start:
             file: Where in the run directory the name is kept.
             make: Called for the name of a run that begins, or that was not recorded until now.
         """
+        # A file in the run directory outlives the process, and goes where the directory is moved.
         path = self.folder / file
         if self.resumed and path.is_file():
             return path.read_text(encoding="utf-8").strip()
@@ -64,6 +65,7 @@ class Event:
         """What changes from step to step, by paths such as `train/lr/encoder` and `shares/LAYER/mean/bn`."""
         if self.kind in _SAID_ONCE:
             return {}
+        # The word `layers` of a record of shares says nothing in a path, so its content stands in its place.
         return {f"{self.kind}/{path}": number for path, number in _numbers(self.values.get("layers", self.values))}
 
 
@@ -97,5 +99,6 @@ def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _numbers(value, f"{prefix}{key}/")
+        # bool is an int to Python, but a flag is no curve.
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             yield prefix + key, value

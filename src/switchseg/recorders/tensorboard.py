@@ -16,6 +16,7 @@ class TensorBoard(Recorder):
 
     def __init__(self, start: Start) -> None:
         config = (start.folder / "config.yaml").read_text(encoding="utf-8")
+        # TensorBoard purges this step and all later ones; the one that was reached stays.
         purge = start.step + 1 if start.resumed else None
         self._writer = SummaryWriter(str(start.folder / "tensorboard"), purge_step=purge)
         self._writer.add_text("run/config", f"```yaml\n{config}\n```", start.step)

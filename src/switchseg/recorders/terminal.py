@@ -28,8 +28,10 @@ class Terminal(Recorder):
         speed, wait = f"{values['images_per_second']:.1f} images/s", f"data wait {100 * values['data_wait']:.1f} %"
         loss, score = f"loss {values['loss']:.4f}", f"mIoU {values['mean_iou']:.3f}"
         self._bar.update(self._task, description=f"{loss}  {score}  {speed}")
+        # A bar in a log file would be thousands of lines; there each record is one.
         if not self._console.is_terminal:
             accuracy = f"accuracy {values['accuracy']:.3f}"
+            # Not rich's estimate, which only the bar shows, and that is disabled here.
             left = (self._steps - event.step) * self._images_per_step / max(values["images_per_second"], 1e-9)
             eta = f"  ETA {datetime.timedelta(seconds=round(left))}" if event.step < self._steps else ""
             self.say(f"step {event.step}/{self._steps}  {loss}  {accuracy}  {score}  {speed}  {wait}{eta}")
@@ -38,6 +40,7 @@ class Terminal(Recorder):
         self._bar.update(self._task, completed=step)
 
     def say(self, line: str) -> None:  # noqa: D102
+        # Paths may hold [brackets] that rich would take for styles, and must not be broken where a user copies them.
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def close(self, outcome: Outcome) -> None:  # noqa: D102

@@ -25,10 +25,12 @@ class WandB(Recorder):
             import wandb
         except ModuleNotFoundError:
             raise UserError("train.recorders: wandb is not installed; pip install 'switchseg[wandb]'") from None
+        # Kept, since the module is known in here only: it is not imported before a run asks for it.
         self._image = wandb.Image
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "switchseg"),
             name=os.environ.get("WANDB_NAME", start.folder.resolve().name),
+            # An id of our own, kept in the run directory, so that a run that goes on finds itself again.
             id=start.kept_name("wandb.txt", lambda: uuid.uuid4().hex[:8]),
             dir=str(start.folder),
             config={**start.config, "start": dict(start.environment)},
@@ -37,6 +39,7 @@ class WandB(Recorder):
         )
 
     def record(self, event: Event) -> None:  # noqa: D102
+        # W&B takes steps in rising order only and warns of each that is not.
         if event.scalars and event.step >= self._run.step:
             self._run.log(event.scalars, step=event.step)
 

@@ -151,6 +151,7 @@ def _examples(dataset: StoredDataset) -> list[Markup]:
     table[IGNORED] = (0, 0, 0)
     figures: list[Markup] = []
     spread = [np.linspace(0, len(dataset) - 1, count).astype(int).tolist() for count in (_EXAMPLES, 4 * _EXAMPLES)]
+    # First eight, then closer ones in case some of those cannot be read; each index once.
     for index in dict.fromkeys(itertools.chain(*spread)):
         try:
             sample = dataset.read(index)
@@ -166,5 +167,6 @@ def _examples(dataset: StoredDataset) -> list[Markup]:
 
 def _inline(pixels: np.ndarray, kind: str, text: str) -> Markup:
     image = Image.fromarray(pixels)
+    # Mixed colours of labels would be colours of no class.
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.NEAREST if kind == "png" else Image.Resampling.BILINEAR)
     return tag("img", src=data_uri(image, kind), alt=text)

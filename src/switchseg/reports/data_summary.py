@@ -46,6 +46,7 @@ def _print_classes(found: Findings, meaning: Meaning) -> None:
     width = max(map(len, meaning.classes.names))
     print(f"{'class':>5}  {'name':<{width}}  {'pixels':>8}  {'images':>8}")
     for index, name in enumerate(meaning.classes.names):
+        # Of 150 classes a small data set has a few; the page lists those that never occur.
         if pixels[index]:
             print(f"{index:>5}  {name:<{width}}  {pixels[index] / pixels.sum():>8.2%}  {images[index]:>8}")
 

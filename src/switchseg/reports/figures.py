@@ -69,6 +69,7 @@ def save_figure(draw: Callable[[], Figure], out: Path) -> None:
     suffix = out.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise UserError(f"{out}: a figure ends in .{', .'.join(FORMATS)}")
+    # The time of writing would make each file of the same runs another one.
     metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[suffix]
     with rc_context(STYLE):
         figure = draw()
@@ -111,6 +112,7 @@ def curves_figure(runs: Sequence[Run]) -> Figure:
     panels = [entry for entry in CURVES if any(len(curve(run, *entry[1:3])) for run in runs)]
     if not panels:
         raise UserError("none of the runs has logged a step of training yet")
+    # Rounded up: two panels to a row.
     rows = -(-len(panels) // 2)
     figure = Figure(figsize=(WIDTH, 2.3 * rows + 0.3), layout="constrained")
     for place, (title, event, key, fraction, noisy) in enumerate(panels):
@@ -137,6 +139,7 @@ def classes_figure(runs: Sequence[Run]) -> Figure:
     scored = [(index, run, run.single.per_class) for index, run in enumerate(runs) if run.single is not None]
     if not scored:
         raise UserError("none of the runs was evaluated: their metrics.json is missing")
+    # The first run decides, so that all runs have the same classes in the same rows.
     chosen = sorted(scored[0][2], key=lambda score: -score.pixels)[:MOST_CLASSES]
     names = [score.name for score in chosen]
     rows = np.arange(len(names))
@@ -159,6 +162,7 @@ def classes_figure(runs: Sequence[Run]) -> Figure:
         axes.set_axisbelow(True)
         axes.tick_params(axis="y", length=0)
     left.set_yticks(rows, names)
+    # Upside down: bars are counted from below, a table is read from the top.
     left.set_ylim(len(names) - 0.5, -0.5)
     figure.legend(loc="outside upper right", ncols=len(scored))
     return figure
@@ -188,6 +192,7 @@ def _stack(axes: Axes, shares: Shares, values: np.ndarray[Any, Any], title: str)
 def _name_groups(axes: Axes, shares: Shares) -> None:
     ends = np.cumsum([count for _, count in shares.groups])
     centres = (np.concatenate(([0], ends[:-1])) + ends - 1) / 2
+    # The width of a letter, about 0.07 inches, in units of the axis, one to a layer.
     letter = 0.07 / WIDTH * len(shares.layers)
     rows = stagger(centres, [letter * (len(name) + 1) for name, _ in shares.groups])
     axes.set_xticks(centres, ["\n" * row + name for row, (name, _) in zip(rows, shares.groups, strict=True)])

@@ -58,6 +58,7 @@ def read_source(picture: Picture) -> Source:
     """
     image, truth = _read(picture.image, "RGB"), _read(picture.truth)
     _require_size(picture.truth, truth, image)
+    # By the truth, whose size is that of the predictions; small images are not enlarged.
     factor = min(1.0, LONG_SIDE / max(truth.shape))
     height, width = (max(1, round(side * factor)) for side in truth.shape)
     return Source(
@@ -75,17 +76,20 @@ def read_answer(picture: Picture, source: Source) -> Answer:
     for path, values in ((picture.labels, labels), (picture.confidence, confidence)):
         _require_size(path, values, source.truth)
     labelled = source.truth != IGNORED
+    # At full size, before shrinking leaves out pixels.
     right = (labels == source.truth)[labelled].mean() if labelled.any() else 1.0
     return Answer(shrunk(labels, source.size), shrunk(confidence, source.size), float(right))
 
 
 def shrunk(labels: Labels, size: tuple[int, int]) -> Labels:
     """Return `labels` at (height, width) without mixing neighbours."""
+    # EXACT takes the pixel in the middle; cv2's plain nearest rounds down, which shifts the map.
     return np.asarray(cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT))
 
 
 def colour_map(labels: Labels, classes: Classes) -> str:
     """Return a label map in the colours of its classes, as a data URI; ignored pixels are grey."""
+    # A palette holds 256 colours: classes beyond that share the grey of ignored pixels.
     picture = Image.fromarray(np.minimum(labels, IGNORED).astype(np.uint8))
     table = classes.colours(IGNORED_COLOUR)[: IGNORED + 1]
     table[IGNORED] = IGNORED_COLOUR

@@ -25,6 +25,7 @@ def tag(name: str, /, *children: Child, **attributes: object) -> Markup:
     """
     parts = [name]
     for key, value in attributes.items():
+        # `class` and `for` are words of Python, hence the underscore at the end.
         key = key.rstrip("_").replace("_", "-")
         if value is True:
             parts.append(key)
@@ -43,6 +44,7 @@ def join(*children: Child) -> Markup:
         elif isinstance(child, Sequence) and not isinstance(child, str):
             pieces.append(join(*child))
         elif child is not None:
+            # Quotes are harmless between tags, and stay readable in the source.
             pieces.append(escape(str(child), quote=False))
     return Markup("".join(pieces))
 

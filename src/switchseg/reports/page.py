@@ -34,6 +34,7 @@ def report_page(runs: Sequence[Run]) -> str:
     Raises:
         UserError: a picture of a run is damaged, or two runs are the same.
     """
+    # Of all runs, before they are thinned out to one of each norm for the sections below.
     whole = collect_study(runs)
     repeated = whole is not None and whole.is_repeated
     finding = study.finding(whole) if whole is not None and repeated else results.finding(runs)

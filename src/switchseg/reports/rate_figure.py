@@ -17,6 +17,7 @@ def rate_figure(
     axes, ink = figure.subplots(), run_ink(0)
     axes.plot(rates, losses, color=ink.light, linewidth=0.5, alpha=0.35)
     axes.plot(rates, smoothed, color=ink.light, linewidth=1.5)
+    # Rates rise by equal factors, so equal distances are equal numbers of tries.
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
     axes.set_ylim(top=min(max(losses), 1.2 * smoothed[0]))  # the explosion at the end says nothing
     if suggestion is not None:

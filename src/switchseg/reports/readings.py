@@ -46,6 +46,7 @@ def _telling(dataset: StoredDataset, meanings: Sequence[Meaning]) -> int | None:
         except UserError:
             continue
         differ = any(not np.array_equal(seen[0][part], other[part]) for other in seen[1:] for part in range(2))
+        # A sample that all readings agree on shows nothing; of the others, the one with the most classes says most.
         scores[index] = differ * (1 + len(np.unique(seen[0][1])))
     return max(scores, key=lambda index: scores[index]) if scores else None
 
@@ -59,6 +60,7 @@ def _read(dataset: StoredDataset, index: int, meaning: Meaning) -> tuple[np.ndar
     image = read_image(record.image, record.image_name, upright=upright)
     stored = read_label(record.label, record.label_name, meaning.label_map.colours)
     if image.shape[:2] != stored.shape[:2]:
+        # Whether labels were made on the image as stored or as turned shows only in their sizes.
         image = read_image(record.image, record.image_name, upright=not upright)
     if image.shape[:2] != stored.shape[:2]:
         raise UserError(f"{record.label_name}: image and label have different sizes")

@@ -27,6 +27,7 @@ def read_log(path: Path) -> tuple[dict[str, list[Record]], float, int]:
     for record in records:
         if record["event"] == "start":
             events.pop("end", None)  # the run goes on after all
+        # The time between two sessions is not counted, since a stopped run does not work.
         elif previous is not None:
             seconds += max(0.0, record["time"] - previous)
         previous = record["time"]
@@ -53,6 +54,7 @@ def _are_numbers(values: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """Whether a value of a JSON file is a number that can be drawn."""
+    # The comparison is false for NaN too, which JSON from Python may hold.
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
 
 
@@ -101,6 +103,7 @@ def read_image_scores(path: Path) -> dict[str, float]:
     head, *rows = _rows(path) or [[]]
     scores: dict[str, float] = {}
     for number, row in enumerate(rows, start=2):
+        # A line that a crash cut off is short, and then lacks a key that is named below.
         entry = dict(zip(head, row, strict=False))
         try:
             score = float(entry["mean_iou"])

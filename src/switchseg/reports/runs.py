@@ -203,6 +203,7 @@ def norm_title(norm: str) -> str:
     """Return a norm's name as papers write it; names are made of `sync`, the norm, and the statistics that it mixes."""
     base, *rest = norm.split("_")
     title = f"Sync{base[4:].upper()}" if base.startswith("sync") else base.upper()
+    # What follows the underscores of such a name need not be statistics.
     if not set(rest) <= set(STATISTICS):  # a name that a user registered
         return norm.upper()
     return f"{title} ({'+'.join(rest).upper()})" if rest else title

@@ -26,6 +26,7 @@ class Series:
     def smoothed(self, width: int) -> Series:
         """Return the running mean over `width` entries, fewer towards both ends."""
         half = min(width, len(self)) // 2
+        # Differences of one cumulative sum cost the same at any width, which may be a twentieth of a long log.
         total = np.concatenate(([0.0], np.cumsum(self.values)))
         index = np.arange(len(self))
         low, high = np.maximum(index - half, 0), np.minimum(index + half + 1, len(self))
@@ -75,6 +76,7 @@ def spread(count: int, most: int) -> np.ndarray[Any, np.dtype[np.int64]]:
 def curve(run: Run, event: str, key: str) -> Series:
     """Return the number at the dotted `key` of all records of `event`; records without it are left out."""
     points = [(r["step"], v) for r in run.events.get(event, []) if (v := _number(r, key)) is not None]
+    # Shaped, for an empty list of points would be an array of one dimension.
     steps, values = np.array(points, dtype=np.float64).reshape(-1, 2).T
     return Series(steps, values)
 

@@ -18,6 +18,7 @@ def share_bars(shares: Shares, description: str) -> Markup:
     """
     left, width, height, gap = 90.0, 1060.0, 128.0, 16.0
     column = (width - left) / len(shares.layers)
+    # The gap shrinks with the columns, or it would eat them where there are hundreds of layers.
     thin = min(0.16 * column, 2.0)
     parts = []
     for row, (kind, values) in enumerate(shares.kinds.items()):
@@ -67,6 +68,7 @@ def _column(
 ) -> list[Markup]:
     edges = top + height * np.concatenate(([0.0], np.cumsum(shares)))
     return [
+        # Shares sum to 1 up to rounding only, and SVG refuses a negative height.
         tag("rect", x=left, y=float(a), width=width, height=max(0.0, float(b - a)), class_=f"s-{statistic}")
         for statistic, a, b in zip(statistics, edges[:-1], edges[1:], strict=True)
     ]
@@ -76,6 +78,7 @@ def _group_axis(groups: Sequence[tuple[str, int]], left: float, column: float, t
     ends = left + column * np.cumsum([count for _, count in groups])
     starts = np.concatenate(([left], ends[:-1]))
     widths = [8.0 * len(name) for name, _ in groups]
+    # The last name is moved to the left where it would run out of the drawing.
     centres = np.minimum((starts + ends) / 2, ends[-1] - np.array(widths) / 2)
     rows = stagger(centres, widths)
     return [

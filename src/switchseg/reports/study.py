@@ -92,6 +92,7 @@ class Study:
 
     def representatives(self) -> list[Run]:
         """Return one run of each variant, all of one batch size where that can be: the one that most variants have."""
+        # Of batch sizes that equally many variants have, the smallest.
         common = max(self.images, key=lambda images: (sum(count == images for _, count in self.cells), -images))
         of_variant = {variant: runs for (variant, images), runs in self.members.items() if images == common}
         return [next(iter(of_variant[variant].values())) for variant in self.variants if variant in of_variant]
@@ -130,6 +131,7 @@ def collect_study(runs: Sequence[Run], scales: str = "single") -> Study | None:
     members: dict[tuple[str, int], dict[int, Run]] = {}
     for variant, run in zip(variant_titles(scored), scored, strict=True):
         images, seed = int(run.setting("train.images_per_device", 1)), int(run.setting("train.seed", 0))
+        # Two runs of one seed are no repetition: counted both, they would narrow the spread.
         twin = members.setdefault((variant, images), {}).setdefault(seed, run)
         if twin is not run:
             raise UserError(f"{run.path}: {twin.path} is {variant} with {images} images and seed {seed} too; name one")
@@ -148,6 +150,7 @@ def collect_studies(runs: Sequence[Run]) -> list[Study]:
 
 def variant_titles(runs: Sequence[Run]) -> list[str]:
     """Name what each run was: its norm, and whatever else differs between runs of that norm besides seed and images."""
+    # By identity, since runs hold dicts and arrays, which cannot be hashed.
     titles = {id(run): norm_title(run.norm) if run.norm else run.label for run in runs}
     for norm in dict.fromkeys(run.norm for run in runs):
         alike = [run for run in runs if run.norm == norm]
@@ -169,6 +172,7 @@ def _table(
 
 def spread_text(sample: Sample, sign: str = "") -> str:
     """Write mean and deviation in points; a single value has no deviation."""
+    # A true minus sign, as wide as the plus beside it.
     text = format(100 * sample.mean, f"{sign}.2f").replace("-", "−")
     return text if math.isnan(sample.deviation) else f"{text} ± {percent(sample.deviation)}"
 

@@ -61,6 +61,7 @@ def line_chart(description: str, lines: Sequence[Line], text: Callable[[float], 
         text: Writes a value of the vertical axis.
         smooth: Entries of the running mean that is drawn over the pale raw line; 1 draws the line as it is.
     """
+    # Smoothed first: thinned values would be a noisier sample of the curve.
     shown = [Line(line.label, line.run, line.series.smoothed(smooth).thinned(MOST_POINTS)) for line in lines]
     steps = np.concatenate([line.series.steps for line in shown])
     values = np.concatenate([line.series.values for line in shown])
@@ -89,10 +90,12 @@ def line_chart(description: str, lines: Sequence[Line], text: Callable[[float], 
 
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
     """Return about `count` round values that enclose `low` and `high`."""
+    # A single value, or a constant, still needs an axis of some length.
     span = high - low or abs(high) or 1.0
     rough = span / count
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    # The slack keeps 0.3 / 0.1 = 2.9999999999999996 from adding an empty interval.
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(index * step, 12) for index in range(first, max(last, first + 1) + 1)]
 
@@ -128,6 +131,7 @@ def _path(line: Line, x: Scale, y: Scale, class_: str) -> Markup:
     points = np.stack((x(line.series.steps), y(line.series.values)), axis=1)
     dash = run_ink(line.run).dash if class_ == "line" else ""
     classes = f"{class_} {run_class(line.run)}"
+    # A line of one point is drawn as nothing.
     if len(points) == 1:
         return tag("circle", cx=float(points[0, 0]), cy=float(points[0, 1]), r=3, class_=f"dot {classes}")
     return tag(
@@ -148,6 +152,7 @@ def _end_labels(lines: Sequence[Line], y: Scale) -> list[Markup]:
     labels, above = [], -math.inf
     ends = sorted(lines, key=lambda line: y(float(line.series.values[-1])))
     for index, line in enumerate(ends):
+        # Names are 19 units high; those that are still to come must fit above the axis.
         room_below = (len(ends) - 1 - index) * 19
         place = min(max(y(float(line.series.values[-1])) + 4, above + 19), HEIGHT - BOTTOM - room_below + 4)
         above = place

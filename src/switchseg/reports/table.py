@@ -85,6 +85,7 @@ class Table:
     def _cell(self, row: Row, scales: str, key: str) -> str:
         score = row.score(scales, key)
         text = percent(score)
+        # Compared as they are shown: of two scores that look equal, both are the best.
         return f"**{text}**" if len(self.rows) > 1 and text == percent(self.best(scales, key)) != DASH else text
 
 

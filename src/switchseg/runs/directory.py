@@ -75,6 +75,7 @@ class RunDirectory:
     def remove_pictures(self) -> None:
         """Remove what an earlier, shorter training of this run has left in the pictures."""
         for kind in ("image.jpg", "truth.png", "labels.png", "confidence.png"):
+            # By their endings, not the whole folder: whatever else the user keeps there stays.
             for path in self.pictures.rglob(f"*_{kind}"):
                 path.unlink()
 
@@ -87,6 +88,7 @@ class RunDirectory:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            # A file that stays: removing it would let one process lock the old file and another the new one.
             lock = (self.path / ".lock").open("w")
         except OSError as error:
             raise UserError(f"{self.path}: cannot be used as a run directory ({error.strerror})") from None
@@ -102,6 +104,7 @@ class RunDirectory:
         if not (self.journal.exists() and self.metrics.exists()):
             return False
         events = journal.read(self.journal)
+        # The last event, for a training that was made longer has an "end" further up. Scores come before the end.
         return bool(events) and events[-1]["event"] == "end" and events[-1].get("steps") == steps
 
     def check_same_run(self, config: RunConfig) -> None:
@@ -112,6 +115,7 @@ class RunDirectory:
         """
         if not self.config.exists():
             return
+        # Both through the dataclasses, so that defaults that a hand-written config leaves out compare as equal.
         before, now = _flat(yaml.to_mapping(yaml.load(self.config, RunConfig))), _flat(yaml.to_mapping(config))
         for key, value in now.items():
             if before[key] != value and not key.startswith(_FREE) and not key.endswith(_FREE_SUFFIXES):

@@ -29,9 +29,11 @@ class Journal(Recorder):
     """
 
     def __init__(self, path: Path, resume_step: int | None = None) -> None:
+        # Rewritten whole, not cut off: a crash in between leaves the old log, and damaged lines go at the same time.
         if path.exists():
             kept = [] if resume_step is None else [event for event in read(path) if event["step"] <= resume_step]
             files.write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
+        # Appending, so that a line lands at the end even if something else has written meanwhile.
         self._file = path.open("ab", buffering=0)
 
     def write(self, event: str, step: int, **values: Any) -> None:
@@ -79,4 +81,5 @@ def events_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def _is_count(value: Any) -> bool:
+    # 2^53 is where floats, which steps become in charts and other tools, stop telling neighbours apart.
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53

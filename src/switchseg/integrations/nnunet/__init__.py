@@ -35,5 +35,7 @@ def with_switch_norm(plans: dict[str, Any]) -> dict[str, Any]:
 
 def normalize_with_sn(arch_kwargs: dict[str, Any]) -> None:
     """Put the SwitchNorm of as many dimensions as the convolutions into the arguments of an architecture."""
+    # A path as text, which plans hold and nnU-Net imports; the end of "...Conv3d" tells the dimensions.
     arch_kwargs["norm_op"] = f"switchseg.norms.SwitchNorm{arch_kwargs['conv_op'][-2:]}"
+    # Replaced, not merged: plans may hold arguments that only their own norm takes.
     arch_kwargs["norm_op_kwargs"] = {"eps": 1e-5, "affine": True}

@@ -40,6 +40,7 @@ def _frequencies(runs: Sequence[Run]) -> dict[str, float]:
     found: dict[str, list[float]] = {}
     for run in runs:
         scores = run.single.per_class if run.single else ()
+        # A split without a labelled pixel has shares of 0.
         total = sum(score.pixels for score in scores) or 1
         for score in scores:
             found.setdefault(score.name, []).append(score.pixels / total)

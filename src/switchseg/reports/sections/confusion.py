@@ -36,7 +36,9 @@ def section(runs: Sequence[Run]) -> Markup | None:
 def _of_run(index: int, run: Run, matrix: Matrix) -> Markup:
     names = class_names(run, len(matrix))
     pixels = matrix.sum(axis=1)
+    # Classes that do not occur have a row of zeros, not of NaN.
     share = matrix / np.maximum(pixels, 1)[:, None]
+    # Back in the order of the classes, so that the matrices of several runs can be compared.
     chosen = sorted(np.argsort(-pixels, kind="stable")[:MOST_CLASSES])
     heads = [tag("th", tag("span", names[column]), scope="col") for column in chosen]
     rows = [

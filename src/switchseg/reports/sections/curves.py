@@ -55,6 +55,7 @@ def _chart(
     if not lines:
         return None
     ends = "; ".join(f"{line.label}: {text(float(line.series.values[-1]))}" for line in lines)
+    # One width for all runs of a chart, or the run with the shorter log would look the noisier one.
     smooth = max(1, max(len(line.series) for line in lines) // 20) if noisy else 1
     drawing = line_chart(f"{title} over steps. Last values: {ends}.", lines, text, smooth=smooth)
     return tag("figure", tag("figcaption", title, tag("output", aria_live="polite")), drawing)

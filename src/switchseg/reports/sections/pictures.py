@@ -25,6 +25,7 @@ Answers = dict[int, Answer]
 
 def section(runs: Sequence[Run]) -> Markup | None:
     """Return the images of all runs; None where no run kept any."""
+    # For all or for none: fractions of right pixels and mean IoUs cannot be sorted into one order.
     ranked = all(picture.name in run.image_scores for run in runs for picture in run.pictures)
     cases = sorted(_of_all(runs, list(_cases(runs))), key=lambda case: -_score(runs, case[0], case[1], ranked))
     if not cases:
@@ -48,6 +49,7 @@ def _cases(runs: Sequence[Run]) -> Iterable[tuple[Source, Answers]]:
     same: dict[tuple[str, bytes], dict[int, Picture]] = {}
     for index, run in enumerate(runs):
         for picture in run.pictures:
+            # The bytes of the truth tell them apart; runs on the same data keep equal files of it.
             same.setdefault((picture.name, picture.truth.read_bytes()), {})[index] = picture
     for kept in same.values():
         source = images.read_source(next(iter(kept.values())))

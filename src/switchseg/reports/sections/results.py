@@ -41,6 +41,7 @@ def finding(runs: Sequence[Run]) -> str:
     if not others:
         return f"{label} reaches {percent(best)} % mIoU at a single scale."
     second, runner_up = others[0]
+    # As shown: a lead of 0.00 points is none.
     if percent(best) == percent(second):
         return f"{label} and {runner_up} share the highest single-scale mIoU, {percent(best)} %."
     lead = percent(best - second)

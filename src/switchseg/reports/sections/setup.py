@@ -44,6 +44,7 @@ def _differences(runs: Sequence[Run]) -> Markup | None:
 
 
 def _environment(runs: Sequence[Run]) -> Markup:
+    # The last session's: a run may have gone on with another machine or version.
     starts = [run.events.get("start", [{}])[-1] for run in runs]
     rows = {
         "State": [_state(run) for run in runs],
@@ -91,6 +92,7 @@ def _table(title: str, corner: str, runs: Sequence[Run], rows: dict[str, list[st
 def _value(value: Any) -> str:
     if value is None:
         return DASH
+    # Thin spaces from five digits on; a seed or a year of four digits reads better without.
     if isinstance(value, int) and not isinstance(value, bool) and value >= 10_000:
         return f"{value:,}".replace(",", "\u2009")
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

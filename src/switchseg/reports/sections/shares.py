@@ -44,6 +44,7 @@ def _of_run(run: Run, history: Sequence[tuple[int, Shares]]) -> Markup:
 
 
 def _over_time(run: Run, history: Sequence[tuple[int, Shares]]) -> Markup | None:
+    # Records of other statistics cannot be stacked with the last ones.
     same = [(step, shares) for step, shares in history if shares.statistics == history[-1][1].statistics]
     if len(same) < 2:
         return None

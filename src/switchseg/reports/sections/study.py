@@ -73,6 +73,7 @@ def _variant(study: Study, index: int, x: Scale, y: Scale) -> Markup:
     variant = study.variants[index]
     marks: list[Markup | None] = []
     means: list[str] = []
+    # Beside each other, so that the bars of equal scores do not hide one another.
     offset = 0.12 * (index - (len(study.variants) - 1) / 2)
     for place, images in enumerate(study.images):
         sample = study.cells.get((variant, images))

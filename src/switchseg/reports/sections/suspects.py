@@ -28,6 +28,7 @@ def _of_run(run: Run, found: dict[str, Any]) -> Markup:
         f"{run.label} doubts {where}. {found['rule']} "
         "Look at them before the model is blamed: some are labels to mend, others what the model gets wrong."
     )
+    # Only the first regions were drawn, as many as `--pictures` said.
     shown = [region for region in regions if region["picture"]][:MOST_PICTURES]
     tiles = [tag("li", _tile(run, region)) for region in shown]
     rows = [_row(region) for region in regions[:MOST_ROWS]]

@@ -25,6 +25,7 @@ class nnUNetTrainerSN(nnUNetTrainer):  # noqa: N801 - nnU-Net's trainers are nam
         enable_deep_supervision: bool = True,
     ) -> nn.Module:
         """Build what the plans say, with SN for the norm that they say; prediction builds by this too."""
+        # Here, not in `__init__`: prediction never makes a trainer and calls this method of the class.
         normalize_with_sn(configuration_manager.network_arch_init_kwargs)
         network: nn.Module = nnUNetTrainer.build_network_architecture(
             plans_manager, configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision
@@ -33,6 +34,7 @@ class nnUNetTrainerSN(nnUNetTrainer):  # noqa: N801 - nnU-Net's trainers are nam
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
         """Return nnU-Net's SGD and schedule, over groups of parameters."""
+        # nnU-Net gives SGD all parameters as one group, by which mixing weights would be decayed.
         groups = parameter_groups(self.network, self.initial_lr, self.weight_decay)
         optimizer = torch.optim.SGD(groups, self.initial_lr, momentum=0.99, nesterov=True)
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
