@@ -48,6 +48,7 @@ class Advice(NamedTuple):
 
 def yaml_line(key: str, value: Any, width: int = 1 << 16) -> str:
     """Return `key: value` as YAML; lists and mappings in brackets."""
+    # Dumped as a list of one: a scalar alone would end in a document mark.
     text: str = yaml.safe_dump([value], default_flow_style=True, width=width, allow_unicode=True)
     return f"{key}: {text.strip()[1:-1]}"
 

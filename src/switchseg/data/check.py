@@ -67,6 +67,7 @@ class Findings:
 
     def add_split(self, other: Findings) -> None:
         """Take in the findings of another split, in which names may occur again."""
+        # Splits keep their results apart: only within one of them would images of one name overwrite each other.
         names = self.names | other.names  # the larger of the counts
         self.add(other)
         self.names = names
@@ -98,6 +99,7 @@ _dataset: StoredDataset
 
 def _start(dataset: WithPlugins[StoredDataset]) -> None:
     global _dataset
+    # `workers` says how many cores are used; threads of OpenCV's own would compete with these processes.
     cv2.setNumThreads(0)
     _dataset = dataset.value
 
@@ -150,7 +152,8 @@ def _compare_sizes(found: Findings, record: Record, label: tuple[int, ...]) -> N
     """Look which pixels a label was drawn on, if the EXIF entry of its image makes a difference."""
     with opened(record.image, record.image_name) as image:
         if image.format == "PNG" and "exif" not in image.info:
-            return  # to look for it further back, the whole file would have to be decoded
+            # To look for it further back, the whole file would have to be decoded.
+            return
         orientation, (width, height) = orientation_of(image), stored_size(image)
     if orientation != 1:
         upright = (width, height) if orientation >= 5 else (height, width)
@@ -166,6 +169,7 @@ def _counted(stored: np.ndarray) -> dict[int, int]:
 def _as_expected(values: Counter[int], colours: Counter[int], label_map: LabelMap) -> Counter[int]:
     if not label_map.colours:
         return values
+    # A grey file among colour masks is read as a colour whose channels are equal.
     return colours + Counter({value * _GREY: count for value, count in values.items() if value <= 255})
 
 

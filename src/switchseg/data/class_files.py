@@ -31,6 +31,7 @@ def parse_class_lines(text: str, path: Path) -> tuple[list[str], list[Colour]]:
     """
     lines = [_parse(line) for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     coloured = [line.name for line in lines if line.colour]
+    # More likely a colour that was mistyped than a class without one.
     if coloured and len(coloured) < len(lines):
         bare = next(line.name for line in lines if not line.colour)
         raise UserError(f"{path}: {coloured[0]!r} has a colour and {bare!r} has none; give all classes one, or none")
@@ -60,6 +61,7 @@ def _parse(line: str) -> _Line:
 def _unnumbered(names: list[str], path: Path) -> list[str]:
     """Take the numbers off names that are numbered from 0."""
     numbers = [int(found[1]) for name in names if (found := _NUMBER.match(name))]
+    # Where only some begin with a number, it is a part of the name: `2 wheeler`.
     if not numbers or len(numbers) < len(names):
         return names
     if numbers != list(range(len(names))):

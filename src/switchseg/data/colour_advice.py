@@ -45,6 +45,7 @@ def _unexpected(found: Findings, meaning: Meaning) -> Advice | None:
             reading = _reading(Classes(_names(meaning.classes, known), tuple(palette)), f"as in {name}", void)
             return Advice(f"{seen} They are those of {name}.", (reading,))
     readings = [_by_colour(colours, "all are classes")]
+    # With two colours, black is rather the second class than void.
     if _BLACK in colours and len(colours) > 2:
         rest = [colour for colour in colours if colour != _BLACK]
         readings.insert(0, _by_colour(rest, "black is void"))
@@ -60,6 +61,7 @@ def _no_class(found: Findings, meaning: Meaning) -> Advice | None:
     if not unknown:
         return None
     seen = f"{len(unknown)} colours are no class's: {listed([list(colour) for colour in unknown])}."
+    # `cv2.imwrite` takes blue first, so that RGB arrays come out like this.
     swapped = [colour[::-1] for colour in classes.palette]
     if set(unknown) <= set(swapped):
         reading = Reading({"palette": [list(colour) for colour in swapped]}, "red and blue change places")

@@ -74,6 +74,7 @@ class DataConfig:
         _one_of("resize", self.resize, ("torch", "pillow"))
         _one_of("decoder", self.decoder, ("pillow", "simplejpeg"))
         _one_of("on_error", self.on_error, ON_ERROR)
+        # Here and not where they are used, so that a mistake ends the command before anything is loaded.
         limits.check(
             "data",
             self,
@@ -93,7 +94,8 @@ class DataConfig:
                 f"data.val_list and data.val_fraction are {self.val_list} and {self.val_fraction}; give one"
             )
         limits.check_ranges("data", self, "crop_scales")
-        build(self.augment)  # for its complaints
+        # For its complaints.
+        build(self.augment)
 
     @property
     def evaluated_on(self) -> str:

@@ -62,6 +62,7 @@ class StoredDataset(ABC):
     def __init__(self, name: str, meaning: Meaning, sizes: np.ndarray | None = None) -> None:
         self.name = name
         self.classes, self.label_map, self.exif_orientation = meaning
+        # The loader sets it: readers only know where files lie.
         self.decoder = "pillow"
         self.incomplete = ""
         """Which images lack the label that a file beside them should be, as one line; empty if none does."""
@@ -127,6 +128,7 @@ class StoredDataset(ABC):
                 f"{record.label_name}: {_size(label.shape)} pixels, but its image {record.image_name} has "
                 f"{_size(image.shape)}; image and label must have the same size"
             )
+        # Sub-batches were planned by the listed sizes, so that a wrong one must not pass in silence.
         if self.listed_sizes is not None and tuple(self.listed_sizes[index]) != label.shape:
             raise UserError(
                 f"{record.image_name}: {_size(label.shape)} pixels, but the list says "
@@ -192,6 +194,7 @@ class JoinedDataset(StoredDataset):
         listed = [part.listed_sizes for part in parts if part.listed_sizes is not None]
         super().__init__(parts[0].name, parts[0].meaning, np.concatenate(listed) if len(listed) == len(parts) else None)
         self.parts = parts
+        # Ends and not starts, so that `bisect_right` skips splits that are empty.
         self._ends = list(itertools.accumulate(len(part) for part in parts))
 
     def __len__(self) -> int:
@@ -211,6 +214,7 @@ def file_record(root: str | Path, image: str, label: str | None, name: str) -> R
 
 def sample_name(path: str, folder: str, ending: str = "") -> str:
     """Return the path below `folder` without its suffix and ending, as one file stem: `a/b.jpg` is `a__b`."""
+    # An ending with a point of its own (`_leftImg8bit.png`) is taken off as a whole.
     stem = path if "." in ending else os.path.splitext(path)[0]
     return printable(stem.removesuffix(ending).removeprefix(folder).replace("/", "__"))
 

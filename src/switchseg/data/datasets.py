@@ -28,7 +28,8 @@ def open_dataset(
     """
     DATASETS.require("data.dataset", name)
     splits = split.split("+")
-    if not all(splits):  # below a folder it would stand for all splits
+    # Below a folder, an empty name would stand for all splits.
+    if not all(splits):
         raise UserError(f"split: {split or 'empty'}; train, val, test or the name of another split was expected")
     if list_file or len(splits) == 1:
         return _complete(DATASETS[name](root, split, list_file), incomplete)
@@ -36,6 +37,7 @@ def open_dataset(
     parts = [part for part in opened if isinstance(part, StoredDataset)]
     if len(parts) < len(opened):
         raise UserError(f"data.dataset: {name} is not stored in files, so {split} cannot be joined; name one split")
+    # The same split under two of its names (`val+validation`) would show every image twice.
     if any(part.meaning != parts[0].meaning for part in parts) or len({*map(canonical_split, splits)}) < len(splits):
         raise UserError(f"{root}: {split} cannot be joined; different splits with the same classes were expected")
     return JoinedDataset(parts)

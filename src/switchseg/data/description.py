@@ -69,6 +69,7 @@ class Description:
         if self.label_map:
             if wrong := [v for v in self.label_map.values() if not 0 <= v < len(classes) and v != IGNORED]:
                 raise UserError(f"label_map names class {wrong[0]}; they are 0 .. {len(classes) - 1}, or {IGNORED}")
+            # 255 comes first, so that a label map may give it to a class, as for masks of 0 and 255.
             mapped = LabelMap({IGNORED: IGNORED, **self.label_map})
         elif self.reduce_zero_label is not None:
             mapped = (LabelMap.reduce_zero if self.reduce_zero_label else LabelMap.identity)(classes)
@@ -106,6 +107,7 @@ def describe(*folders: Path) -> Description | None:
         first = found[0]
         if first.classes or len(found) == 1:
             return first
+        # The settings of dataset.yaml win over colours of the class file.
         return Description(**{**found[1].settings(), **first.settings()})
     return None
 
@@ -147,6 +149,7 @@ def parse_description(text: str, path: Path) -> Description:
         except (ValueError, RecursionError) as error:
             raise UserError(f"{path}: cannot be read as JSON ({error})") from None
     else:
+        # An empty file, or one of comments alone, says nothing and is no mistake.
         content = parse_yaml(text, path) or {}
     if isinstance(content, list):
         content = _from_entries(content, path)
@@ -232,4 +235,5 @@ def _values(label_map: Any, names: list[str], path: Path) -> Any:
 
 
 def _is_value(value: Any) -> bool:
+    # Not `isinstance`, for which True and False are whole numbers.
     return type(value) is int and 0 <= value <= 65535

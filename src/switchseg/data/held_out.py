@@ -23,6 +23,7 @@ def hold_out(dataset: Dataset, fraction: float, seed: int) -> tuple[Subset, Subs
         raise UserError(f"data.val_fraction: the data set {dataset.name} has {len(dataset)} images; 2 or more expected")
     places = np.array([_place(name, seed) for name in _names(dataset)])
     held = places < fraction
+    # A small fraction of a few images may hit none of them, and a large one all.
     held[places.argmin()], held[places.argmax()] = True, False
     trained, kept = (np.flatnonzero(side).tolist() for side in (~held, held))
     return Subset(dataset, trained), Subset(dataset, kept)
@@ -36,5 +37,6 @@ def _names(dataset: Dataset) -> list[str]:
 
 
 def _place(name: str, seed: int) -> float:
+    # Not `hash`, which differs from process to process: ranks would hold out different images.
     digest = hashlib.blake2b(f"{seed}/{name}".encode("utf-8", "surrogateescape"), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64

@@ -86,7 +86,8 @@ def loaded(image: Image.Image, upright: bool) -> Image.Image:
     """Return the image with its pixels read, as they are stored or turned upright as the EXIF entry asks."""
     orientation = orientation_of(image)
     image.load()
-    left = orientation_of(image)  # Pillow turns TIFF files while it reads them
+    # Pillow turns TIFF files while it reads them, and takes the entry away.
+    left = orientation_of(image)
     if upright:
         return _turned(image, _UPRIGHT, left)
     return _turned(image, _STORED, orientation) if left != orientation else image
@@ -108,7 +109,8 @@ def image_size(source: Source, name: str = "", upright: bool = True) -> tuple[in
 
 def stored_size(image: Image.Image) -> tuple[int, int]:
     """Return (width, height) of the pixels in the file of an image that has just been opened."""
-    if image.format == "TIFF":  # whose `size` is the upright one
+    # Pillow's `size` of a TIFF file is the upright one.
+    if image.format == "TIFF":
         tags = image.tag_v2  # type: ignore[attr-defined]
         return tags[_WIDTH], tags[_HEIGHT]
     return image.size
@@ -171,6 +173,7 @@ def _check_bitmap(image: ImageFile.ImageFile) -> None:
     if image.format == "BMP" and image.mode in ("1", "L") and image.tile[0].codec_name == "raw":
         bits = 1 if image.mode == "1" else 8
         _, stride, _ = cast(tuple[str, int, int], image.tile[0].args)
+        # Lines of a bitmap fill up to 4 bytes, so their length tells how many bits a pixel really has.
         if stride != (image.width * bits + 31) // 32 * 4:
             raise UserError("a bitmap of a kind that is not read; save it as PNG")
 

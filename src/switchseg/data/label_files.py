@@ -37,6 +37,7 @@ def read_label(source: Source, name: str = "", colours: bool = False) -> np.ndar
             raise UserError(f"label values of {values.min()} .. {values.max()}; they must be 0 .. 65535")
         if highest is not None:
             full = 255 if values.dtype == np.uint8 else 65535
+            # Pillow's scaling backwards, in whole numbers that round as it does.
             stored = ((np.arange(full + 1) * highest + full // 2) // full).astype(
                 np.uint8 if highest <= 255 else np.uint16
             )
@@ -59,6 +60,7 @@ def _storage(image: ImageFile.ImageFile) -> tuple[bool, int | None]:
 
 def _plane(image: Image.Image, wide: bool) -> np.ndarray:
     """Return the one plane [H, W] of values that an image holds."""
+    # Pillow gives truth values here, so that white is 1 and not 255.
     if image.mode == "1":
         return np.array(image, dtype=np.uint8)
     if image.mode in ("L", "P", "I") or image.mode.startswith("I;16"):

@@ -22,6 +22,7 @@ class LabelMap:
         """Take `{stored value: class index or 255}`; a colour's value is `red << 16 | green << 8 | blue`."""
         self.values = dict(values)
         self.colours = colours
+        # For colours it takes 32 MiB, but one look-up a pixel whatever the number of classes.
         self._table = np.full(1 << 24 if colours else 1 << 16, _INVALID, np.int16)
         self._table[list(self.values.keys())] = list(self.values.values())
         # The same for 8 bits, in the form that OpenCV looks up ten times as fast.
@@ -63,6 +64,7 @@ class LabelMap:
         stored = self._codes(stored)
         if stored.dtype == np.uint8 and not cv2.LUT(stored, self._invalid).any():
             return np.asarray(cv2.LUT(stored, self._classes))
+        # Values of 16 bits, colours, and files with a mistake in them.
         mapped = self._table[stored]
         if mapped.min() == _INVALID:
             raise UserError(f"{name}: {self._complaint(stored[mapped == _INVALID])}")

@@ -22,6 +22,7 @@ def advise(found: Findings, meaning: Meaning) -> list[Advice]:
         *(_orientation, _background, _absent, _twins),
     )
     advices = [advice for check in checks if (advice := check(found, meaning))]
+    # With one class because of a mistake that is already named, this would only repeat it.
     if not any(advice.stops for advice in advices):
         advices += filter(None, [_one_class(found, meaning)])
     return advices
@@ -85,7 +86,8 @@ def _background(found: Findings, meaning: Meaning) -> Advice | None:
     if name.lower() not in _VOIDS or meaning.label_map.values.get(0) != 0 or len(meaning.classes) < 3:
         return None
     if meaning.classes.names == VOC.names:
-        return None  # its background is a class by its own rules
+        # Its background is a class by its own rules.
+        return None
     rest = list(meaning.classes.names[1:])
     return Advice(
         f"Class 0 is called {name.lower()!r}, fills {share(found, 0):.0%} of the pixels, and counts as a class.",

@@ -53,7 +53,9 @@ class Loader:
         batches: Iterator[Batch | UserError] = iter(
             DataLoader(
                 _SubBatches(self._pipeline),  # type: ignore[arg-type]
+                # The pipeline makes whole sub-batches, so that torch has nothing to collate.
                 batch_size=None,
+                # Looked up in this process, or each worker would hold its own permutation of all records.
                 sampler=self._plan(),
                 num_workers=self._workers,
                 collate_fn=_unchanged,  # type: ignore[arg-type]
@@ -67,7 +69,8 @@ class Loader:
             for _ in self._steps:
                 batch = _next(batches)
                 if isinstance(batch, UserError):
-                    del batches  # ends the workers; the traceback would keep them otherwise
+                    # Ends the workers; the traceback would keep them otherwise.
+                    del batches
                     raise batch
                 self._report(batch)
                 yield batch
@@ -77,6 +80,7 @@ class Loader:
 
     def _report(self, batch: Batch) -> None:
         for reason in batch.skipped:
+            # A file that cannot be read comes again in every epoch, but is worth one line only.
             if reason not in self.skipped:
                 self.skipped.add(reason)
                 _log.warning("skipped: %s", reason)
@@ -84,6 +88,7 @@ class Loader:
     def _plan(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the number and the records of one sub-batch after another; only this process holds the order."""
         for step in self._steps:
+            # Ranks take turns in one order, so that no sub-batch comes twice.
             number = step * self._world_size + self._rank
             yield number, self._pipeline.records(self._order, number)
 
@@ -176,4 +181,5 @@ def _start_worker(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":  # where nothing sends it
         signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE_SECONDS))
-    cv2.setNumThreads(0)  # no threads; 1 would touch the pool of a parent that was forked, and crash
+    # No threads; 1 would touch the pool of a parent that was forked, and crash.
+    cv2.setNumThreads(0)

@@ -9,6 +9,7 @@ from switchseg.errors import UserError
 
 def generator(seed: int, *path: int) -> np.random.Generator:
     """Return the random generator that belongs to `path` under `seed`; other paths give independent numbers."""
+    # A spawn key and not a sum of the numbers, by which (1, 2) and (2, 1) would be one generator.
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=path))
 
 
@@ -24,6 +25,7 @@ class EpochOrder:
         """Take the bucket number 0, 1, ... of every record, int [n]."""
         if not len(buckets):
             raise UserError("the data set has no images")
+        # Buckets without records are left out, as bucket 0 is where all images are upright.
         self._members = [m for b in range(int(buckets.max()) + 1) if len(m := np.flatnonzero(buckets == b))]
         self._size, self._seed = size, seed
         self._length = len(buckets)
@@ -32,6 +34,7 @@ class EpochOrder:
 
     def epoch(self, number: int) -> int:
         """Return the epoch, from 0, in which group `number` is shown."""
+        # A first guess, never too high: each bucket rounds its groups down, and the loop makes up for that.
         epoch = number * self._size // self._length
         while self._finished(epoch + 1) <= number:
             epoch += 1
@@ -64,11 +67,13 @@ class EpochOrder:
         if len(self._members) > 1:
             generator(self._seed, 0, epoch).shuffle(rest := np.concatenate(fresh))
             return np.concatenate((*late, rest))
-        return np.concatenate((*late, *fresh))  # one bucket's permutation is order enough
+        # One bucket's permutation is order enough.
+        return np.concatenate((*late, *fresh))
 
     def _permutation(self, bucket: int, epoch: int) -> np.ndarray:
         key = (bucket, epoch)
         if key not in self._permutations:
+            # A group can span two epochs, so the one before or after is still needed.
             for old in [k for k in self._permutations if k[0] == bucket and abs(k[1] - epoch) > 1]:
                 del self._permutations[old]
             self._permutations[key] = generator(self._seed, 1, bucket, epoch).permutation(len(self._members[bucket]))

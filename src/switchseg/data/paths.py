@@ -23,11 +23,13 @@ def files_below(folder: str | os.PathLike[str]) -> Iterator[str]:
     """
     seen = set()
     for current, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
+        # By device and inode, as a path is another one each time that a link leads back.
         status = os.stat(current)
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
+        # In place, or `os.walk` would go on with its own list; sorted, as systems list folders in any order.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         prefix = os.path.relpath(current, folder)
         for file in sorted(files):
@@ -59,6 +61,7 @@ def inside(root: Path, path: str, listed_in: str) -> str:
         UserError: it leads out of `root`.
     """
     folder = os.path.abspath(root)
+    # Without resolving links: data sets are often links to other disks, which is no way out.
     full = os.path.normpath(os.path.join(folder, path))
     if os.path.commonpath((folder, full)) != folder:
         raise UserError(f"{listed_in}: {path} leads out of the data set's folder {root}; paths are relative to it")

@@ -33,6 +33,7 @@ class Pipeline(ABC):
 
     def __init__(self, config: DataConfig, dataset: Dataset, size: int, seed: int, stride: int) -> None:
         self.config, self.dataset, self.size, self.seed, self.stride = config, dataset, size, seed, stride
+        # For all images at once: the order needs to know which are upright before the first one is read.
         self.shapes = dataset.sizes(skip=True) if config.on_error == "skip" else dataset.sizes()
         self.upright = self.shapes[:, 0] > self.shapes[:, 1]
         self.augment = Chain(build(config.augment), seed)
@@ -66,6 +67,7 @@ class Pipeline(ABC):
                 if self.config.on_error == "stop":
                     raise
                 skipped.append(str(error))
+            # One that is turned as the other was, or whole images would pad the sub-batch to nearly a square.
             same = np.flatnonzero(self.upright == self.upright[index])
             chosen = int(generator(self.seed, _REPLACEMENT, place, attempt).choice(same))
         raise UserError(f"{skipped[-1]} (and {len(skipped) - 1} more; too many to skip)")
@@ -76,23 +78,27 @@ class Pipeline(ABC):
 
     def _common_size(self, samples: Sequence[Pair]) -> tuple[int, int]:
         """Return the height and width that these samples are padded to."""
+        # A multiple of both, or the strided labels would not cover the padded images.
         multiple = math.lcm(self.config.pad_multiple, self.stride)
         height, width = (round_up(max(s.image.shape[side] for s in samples), multiple) for side in (0, 1))
         return height, width
 
     def _strided(self, pair: Pair) -> Pair:
         """Return the sample with the label that the logits are compared with."""
+        # From the middle of each cell on, as logits stand for the middle of theirs.
         return Pair(pair.image, pair.label[self.stride // 2 :: self.stride, self.stride // 2 :: self.stride])
 
     def _batch(self, samples: Sequence[Pair], names: Sequence[str], skipped: Sequence[str]) -> Batch:
         """Pad images, and labels at the stride, at the right and the bottom."""
         height, width = self._common_size(samples)
+        # Any value will do for the padding: `Batch.normalized` puts 0 there.
         images = np.zeros((self.size, height, width, 3), np.uint8)
         labels = np.full((self.size, height // self.stride, width // self.stride), IGNORED, np.uint8)
         for place, (image, label) in enumerate(samples):
             images[place, : image.shape[0], : image.shape[1]] = image
             labels[place, : label.shape[0], : label.shape[1]] = label
         return Batch(
+            # A view; `Preprocessing.normalize` makes it contiguous, on the device.
             images=torch.from_numpy(images).permute(0, 3, 1, 2),
             labels=torch.from_numpy(labels).long(),
             sizes=torch.tensor([sample.image.shape[:2] for sample in samples], dtype=torch.int64, device="cpu"),
@@ -118,6 +124,7 @@ class ShortSide(Pipeline):
 
     def batch(self, number: int, records: np.ndarray) -> Batch:
         """Build sub-batch `number`: resized, flipped at random, padded at the right and the bottom."""
+        # One short side for the whole sub-batch, as in 2018, so that images of it need little padding.
         rng = generator(self.seed, _SUB_BATCH, number)
         short_side = self.config.short_sides[rng.integers(len(self.config.short_sides))]
         flips = (rng.random(self.size) < 0.5) & self.config.flip
@@ -134,6 +141,7 @@ class ShortSide(Pipeline):
         return self._batch(samples, names, skipped)
 
     def _fitted(self, pair: Pair, short_side: int, flip: bool, stride: int = 1) -> Pair:
+        # Before resizing, as in 2018.
         image, label = geometry.mirrored(pair) if flip else pair
         height, width = fit_short_side(label.shape[0], label.shape[1], short_side, self.config.max_long_side)
         resized = resize_image(image, height, width, self.config.resize)
@@ -149,6 +157,7 @@ class Images(Pipeline):
 
     def order(self) -> EpochOrder:
         """Return the order of the images."""
+        # One bucket of groups of one image: an image's place in the run then does not depend on the number of ranks.
         return EpochOrder(np.zeros(len(self.dataset), np.int64), 1, self.seed)
 
     def records(self, order: EpochOrder, number: int) -> np.ndarray:
@@ -200,5 +209,6 @@ class Crop(Images):
     def _common_size(self, samples: Sequence[Pair]) -> tuple[int, int]:
         height, width = super()._common_size(samples)
         least = self.config.crop_size
+        # Transforms of `data.augment` may make images larger than the crop; all of the batch then follow them.
         grown = any(length > limit for s in samples for length, limit in zip(s.image.shape, least, strict=False))
         return (height, width) if grown else least

@@ -25,6 +25,7 @@ def propose(found: Findings, meaning: Meaning, settings: dict[str, Any]) -> dict
         settings: what dataset.yaml says now, classes of a class file included.
     """
     current = meaning
+    # Each setting can bring another mistake to light; two that call for each other would go round for ever.
     for _ in range(_MOST_ROUNDS):
         mending = next((a for a in advise(found, current) if a.readings and not a.optional), None)
         if mending is None:

@@ -28,6 +28,7 @@ def is_raster(path: Path) -> bool:
     try:
         with opened(path) as image:
             return image.format == "TIFF" and any(tag in image.tag_v2 for tag in _GEO_TAGS)  # type: ignore[attr-defined]
+    # What Pillow does not open may still be a raster, if there is something that reads it.
     except UserError:
         return _installed() is not None
 
@@ -70,7 +71,9 @@ class Raster:
             "transform": source.transform,
             **({"gcps": source.gcps[0], "crs": source.gcps[1]} if source.gcps[0] else {}),
             "compress": "deflate",
+            # The size of the compressed file is not known beforehand, and a plain TIFF ends at 4 GiB.
             "bigtiff": "if_safer",
+            # In blocks, as windows are written; a raster that is smaller than one does without.
             **({"tiled": True, "blockxsize": 256, "blockysize": 256} if min(self.size) >= 256 else {}),
         }
         with _require().open(path, "w", **profile) as target:

@@ -45,6 +45,7 @@ class Lines:
         return system.read_at(self._file, length, start).decode("utf-8", "surrogateescape")
 
     def __getstate__(self) -> dict[str, object]:
+        # A descriptor means nothing in another process, which opens the file again.
         return {**self.__dict__, "_file": None}
 
     def __del__(self) -> None:
@@ -74,8 +75,10 @@ def read_lines(path: str | os.PathLike[str], visit: Callable[[list[str]], None])
             raise UserError(f"{path}: not a list in UTF-8") from None
         if "\0" in text:
             raise UserError(f"{path}: holds a zero byte; a text in UTF-8 was expected")
+        # Counted from the start of the file, or of the kept text where the file is compressed.
         starts.append(first + (offset + mark))
         lengths.append(size)
+        # A compressed file cannot be read at random, so the lines stay in memory; blocks without any are dropped.
         if len(first) or not zipped:
             offset += len(block)
         if len(first) and zipped:
@@ -98,6 +101,7 @@ def _blocks(path: str) -> Iterator[bytes]:
     try:
         with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
             while block := file.read(_BLOCK):
+                # What follows the last line break waits for the next block: a character may be cut in two there.
                 whole, newline, tail = block.rpartition(b"\n")
                 if newline:
                     yield rest + whole + newline
@@ -120,9 +124,11 @@ def _boundaries(text: bytes) -> tuple[np.ndarray, np.ndarray]:
         return np.empty(0, np.int64), np.empty(0, np.int32)
     data = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero(data == ord("\n"))
+    # The last line may lack its line break.
     if not len(ends) or ends[-1] != len(data) - 1:
         ends = np.append(ends, len(data))
     starts = np.append(0, ends[:-1] + 1)
+    # The carriage return of a Windows line break does not belong to the line.
     ends = ends - ((ends > starts) & (data[np.maximum(ends - 1, 0)] == ord("\r")))
     filled = ends > starts
     return starts[filled], (ends - starts)[filled].astype(np.int32)

@@ -62,4 +62,5 @@ class Batch:
         rows = torch.arange(height, device=values.device) < self.sizes[:, :1]  # [N, H]
         columns = torch.arange(width, device=values.device) < self.sizes[:, 1:]  # [N, W]
         inside = rows[:, None, :, None] & columns[:, None, None, :]
+        # After the normalization: zeros in the pixels would become minus the mean instead.
         return values.masked_fill_(~inside, 0.0)

@@ -79,6 +79,7 @@ def _zero_based(found: Findings, meaning: Meaning) -> Advice | None:
     last, known = len(meaning.classes), meaning.label_map.values
     if meaning.label_map.colours or known.get(0) != IGNORED or known.get(last) != last - 1:
         return None
+    # By ADE20K's rule the highest value should occur as well; indices from 0 end one below it.
     if last in found.values or last - 1 not in found.values or share(found, 0) < 0.01:
         return None
     names = meaning.classes.names

@@ -29,6 +29,7 @@ def padding_multiple(body: nn.Module, strides: Sequence[int], *, channels_last: 
         pad: Pad to the largest stride at least, whether that is needed or not.
     """
     state = {name: _shape_of(tensor) for name, tensor in (*body.named_parameters(), *body.named_buffers())}
+    # In training mode, BatchNorm refuses the single value a channel that a 1 x 1 image leaves.
     body.eval()
     multiples = [cells * max(strides) for cells in _CELLS]
     try:
@@ -45,7 +46,9 @@ def _fits(
 ) -> bool:
     try:
         with torch.no_grad():
+            # The module keeps its own tensors: only this call sees those without storage.
             maps = torch.func.functional_call(body, state, (torch.empty(1, 3, *size, device="meta"),))
+    # What timm's families raise of a size that they do not take; there is no common kind.
     except (AssertionError, IndexError, RuntimeError, TypeError, ValueError):
         return False
     sizes = [tuple(value.shape[1:3] if channels_last else value.shape[2:]) for value in maps]

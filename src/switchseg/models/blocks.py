@@ -88,6 +88,7 @@ def _averaging(length: int, size: int, like: Tensor) -> Tensor:
     """Return the [size, length] matrix whose row i averages the cells of bin i; bins overlap where they must."""
     bins = torch.arange(size, device=like.device)[:, None]
     cells = torch.arange(length, device=like.device)[None]
+    # The rule of torch: from the floor of the bin's start up to the ceiling of its end.
     inside = (cells >= bins * length // size) & (cells < ((bins + 1) * length + size - 1) // size)
     weights = inside.to(like.dtype)
     return weights / weights.sum(1, keepdim=True)
@@ -119,6 +120,7 @@ class AuxiliaryHead(nn.Module):
 
     def __init__(self, maps: MapSizes, num_classes: int, norm: NormFactory, dropout: float) -> None:
         super().__init__()
+        # A quarter of the deepest map's channels although the input is another map: so it is in MIT's files.
         width = maps.channels[-1] // 4
         self.block = conv_norm_act(maps.channels[-2], width, 3, norm)
         self.dropout = nn.Dropout2d(dropout)

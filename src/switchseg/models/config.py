@@ -40,5 +40,6 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         parse_decoder(self.decoder, "model.decoder")
+        # Shares of 0 and 1 would need mixing weights at minus or plus infinity.
         if isinstance(self.norm_init, float) and not 0 < self.norm_init < 1:
             raise UserError(f"model.norm_init: {self.norm_init:g}; uniform, bn or a share between 0 and 1 was expected")

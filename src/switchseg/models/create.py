@@ -61,9 +61,11 @@ def create_model(
     preprocessing = preprocessing or pretrained_preprocessing(encoder, pretrained)
     spec = ModelSpec(encoder, decoder, kind.name, classes, preprocessing, deepsup if auxiliary is None else auxiliary)
     body = create_pretrained(encoder, kind, pretrained, norm_init)
+    # The decoder decides which maps there are, and only then their number can be judged.
     body.take_maps(DECODERS[base].finest_stride)
     _check_maps(spec, DECODERS[base], body.maps)
     _check_norm(kind, body.maps.channels[-1])
+    # The encoder is left out of this: timm initialises its own, or it holds pretrained weights by now.
     head = DECODERS[base](body.maps, len(classes), kind.factory).apply(_initialise)
     helper = None
     if spec.auxiliary:

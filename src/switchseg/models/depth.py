@@ -47,8 +47,10 @@ def blocks(encoder: nn.Module) -> dict[str, int]:
 
 def _numbered(encoder: nn.Module, key: Callable[[str, _Key], _Key]) -> dict[str, int]:
     """Number the keys of all names, in the order of the network; `key` gets a name and the key before it."""
+    # The key of what lies before the first stage: it gets number 0 even if a network has no stem.
     before = ("", "")
     numbers, found = {before: 0}, {}
+    # The order of registration, which in timm's networks is that of the computation.
     for name in encoder.state_dict(keep_vars=True):
         before = key(name, before)
         found[name] = numbers.setdefault(before, len(numbers))

@@ -89,6 +89,7 @@ class TimmEncoder(Encoder):
 
     def take_maps(self, finest_stride: int) -> None:  # noqa: D102
         strides, channels = self.body.feature_info.reduction(), self.body.feature_info.channels()
+        # By stride and not by number: timm's networks differ in whether they have a map at stride 2.
         self._taken = [index for index, stride in enumerate(strides) if stride >= finest_stride]
         self.maps = MapSizes(tuple(channels[i] for i in self._taken), tuple(strides[i] for i in self._taken))
 
@@ -96,6 +97,7 @@ class TimmEncoder(Encoder):
         """Let timm run its stages again in the backward pass."""
         try:
             self.body.set_grad_checkpointing(True)
+        # Families that cannot do it assert, or lack the method.
         except (AssertionError, AttributeError):
             raise UserError("train.activation_checkpointing: this encoder cannot run its stages again") from None
 
@@ -109,6 +111,7 @@ class TimmEncoder(Encoder):
         if self._channels_last:
             maps = [value.permute(0, 3, 1, 2) for value in maps]
         if self.multiple > 1:
+            # What a decoder gets must not depend on the padding, so the maps are those that the image alone would have.
             cells = [[round_up(length, stride) // stride for length in size] for stride in self.maps.strides]
             maps = [value[..., :height, :width] for value, (height, width) in zip(maps, cells, strict=True)]
         return maps
@@ -137,11 +140,13 @@ def mobilenetv2(output_stride: int, imagenet: bool) -> Encoder:
 
 def hrnetv2(output_stride: int, imagenet: bool) -> Encoder:
     """Build MIT's HRNetV2, which cannot be dilated."""
+    # At no location, timm gives the branches themselves instead of the classifier's widened maps.
     maps = {"features_only": True, "feature_location": "", "out_indices": (1, 2, 3, 4)}
     return HRNetV2(_build("hrnetv2", _OWN["hrnetv2"], imagenet, maps | _dilation(output_stride)))
 
 
 def _dilation(output_stride: int) -> dict[str, int]:
+    # Not even 32 is passed on, as some families take no such argument and fail at it.
     return {} if output_stride == 32 else {"output_stride": output_stride}
 
 
@@ -150,7 +155,8 @@ def _channels_last(body: Any) -> bool:
     return bool(getattr(body, "output_fmt", "NCHW") == "NHWC")
 
 
-_multiples: dict[str, int | None] = {}  # asking takes up to a second, and the answer is the network's
+# Asking takes up to a second, and the answer is the network's.
+_multiples: dict[str, int | None] = {}
 
 
 def _padding(name: str, body: Any, *, pad: bool) -> int:
@@ -181,6 +187,7 @@ def _parse(name: str) -> tuple[str, int]:
     match = re.fullmatch(r"(.+?)(?:_dilated(8|16))?", ALIASES.get(name, name))
     base, stride = match.groups() if match else (name, None)
     if not (base in VARIANTS or base in ENCODERS or timm.is_model(base)):
+        # All of timm's names, a thousand and more, are only gone through once something is wrong.
         near = difflib.get_close_matches(name, sorted({*LISTED, *ENCODERS, *VARIANTS, *timm.list_models()}), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`switchseg models` lists those of 2018 and MIT"
         raise UserError(f"unknown encoder {name!r}; {hint}")
@@ -190,10 +197,12 @@ def _parse(name: str) -> tuple[str, int]:
 def _build(name: str, timm_name: str, imagenet: bool, options: dict[str, Any]) -> nn.Module:
     try:
         return timm.create_model(timm_name, pretrained=imagenet, **options)
+    # timm has no one error for an option that a family lacks; these are those that its families raise.
     except (AssertionError, AttributeError, NotImplementedError, TypeError) as error:
         if "output_stride" in options:
             raise UserError(f"encoder {name!r}: {timm_name} cannot be dilated; leave out the suffix") from error
         raise UserError(f"encoder {name!r} does not return feature maps ({error}); choose another one") from error
+    # The first is a hub that cannot be reached, the second what timm raises where no weights exist.
     except (OSError, RuntimeError) as error:
         if not imagenet:
             raise

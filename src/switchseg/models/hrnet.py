@@ -26,7 +26,8 @@ class HighResolutionFusion(nn.Module):
         layers: Any
         for target, layers in enumerate(fuse_layers):
             for source in range(target + 1, len(branches)):
-                layers[source] = layers[source][:2]  # the convolution and its norm, without timm's upsampling
+                # The convolution and its norm, without timm's upsampling.
+                layers[source] = layers[source][:2]
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """Return one map per branch, of the sizes of `maps`."""
@@ -41,6 +42,7 @@ class HighResolutionFusion(nn.Module):
         total: Tensor = layers[0](maps[0])
         for source in range(1, len(maps)):
             value = layers[source](maps[source])
+            # Not in place: for the largest map the first layer is an identity, so `total` begins as the map itself.
             total = total + (resize(value, maps[target]) if source > target else value)
         return torch.relu(total)
 
@@ -52,6 +54,7 @@ class HRNetV2(Encoder):
         super().__init__()
         for stage in (body.stage2, body.stage3, body.stage4):
             for index, module in enumerate(stage):
+                # The same two attributes under the same names, so that timm's weights keep their keys.
                 stage[index] = HighResolutionFusion(module.branches, module.fuse_layers)
         self.body = body
         self.maps = MapSizes((sum(body.feature_info.channels()),), (4,))

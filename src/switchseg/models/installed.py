@@ -29,6 +29,7 @@ class InstalledWeights:
 def find_installed(timm_name: str) -> InstalledWeights | None:
     """Return the installed weights of a timm network, None where there are none. No code of the package is run."""
     package, preprocessing = PACKAGES.get(timm_name, ("", Preprocessing()))
+    # Looking the package up instead of importing it: only its file is wanted.
     spec = importlib.util.find_spec(package) if package else None
     folders = spec.submodule_search_locations if spec is not None else None
     found = sorted(path for folder in folders or () for path in Path(folder).glob("models/*.pth"))

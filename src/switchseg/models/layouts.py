@@ -60,7 +60,8 @@ _UPERNET = [
 _DECODERS = {
     "c1": [(r"decoder\.block", "cbr"), (r"decoder\.classify", "conv_last"), *_AUXILIARY],
     "ppm": [
-        (r"decoder\.pyramid\.(\d)\.0", r"ppm.\1.1"),  # their place 0 is the pooling
+        # Their place 0 is the pooling.
+        (r"decoder\.pyramid\.(\d)\.0", r"ppm.\1.1"),
         (r"decoder\.pyramid\.(\d)\.1", r"ppm.\1.2"),
         (r"decoder\.block", "conv_last"),
         (r"decoder\.classify", "conv_last.4"),
@@ -74,6 +75,7 @@ _DECODERS = {
 def encoder_keys(keys: Iterable[str], layout: str) -> dict[str, str]:
     """Return {key of our encoder: key in an encoder file} for one of `ENCODER_LAYOUTS`."""
     keys = list(keys)
+    # Keys of plain timm networks begin with `body.`, so that a `stem.` in front is MobileNetV2's alone.
     rename: Callable[[str], str] = _body
     if layout == "efficientnet_pytorch":
         rename = _efficientnet(keys)
@@ -127,6 +129,7 @@ def _timm_mobilenet(key: str) -> str:
 def _efficientnet(keys: list[str]) -> Callable[[str], str]:
     """Return what renames the keys of a timm EfficientNet, whose blocks are counted on through its stages there."""
     found = [match.groups() for key in keys if (match := _BLOCK.match(_body(key)))]
+    # There the blocks are counted on through all stages, so a block's number needs the sizes of the stages before it.
     blocks = sorted({(int(stage), int(block)) for stage, block, _ in found})
     expanded = {(int(stage), int(block)) for stage, block, part in found if part == "conv_pwl"}
 
@@ -146,6 +149,7 @@ def _efficientnet(keys: list[str]) -> Callable[[str], str]:
 
 def _decoder_key(key: str, decoder: str) -> str:
     for pattern, theirs in _DECODERS.get(decoder, ()):
+        # Up to the next point only, or `block` would also match `blocks`.
         renamed, count = re.subn(f"^{pattern}(?=\\.)", theirs, key)
         if count:
             return renamed

@@ -22,6 +22,7 @@ class MobileNetV2(Encoder):
         super().__init__()
         self.stem = nn.Sequential(body.conv_stem, body.bn1)
         self.blocks = nn.Sequential(*(block for stage in body.blocks for block in stage))
+        # A dilated network stops shrinking at the output stride; the maps after that only see further.
         strides = (min(stride, output_stride) for stride in (4, 8, 16, 32, 32))
         self._recompute = False
         self.maps = MapSizes((24, 32, 64, 160, 320), tuple(strides))

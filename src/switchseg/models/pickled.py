@@ -46,6 +46,7 @@ class _Value:
     """A number, the name of a function, or the largest number in a tuple."""
 
     def hold(self, members: list[_Value]) -> None:
+        # Shared members count each time that they are held: a hash walks through all of them, too.
         self.count += sum(member.count for member in members)
         self.levels = max([self.levels, *(member.levels + 1 for member in members)])
         if self.count > _MOST_VALUES or self.levels > _MOST_LEVELS:
@@ -61,6 +62,7 @@ def check_torch_file(path: Path) -> None:
     """
     size = os.path.getsize(path)
     with path.open("rb") as file:
+        # As torch.load itself decides; a file that begins otherwise is read as the old format.
         if file.read(4) != b"PK\x03\x04":
             file.seek(0)
             for _ in range(_PICKLES_OF_OLD_FILES):
@@ -70,6 +72,7 @@ def check_torch_file(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
+            # Stored entries cannot grow; a compressed one could unpack to a thousand times the file.
             if any(entry.compress_type != zipfile.ZIP_STORED or entry.file_size > size for entry in entries):
                 raise ValueError("its entries are compressed, which torch.save never does")
             for entry in entries:
@@ -86,9 +89,11 @@ def _follow(file: IO[bytes], size: int) -> None:
     start = file.tell()
     try:
         for code, argument, position in pickletools.genops(file):
+            # Asked at every instruction, so that a file of gigabytes is not followed to its end.
             if (position or start) - start > _MOST_BYTES:
                 raise ValueError("its instructions are longer than those of any model")
             machine.step(code.name, argument)
+    # Whatever instructions in a wrong order do to the machine; torch would fail at them as well.
     except (AttributeError, IndexError, KeyError, TypeError, UnicodeError) as error:
         raise ValueError(f"not a file of torch.save ({type(error).__name__})") from None
 
@@ -110,6 +115,7 @@ class _Machine:
             members = self._take(_ADDS[name])
             self._stack[-1].hold(members)
         elif name in _REMEMBERS:
+            # MEMOIZE takes no number: it uses the next one that is free.
             self._memo[len(self._memo) if argument is None else argument] = self._stack[-1]
         elif name in _RECALLS:
             self._stack.append(self._memo[argument])
@@ -142,6 +148,7 @@ class _Machine:
 
 
 def _holding(members: list[_Value]) -> _Value:
+    # The largest number stands for all: a storage is a tuple, and its length must be judged wherever in it it stands.
     numbers = [member.constant for member in members if isinstance(member.constant, int)]
     value = _Value(constant=max(numbers, default=None))
     value.hold(members)

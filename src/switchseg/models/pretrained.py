@@ -51,12 +51,14 @@ def create_pretrained(
     # BatchNorm's weights are loaded before the norms are exchanged, any other norm's after that.
     batch_norm = state is not None and _has_statistics(state) and not any(k.endswith(".mean_weight") for k in state)
     kind = norms.find_kind(norm)
+    # GroupNorm cannot reproduce a BatchNorm, but weights that were trained with it fit as they are.
     group_norm = _group_norm_name(name) if kind.name == "gn" and from_hub else None
 
     encoder = create_encoder(name, imagenet=from_hub and group_norm is None)
     if state is not None and batch_norm:
         _load(encoder, state, str(source))
     if kind.name != "bn" and _has_statistics(encoder.state_dict()):
+        # Without pretrained BatchNorms there is nothing to reproduce: the norms stay new, or are overwritten below.
         exact = kind.like_batch_norm and (batch_norm or from_hub)
         _exchange_batch_norms(encoder, name, kind, (norm_init or DEFAULT_INIT) if exact else "uniform")
     if state is not None and not batch_norm:
@@ -85,6 +87,7 @@ def _source(name: str, pretrained: str | None) -> str | None:
 
 
 def _exchange_batch_norms(encoder: Encoder, name: str, kind: norms.Kind, init: str | float) -> None:
+    # A network of which some BatchNorms stay would be saved under the name of a norm that it has not throughout.
     def refuse_a_part(conversion: norms.Conversion) -> None:
         for path, reason in conversion.missed.items():
             raise ValueError(f"{path}: {reason}")
@@ -108,10 +111,13 @@ def _load(encoder: Encoder, state: Mapping[str, Tensor], source: str) -> None:
     """Load a classifier's state dict of any layout; the one that shares most keys with the file is taken."""
     own = encoder.state_dict()
     candidates = (encoder_keys(own, layout) for layout in ENCODER_LAYOUTS)
+    # The layouts share keys (conv1 is in all ResNets), so that any match is no proof; ties go to the first.
     theirs_of = max(candidates, key=lambda keys: sum(theirs in state for theirs in keys.values()))
     classifier = CLASSIFIERS
     if any(key.startswith("conv_head.") for key in state):
-        classifier = (*CLASSIFIERS, "bn2.")  # the norm after conv_head; in MIT's ResNets bn2 is in the stem
+        # The norm after conv_head; in MIT's ResNets bn2 is in the stem.
+        classifier = (*CLASSIFIERS, "bn2.")
+    # Only what is known to belong to a classifier may be left over; any other surplus key is still an error.
     used = set(theirs_of.values())
     body = {key: tensor for key, tensor in state.items() if key in used or not key.startswith(classifier)}
     encoder.load_state_dict(translate(body, theirs_of, own, source))

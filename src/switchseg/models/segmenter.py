@@ -31,6 +31,7 @@ class Segmenter(nn.Module):
         for part in (self.decoder, self.auxiliary):
             if part is not None:
                 old = part.classify
+                # On the device and in the type of the old layer, which may already have been moved.
                 part.classify = nn.Conv2d(old.in_channels, len(classes), 1).to(old.weight)
                 nn.init.kaiming_normal_(part.classify.weight)
 

@@ -48,6 +48,7 @@ class ModelSpec:
         Raises:
             KeyError, TypeError, ValueError: an entry is missing or is not of the kind that `to_json` writes.
         """
+        # The file may come from anybody: a wrong type has to stop here, not somewhere inside of timm.
         for key, kind in (("encoder", str), ("decoder", str), ("norm", str), ("auxiliary", bool)):
             if not isinstance(entry[key], kind):
                 raise TypeError(f"{key} must be a {kind.__name__}, but is {entry[key]!r}")

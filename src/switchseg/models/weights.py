@@ -31,15 +31,18 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     content: Mapping[str, Any]
     try:
         content = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
+    # Before the next clause, which would take our own line for damage.
     except UserError:
         raise
     except Exception as error:  # whatever a damaged file drives torch's readers to, assertions included
         raise UserError(f"{path}: no whole weight file ({_first_line(error)}); copy or download it again") from error
+    # One after the other, so that a `model` inside of a `state_dict` is found too.
     for wrapper in ("state_dict", "model"):
         inner: Any = content.get(wrapper)
         content = inner if isinstance(inner, Mapping) else content
     if not content or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()):
         raise UserError(f"{path}: holds something else than tensors by name; save `model.state_dict()`")
+    # Of all keys only, since a network may have a part of that name; it comes from DistributedDataParallel.
     if all(key.startswith("module.") for key in content):
         content = {key.removeprefix("module."): value for key, value in content.items()}
     return dict(content)
@@ -52,9 +55,11 @@ def load_torch(path: Path) -> Any:
         pickle.UnpicklingError: it holds more than tensors and plain values.
         Exception: it is damaged; torch's readers raise many kinds.
     """
+    # First of all: weights_only keeps code from running, but not a small file from asking for all of the memory.
     check_torch_file(path)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the format of a hostile file; the error says enough
+        # About the format of a hostile file; the error says enough.
+        warnings.simplefilter("ignore")
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
@@ -62,7 +67,8 @@ def _load_pickle(path: Path) -> Mapping[str, Any]:
     try:
         content = load_torch(path)
     except pickle.UnpicklingError as error:
-        if "Unsupported operand" in str(error):  # bytes that are no pickle at all
+        # Bytes that are no pickle at all.
+        if "Unsupported operand" in str(error):
             raise ValueError("not a file of torch.save") from error
         raise UserError(
             f"{path}: holds Python objects besides tensors, and loading it could run code; save `model.state_dict()`"
@@ -113,6 +119,7 @@ def translate(
     """
     found = dict(state)
     shapes = {theirs: wanted[ours] for ours, theirs in theirs_of.items()}
+    # Before the check, which compares shapes; it also adds the batch counters that old files do not have.
     from_2018(found, shapes)
     check_keys(found, shapes, source)
     return {ours: found[theirs] for ours, theirs in theirs_of.items()}
@@ -120,6 +127,7 @@ def translate(
 
 def load_exactly(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Load `state` into `module`; see `check_keys` for what is refused. The module is untouched if it is."""
+    # torch would copy what fits before it raises, and its message lists every key.
     check_keys(state, module.state_dict(), source)
     module.load_state_dict(dict(state))
 

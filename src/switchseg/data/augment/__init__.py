@@ -51,6 +51,7 @@ def _build(entry: Mapping[str, Any]) -> tuple[str, Transform]:
     if not isinstance(name, str):
         raise UserError(f"{_KEY}: {dict(entry)} has no name; one of {', '.join(TRANSFORMS)} was expected")
     if name.startswith(_TORCHVISION):
+        # Only where it is asked for: it loads torch, which `--help` does without.
         from switchseg.data.augment.torchvision import Torchvision
 
         return name, Torchvision.named(_KEY, name.removeprefix(_TORCHVISION), settings)

@@ -30,6 +30,7 @@ class Chain:
         self._steps: list[tuple[tuple[int, int], Transform]] = []
         seen: Counter[str] = Counter()
         for name, transform in transforms:
+            # A checksum and not `hash`, which Python salts anew in each process.
             self._steps.append(((zlib.crc32(name.encode()), seen[name]), transform))
             seen[name] += 1
 

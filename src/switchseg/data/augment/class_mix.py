@@ -37,6 +37,7 @@ class ClassMix(Transform):
         taken = np.zeros(IGNORED + 1, np.uint8)
         taken[rng.permutation(classes)[: math.ceil(self.share * len(classes))]] = 1
         mask = cv2.LUT(np.ascontiguousarray(source.label), taken)
+        # Copies, as pairs are never changed in place: the sample may be used again.
         image, label = pair.image.copy(), pair.label.copy()
         cv2.copyTo(np.ascontiguousarray(source.image), mask, image[:height, :width])
         cv2.copyTo(np.ascontiguousarray(source.label), mask, label[:height, :width])

@@ -38,10 +38,12 @@ class Scale(Transform):
         """Return the sample in another size."""
         height, width = pair.label.shape
         short_side = max(1, round((self.short_side or min(height, width)) * rng.uniform(*self.factors)))
+        # Without this bound a panorama or a strip could become many times as large as any other image.
         longest = _LONGEST * short_side if self.short_side else math.inf
         height, width = fit_short_side(height, width, short_side, longest)
         return Pair(
             cv2.resize(pair.image, (width, height), interpolation=cv2.INTER_LINEAR),
+            # Never between two values: the middle of classes 2 and 4 is not class 3.
             cv2.resize(pair.label, (width, height), interpolation=cv2.INTER_NEAREST),
         )
 
@@ -97,6 +99,7 @@ def mirrored(pair: Pair, axis: str = "horizontal") -> Pair:
 def class_share(label: np.ndarray) -> float:
     """Return the share of the labelled pixels that the most frequent class holds; 1 where nothing is labelled."""
     counts = np.bincount(label.ravel(), minlength=IGNORED + 1)[:IGNORED]
+    # Unlabelled windows count as one class, so that a crop without any label is drawn again.
     return float(counts.max() / max(1, counts.sum())) or 1.0
 
 

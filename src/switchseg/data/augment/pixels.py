@@ -46,6 +46,7 @@ class Colour(Transform):
         hue = rng.integers(-(self.hue // 2), self.hue // 2 + 1)  # OpenCV counts hue in steps of 2 degrees
         values = np.arange(256, dtype=np.float32)
         if chosen[0] or chosen[1]:
+            # Both in one table, as all bytes of one value change alike; and rounded once, not twice.
             table = (values + shift * chosen[0]) * (contrast if chosen[1] else 1.0)
             image = cv2.LUT(image, np.clip(np.rint(table), 0, 255).astype(np.uint8))
         if chosen[2] or chosen[3]:
@@ -89,6 +90,7 @@ class Noise(Transform):
         """Return the noisy image with its label."""
         table = np.rint(rng.uniform(*self.std) * _NORMAL).astype(np.int16)
         drawn = np.frombuffer(rng.bytes(pair.image.size), np.uint8).reshape(pair.image.shape)
+        # OpenCV saturates at 0 and 255, where numpy would wrap around.
         return Pair(cv2.add(pair.image, cv2.LUT(drawn, table), dtype=cv2.CV_8U), pair.label)
 
 
@@ -112,7 +114,9 @@ class Erasing(Transform):
         """Return the sample with the rectangle in the mean colour."""
         lengths = np.array(pair.label.shape)
         area = lengths.prod() * rng.uniform(*self.area)
+        # Even in the logarithm, so that lying and standing rectangles are equally frequent.
         aspect = math.exp(rng.uniform(*np.log(self.aspect)))
+        # Long rectangles may not fit into the image; they then hide less than was drawn.
         hidden = np.minimum(lengths, np.rint((math.sqrt(area * aspect), math.sqrt(area / aspect))).astype(int))
         top, left = rng.integers(lengths - hidden + 1)
         window = np.s_[top : top + hidden[0], left : left + hidden[1]]

@@ -34,7 +34,9 @@ def draw_sheet(config: DataConfig, dataset: Dataset, *, images: int = 4, times: 
     shown = dict(_labelled(dataset, images))
     if not shown:
         raise UserError(f"{dataset.name}: no image with a label can be read, so that there is nothing to augment")
+    # People want to see something: a damaged file elsewhere in the data set is not what they asked about.
     config = dataclasses.replace(config, on_error="skip")
+    # At stride 1, for labels that can be laid over the images.
     pipeline = PIPELINES[config.pipeline](config, dataset, len(shown), seed, 1)
     batches = [pipeline.batch(number, np.array(list(shown))) for number in range(times)]
     rows = []

@@ -46,6 +46,7 @@ class Torchvision(Transform):
             for argument in arguments:
                 if argument not in parameters:
                     raise UserError(f"unknown key {argument}; {_nearest(argument, parameters)}")
+            # YAML has no enumerations, and torchvision takes no words for them.
             if isinstance(arguments.get("interpolation"), str):
                 arguments["interpolation"] = v2.InterpolationMode(arguments["interpolation"])
             if "fill" in parameters:
@@ -70,6 +71,7 @@ class Torchvision(Transform):
                 image, label = self.transform(image, label)
         except _MISTAKES as error:
             raise UserError(f"data.augment: torchvision.{self.name}: {_line(error)}") from None
+        # Some make floats, some change the size of the image alone; the batch would fail far from here.
         if not (image.dtype == label.dtype == torch.uint8 and image.shape == (3, *label.shape)):
             raise UserError(
                 f"data.augment: torchvision.{self.name} makes {image.dtype} {list(image.shape)} with a label of "

@@ -28,6 +28,7 @@ class Rotation(Transform):
     def __call__(self, pair: Pair, rng: np.random.Generator, *others: Pair) -> Pair:
         """Return the turned sample."""
         height, width = pair.label.shape
+        # OpenCV's coordinates are those of the middles of pixels, so the centre lies half a pixel before width / 2.
         centre = ((width - 1) / 2, (height - 1) / 2)
         turn = cv2.getRotationMatrix2D(centre, rng.uniform(*self.degrees), 1.0)
         return _warped(pair, np.vstack((turn, (0, 0, 1))))
@@ -48,6 +49,7 @@ class Perspective(Transform):
         """Return the tilted sample."""
         height, width = pair.label.shape
         inward = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)])
+        # The outer corners, in the same coordinates: the first pixel's middle is at 0.
         corners = np.array([(0, 0), (width, 0), (width, height), (0, height)]) - 0.5
         moved = corners + inward * rng.uniform(0, self.distortion / 2, (4, 2)) * (width, height)
         return _warped(pair, cv2.getPerspectiveTransform(corners.astype(np.float32), moved.astype(np.float32)))

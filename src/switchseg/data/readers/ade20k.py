@@ -38,6 +38,7 @@ def open_ade_folders(name: str, root: Path, split: str, list_file: str | Path | 
     part = SPLITS.get(split, split)
     if (root / "images" / part).is_dir():
         return open_pairs(name, root / "images" / part, root / "annotations" / part, meaning)
+    # Otherwise a missing split would be taken for the flat layout, and all splits be opened together.
     if any(path.is_dir() for path in (root / "images").iterdir()):
         raise MissingSplitError(f"{root / 'images' / part}: no such folder; the splits are train, val and test")
     return open_pairs(name, root / "images", root / "annotations", meaning)

@@ -41,5 +41,6 @@ def open_camvid(root: str | Path, split: str, list_file: str | Path | None = Non
 
 
 def _label_map(classes: Classes) -> LabelMap:
+    # With other classes in dataset.yaml, 11 may well be one of them.
     void = {_VOID: IGNORED} if classes == CAMVID else {}
     return LabelMap({**LabelMap.identity(classes).values, **void})

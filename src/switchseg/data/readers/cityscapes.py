@@ -57,6 +57,7 @@ def open_cityscapes(root: str | Path, split: str, list_file: str | Path | None =
 
 
 def _by_ids(classes: Classes) -> LabelMap:
+    # Which of the published ids count is known for these classes only.
     if classes != CITYSCAPES:
         return LabelMap.identity(classes)
     ids = {identity: index for index, (_, identity, _) in enumerate(_CLASSES)}

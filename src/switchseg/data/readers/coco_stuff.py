@@ -51,12 +51,14 @@ def open_coco_stuff(root: str | Path, split: str, list_file: str | Path | None =
             raise MissingSplitError(
                 f"{folder}: no such folder; the layout is images/ and annotations/ with {{train,val}}2017"
             )
+    # train ids are made by a script of the user's, which may have been stopped half way.
     ending = complete_ending((images, ""), labels, (_TRAIN_IDS, ""))
     meaning = built_in(root, COCO_STUFF, LabelMap.identity if ending else _published)
     return open_pairs("coco_stuff", images, labels, meaning, ("", ending))
 
 
 def _published(classes: Classes) -> LabelMap:
+    # dataset.yaml may list other classes, of which the gaps of the published maps are not known.
     if classes != COCO_STUFF:
         return LabelMap.identity(classes)
     used = [value for value in range(_VALUES) if value not in _UNUSED]

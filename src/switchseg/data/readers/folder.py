@@ -32,6 +32,7 @@ def open_undescribed(root: Path, split: str, list_file: str | Path | None, meani
     """Open the folders with classes and label values from elsewhere."""
     if list_file:
         list_file = Path(list_file)
+        # Among all suffixes, since a list may be compressed: train.odgt.gz.
         if ".odgt" in list_file.suffixes or list_file.suffix == ".jsonl":
             return read_odgt("folder", root, list_file, meaning)
         return _read_pair_list(root, list_file, meaning)
@@ -58,6 +59,7 @@ def _read_pair_list(root: Path, list_file: Path, meaning: Meaning) -> FileDatase
 
 def _pair(line: str, list_file: str) -> tuple[str, str | None]:
     """Split `image label`, at a tab or comma if there is one, so that names with blanks are possible."""
+    # The tab first: names may hold commas, and hardly ever tabs.
     separator = next((s for s in ("\t", ",") if s in line), None)
     parts = [with_slashes(part.strip()) for part in line.split(separator)]
     if len(parts) > 2 or not has_suffix(parts[0], SUFFIXES):

@@ -55,6 +55,7 @@ class HuggingFaceDataset(StoredDataset):
         path = None if cell is None else cell.get("path")
         if not isinstance(path, str):
             raise UserError(f"{self.name} {where}: holds no image")
+        # Rows of a folder may come from anybody, and name any file of the machine.
         return path if self._folder is None else inside(self._folder, path, f"{self.name} {where}")
 
 
@@ -79,6 +80,7 @@ def open_hugging_face(root: str | Path, split: str, list_file: str | Path | None
     rows = _split_of(found, canonical_split(split), str(root))
     columns = _column(rows, IMAGE_COLUMNS, str(root)), _column(rows, LABEL_COLUMNS, None)
     for column in filter(None, columns):
+        # The encoded files, so that labels are decoded by the same rules as those of all other data sets.
         rows = rows.cast_column(column, datasets.Image(decode=False))
     described = Path(list_file).parent if list_file else folder
     if list_file or describe(described):

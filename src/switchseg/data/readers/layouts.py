@@ -38,6 +38,7 @@ def find_layout(root: Path, split: str) -> Layout:
         MissingSplitError: there are other splits.
         UserError: there is none of these, or labels of two kinds.
     """
+    # Folders of splits before those without: a folder `images` of the first kind holds no images itself.
     for name in words_for(split):
         if (root / IMAGE_FOLDER / name).is_dir():
             return _with_endings(root / IMAGE_FOLDER / name, _label_folder(root) / name)
@@ -77,6 +78,7 @@ def _label_folder(root: Path) -> Path:
 
 def _with_endings(images: Path, labels: Path) -> Layout:
     found, partners = list_images(images).files.keys(), list_images(labels).files.keys()
+    # Where every image has its partner, endings are not guessed at, even if all names share one.
     if not found <= partners:
         for ending in ("", _shared_ending(found)):
             stems = {stem.removesuffix(ending) for stem in found}
@@ -94,6 +96,7 @@ def _side_by_side(folder: Path) -> Layout | None:
         stem, suffix = os.path.splitext(name)
         if not name.startswith(".") and has_suffix(name, SUFFIXES):
             suffixes.setdefault(stem, set()).add(suffix)
+    # Photographs are JPEG and labels PNG; other pairs of suffixes would leave open which is which.
     if suffixes and all(both == {".jpg", ".png"} for both in suffixes.values()):
         return Layout(folder, folder, (".jpg", ".png"))
     fitting = []

@@ -68,12 +68,15 @@ class _Visitor:
         try:
             images = [record["fpath_img"] for record in records]
             labels = [record.get("fpath_segm") or "" for record in records]
+            # The smallest and the largest path are enough: what both begin with, all between them do.
             self.extremes += [with_slashes(end(images)) for end in (min, max)]
-            with_slashes(max(labels))  # an AttributeError or TypeError unless all are strings
+            # An AttributeError or TypeError unless all are strings.
+            with_slashes(max(labels))
             sizes = [np.array([record.get(side, 0) for record in records], np.int32) for side in ("height", "width")]
             self.sizes.append(np.stack(sizes, axis=1).reshape(len(lines), 2))
         except (AttributeError, TypeError, ValueError, OverflowError, KeyError):
             self._find_fault(lines)
+        # The cheap question first, of the whole block: hardly any list has a path that could lead out.
         if ".." in text or '"/' in text or "\\" in text:  # an escape may hide either
             for path in images + labels:
                 inside(self._root, with_slashes(path), str(self._list))
@@ -90,6 +93,7 @@ class _Visitor:
         return records
 
     def _find_fault(self, lines: list[str]) -> NoReturn:
+        # Only now line by line, to name the first that is wrong.
         for number, line in enumerate(lines, self._seen + 1):
             _record(line, f"{self._list}, record {number}")
         raise UserError(f"{self._list}: width and height must be whole numbers")

@@ -51,6 +51,7 @@ def open_pairs(
     partners, missing = _partners(labels, label_ending, images, found) if labels.is_dir() else ({}, "")
     if lossy := [path for path in partners.values() if has_suffix(path, FORMATS["JPEG"])]:
         _log.warning("%s: %d labels are JPEG files, whose compression changes label values", labels, len(lossy))
+    # Parted by a zero byte, the only one besides the slash that no file name can hold.
     lines = Lines.pack(f"{path}\0{partners.get(stem, '')}" for stem, path in sorted(found.items()))
     locate = partial(_locate, str(images), str(labels), common_folder(found.values()), image_ending)
     dataset = FileDataset(name, meaning, lines, locate)
@@ -65,6 +66,7 @@ def complete_ending(images: tuple[Path, str], labels: Path, endings: tuple[str, 
     """
     stems = list_images(*images).files.keys()
     counts = {ending: len(stems & list_images(labels, ending).files.keys()) for ending in endings}
+    # The first of equal ones, which is why the preferred ending is given first.
     return max(counts, key=lambda ending: counts[ending])
 
 
@@ -81,6 +83,7 @@ def list_images(folder: Path, ending: str = "", without: str = "") -> Listing:
             if not has_suffix(path, SUFFIXES):
                 listing.left_out.append(path)
             continue
+        # The names are kept as lines of one text.
         if "\n" in path:
             raise UserError(f"{folder / path!r}: a line break in a file's name; rename it")
         if stem in listing.files:

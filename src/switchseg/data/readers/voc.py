@@ -42,6 +42,7 @@ def open_voc(root: str | Path, split: str, list_file: str | Path | None = None) 
     `image label` with paths relative to the folder of VOC2012.
     """
     given, split = existing_folder(root), canonical_split(split)
+    # The archive unpacks to VOCdevkit/VOC2012, and people name any of the three folders.
     below = (given, given / "VOC2012", given / "VOCdevkit/VOC2012")
     root = next((folder for folder in below if (folder / "JPEGImages").is_dir()), given)
     if not (root / "JPEGImages").is_dir():
@@ -61,6 +62,7 @@ def open_voc(root: str | Path, split: str, list_file: str | Path | None = None) 
     locate = partial(_locate, root, labels, str(list_file))
 
     def visit(lines: list[str]) -> None:
+        # For its complaints alone, which should not wait for an epoch to reach the line.
         for line in lines:
             locate(line)
 

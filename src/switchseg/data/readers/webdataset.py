@@ -64,6 +64,7 @@ class WebDataset(StoredDataset):
         )
 
     def __getstate__(self) -> dict[str, object]:
+        # Each process opens the shards for itself; a copy must not close the descriptors of this one.
         return {**self.__dict__, "_open": {}}
 
     def __del__(self) -> None:
@@ -106,6 +107,7 @@ def _index(shard: str) -> tuple[list[str], np.ndarray]:
         status = os.stat(shard)
     except OSError as error:
         raise UserError(f"{shard}: no such shard ({error.strerror})") from None
+    # A shard that was written anew has another time or size, so an old index is never taken for its own.
     identity = f"{os.path.realpath(shard)} {status.st_size} {status.st_mtime_ns} {_INDEX_VERSION}"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "switchseg" / "webdataset"
     kept = cache / f"{hashlib.sha256(identity.encode()).hexdigest()}.npz"
@@ -132,7 +134,8 @@ def _scan(shard: str, status: os.stat_result) -> tuple[list[str], np.ndarray]:
         raise UserError(f"{shard}: not a tar file that can be read (it is no regular file)")
     samples: dict[str, dict[str, tuple[int, int]]] = {}
     try:
-        with tarfile.open(shard, "r:") as archive:  # compressed, it could not be read at random
+        # Compressed, it could not be read at random.
+        with tarfile.open(shard, "r:") as archive:
             for member in archive:
                 folder, _, file = member.name.rpartition("/")
                 stem, _, suffix = file.partition(".")
@@ -145,6 +148,7 @@ def _scan(shard: str, status: os.stat_result) -> tuple[list[str], np.ndarray]:
     keys, places = [], []
     for key, found in samples.items():
         image, label = _first(found, IMAGE_SUFFIXES), _first(found, LABEL_SUFFIXES)
+        # A lone .png says what it is only by its partner.
         if image is None and label is not None:
             image = found.get(_EITHER)
         elif label is None:
@@ -163,6 +167,7 @@ def _check_member(shard: str, member: tarfile.TarInfo, size: int) -> None:
         raise UserError(f"{shard}: {member.name!r} has a name with a line break or another control character")
     if member.size > _LARGEST_MEMBER:
         raise UserError(f"{shard}: {member.name} has {member.size} bytes; at most {_LARGEST_MEMBER} are read")
+    # The header alone would not tell: a file that was cut off lists its last member all the same.
     if member.offset_data + member.size > size:
         raise UserError(f"{shard}: {member.name} is cut off")
 

@@ -42,6 +42,7 @@ class Canvas:
         a, b, depth = self._coordinates(axis, at, rows, columns)
         colours = texture(a, b)
         colours *= np.float32(shade)
+        # Light is lost exponentially with depth, and replaced by that of the haze.
         if self.haze_distance:
             clear = np.exp(-np.maximum(depth, 0) / self.haze_distance)[..., None].astype(np.float32)
             colours *= clear
@@ -69,6 +70,7 @@ class Canvas:
     ) -> None:
         """Paint the faces of a box that the camera sees; `shades` are those of the front, the sides and the top."""
         front, side, top = shades
+        # Faces that are turned away from the camera are not painted at all: no depth buffer would hide them.
         if y[1] < self.eye:
             self.paint("y", y[1], rectangle(x, z), label, texture, top)
         if x[0] > 0:

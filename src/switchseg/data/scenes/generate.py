@@ -60,9 +60,11 @@ def make_scene(rng: np.random.Generator) -> Scene:
     long = int(short * rng.uniform(1.0, 1.75))
     height, width = (long, short) if rng.random() < 0.25 else (short, long)
     draw: Callable[[np.random.Generator, int, int], Canvas] = street if rng.random() < 0.55 else room
+    # Polygons are painted with hard edges: averaging four pixels makes those of a photograph.
     canvas = draw(rng, height * _SUPERSAMPLING, width * _SUPERSAMPLING)
     image, label = _tilted(canvas, rng.uniform(-2.5, 2.5))
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    # A label cannot be averaged, so one of the four is taken.
     label = np.ascontiguousarray(label[_SUPERSAMPLING // 2 :: _SUPERSAMPLING, _SUPERSAMPLING // 2 :: _SUPERSAMPLING])
     return Scene(_photographed(image, rng), _annotated(label, rng))
 
@@ -84,6 +86,7 @@ def make_scenes(folder: Path, images: int, seed: int, workers: int) -> Iterator[
         if _earlier(folder) == {**made, "complete": True}:
             return
         _prepare(folder, list(counts))
+        # Before the first image, so that a broken call is known for one and made again.
         files.write_json(folder / _MARK, {**made, "complete": False})
         files.write_json(folder / "classes.json", SCENE_CLASSES.to_json())
         files.write_text(folder / "classes.txt", "\n".join(SCENE_CLASSES.names) + "\n")
@@ -122,6 +125,7 @@ def _prepare(folder: Path, splits: list[str]) -> None:
 def _write(job: Job) -> dict[str, object]:
     """Write one scene and return its record for the list."""
     cv2.setNumThreads(0)
+    # Each scene from a generator of its own: any number of processes gives the same files.
     scene = make_scene(generator(job.seed, job.split == "validation", job.number))
     record = {
         "fpath_img": f"images/{job.split}/{job.name}.jpg",
@@ -140,6 +144,7 @@ def _tilted(canvas: Canvas, degrees: float) -> tuple[np.ndarray, np.ndarray]:
     """Turn picture and labels as a camera held askew does, enlarged so that no corner stays empty."""
     height, width = canvas.label.shape
     angle = np.deg2rad(abs(degrees))
+    # The enlargement at which the turned picture just covers the upright one in both directions.
     grow = np.cos(angle) + np.sin(angle) * max(width / height, height / width)
     turn = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), degrees, grow)
     image = cv2.warpAffine(canvas.image, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

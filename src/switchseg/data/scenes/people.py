@@ -17,6 +17,7 @@ def person(rng: np.random.Generator, x: float, z: float, ground: float, canvas: 
     shirt, trousers = (plain(random_colour(rng, 25, 225), 12, 5, int(rng.integers(512))) for _ in range(2))
     skin = plain(_SKINS[rng.integers(len(_SKINS))], 4, 8)
     hip, shoulder, neck = ground + tall * 0.5, ground + tall * 0.82, ground + tall * 0.86
+    # The shadow first, as everything that follows stands on it.
     canvas.darken("y", ground, ellipse(x, z, 0.35, 0.25), 0.5)
     for foot in (-stride, stride):
         leg = [(x - 0.09, hip), (x + 0.09, hip), (x + foot + 0.07, ground), (x + foot - 0.07, ground)]

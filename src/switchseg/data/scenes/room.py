@@ -48,6 +48,7 @@ def room(rng: np.random.Generator, height: int, width: int) -> Canvas:
     canvas.paint("x", right, rectangle((0, depth), (0, tall)), WALL, paper, shades[1])
     canvas.paint("z", depth, rectangle((left, right), (0, tall)), WALL, paper, shades[2])
     _skirting(canvas, left, right, depth)
+    # The first metre of the side walls lies beside the camera, out of sight.
     for axis, at, low, high in (("x", left, 1.2, depth), ("x", right, 1.2, depth), ("z", depth, left, right)):
         _hang(rng, canvas, axis, at, low + 0.2, high - 0.2, tall)
     if rng.random() < 0.6:
@@ -185,6 +186,7 @@ def _sofa(rng: np.random.Generator, x: tuple[float, float], z: float, canvas: Ca
         a = rng.uniform(x[0] + 0.4, x[1] - 0.4)
         cushion = rectangle((a - 0.18, a + 0.18), (seat, seat + 0.32))
         canvas.paint("z", z + 0.55, cushion, SOFA, plain(random_colour(rng, 60, 230), 8, 8))
+    # The arms last, over the ends of seat and back.
     for span in ((x[0], x[0] + arm), (x[1] - arm, x[1])):
         canvas.box(span, (0.1, seat + 0.2), (z, z + 0.8), SOFA, cloth, (0.95, 0.72, 1.15))
 
@@ -193,6 +195,7 @@ def _table(rng: np.random.Generator, x: tuple[float, float], z: tuple[float, flo
     tone, tall = rng.uniform(0.5, 1.6), rng.uniform(0.42, 0.76)
     wood = plain((142 * tone, 100 * tone, 62 * tone), 8, 3, int(rng.integers(512)))
     canvas.darken("y", 0, rectangle(_wider(x, 0.05), _wider(z, 0.05)), 0.4)
+    # The far legs first, as the near ones may cover them.
     for depth in (z[1] - 0.06, z[0]):
         for a in (x[0] + 0.02, x[1] - 0.08):
             canvas.box((a, a + 0.06), (0, tall), (depth, depth + 0.06), TABLE, wood, (0.75, 0.55, 1.0))

@@ -43,6 +43,7 @@ def street(rng: np.random.Generator, height: int, width: int) -> Canvas:
     _ground(rng, canvas, half, pavement)
     for side, shade in zip((-1, 1), shades, strict=True):
         _buildings(rng, canvas, side, half + pavement + rng.uniform(0, 3), shade)
+    # From far to near, as a painter does: nothing here has a depth buffer.
     for _, draw in sorted(_things(rng, half, pavement), key=lambda thing: -thing[0]):
         draw(canvas)
     return canvas
@@ -85,6 +86,7 @@ def _buildings(rng: np.random.Generator, canvas: Canvas, side: int, front: float
         if rng.random() > 0.18:
             blocks.append((z, z + depth))
         z += depth + (rng.uniform(2, 12) if rng.random() < 0.3 else 0)
+    # The far blocks first, so that the near ones cover them.
     for near, far in reversed(blocks):
         setback = front + rng.uniform(0, 1.5)
         x = (setback, setback + 12) if side > 0 else (-setback - 12, -setback)

@@ -27,6 +27,7 @@ def random_colour(rng: np.random.Generator, low: float, high: float) -> Colour:
 
 def noise(a: np.ndarray, b: np.ndarray, per_metre: float, offset: int = 0) -> np.ndarray:
     """Return cloudy noise with mean 0 and standard deviation 1, float32 [h, w]; `per_metre` says how fine it is."""
+    # The tile has a power of two, so that `&` wraps around without a division, for negative numbers as well.
     columns = (a * (per_metre * 16) + offset).astype(np.int32) & (_TILE - 1)
     rows = (b * (per_metre * 16) + 3 * offset).astype(np.int32) & (_TILE - 1)
     values: np.ndarray = _noise_tile()[rows, columns]
@@ -51,6 +52,7 @@ def bricks(colour: Colour, joint: Colour, width: float, height: float, shifted: 
         row = np.floor(b / height)
         along = a / width + (0.5 * (row % 2) if shifted else 0)
         column = np.floor(along)
+        # The usual hash of shaders: a brick's tint depends on its place alone, without a table of bricks.
         tint = np.sin(row * 12.9898 + column * 78.233) * 43758.5453
         tint = (tint - np.floor(tint) - 0.5) * 28
         colours: np.ndarray = _filled(a, b, colour) + (tint + 5 * noise(a, b, 6))[..., None].astype(np.float32)
@@ -139,6 +141,7 @@ def _noise_tile() -> np.ndarray:
     total = np.zeros((_TILE, _TILE), np.float32)
     for octave in range(6):
         cells = 8 << octave
+        # Two cells around it in wrap mode are what cubic interpolation needs for a tile without a seam.
         wrapped = np.pad(rng.standard_normal((cells, cells)).astype(np.float32), 2, mode="wrap")
         scale = _TILE // cells
         fine = np.asarray(cv2.resize(wrapped, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))

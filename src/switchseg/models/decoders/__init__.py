@@ -31,6 +31,7 @@ def parse_decoder(name: str, key: str = "decoder") -> tuple[str, bool]:
     Raises:
         UserError: there is no such decoder; `key` is the setting that names it.
     """
+    # From the end inwards: in the names of 2018 `_deepsup` follows `_bilinear`.
     base, auxiliary = name.removesuffix("_deepsup"), name.endswith("_deepsup")
     base = base.removesuffix("_bilinear")
     DECODERS.require(key, base)

@@ -8,6 +8,7 @@ from switchseg.models.blocks import Decoder, MapSizes, NormFactory, conv_norm_ac
 class C1(Decoder):
     """A 3x3 convolution to a quarter of the channels, then the classifier."""
 
+    # The auxiliary head beside C1 had no dropout in 2018, unlike that beside PPM.
     auxiliary_dropout = 0.0
 
     def __init__(self, maps: MapSizes, num_classes: int, norm: NormFactory) -> None:

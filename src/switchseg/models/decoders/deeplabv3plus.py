@@ -18,6 +18,7 @@ class DeepLabV3Plus(Decoder):
         super().__init__(maps, num_classes, norm)
         width = self.width
         self.pyramid = AtrousPyramid(maps.channels[-1], maps.strides[-1], norm, width)
+        # So few, as in the paper, that the details do not outweigh the context.
         self.detail = conv_norm_act(maps.channels[0], 48, 1, norm)
         self.block = nn.Sequential(
             conv_norm_act(width + 48, width, 3, norm),

@@ -23,6 +23,7 @@ class UNet(Decoder):
             self.blocks.append(
                 nn.Sequential(conv_norm_act(below + skip, width, 3, norm), conv_norm_act(width, width, 3, norm))
             )
+            # Halved at every map, 256 would leave the classifier of an encoder with many maps hardly any channels.
             below, width = width, max(16, width // 2)
         self.classify = nn.Conv2d(below, num_classes, 1)
 

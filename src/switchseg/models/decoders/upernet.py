@@ -17,6 +17,7 @@ class UPerNet(Decoder):
         super().__init__(maps, num_classes, norm)
         width = self.width
         *lateral, deepest = maps.channels
+        # The pyramid stays at 512 in the light one too: MIT's UPerNet has it so, and its files must fit.
         self.pyramid = PyramidPooling(deepest, 512, norm, resize_first=True)
         self.top = conv_norm_act(deepest + len(self.pyramid) * 512, width, 3, norm)
         self.laterals = nn.ModuleList(conv_norm_act(channels, width, 1, norm) for channels in lateral)
@@ -30,6 +31,7 @@ class UPerNet(Decoder):
         levels = [path]
         for index in reversed(range(len(self.laterals))):
             lateral = self.laterals[index](maps[index])
+            # The path goes on as a sum without the 3x3 convolution; that is for the output of the level alone.
             path = lateral + resize(path, lateral)
             levels.insert(0, self.outputs[index](path))
         fused = torch.cat([levels[0], *(resize(level, levels[0]) for level in levels[1:])], 1)
