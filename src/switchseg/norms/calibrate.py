@@ -40,9 +40,11 @@ def calibrate(model: nn.Module, batches: Iterable[Any], forward: Callable[[Any],
     try:
         for layer in layers:
             layer.train()
-            layer.momentum = None  # a layer that is called twice in a batch averages both
+            # None averages evenly: a layer that is called twice in a batch keeps the average of both calls.
+            layer.momentum = None
         for batch in batches:
             for layer in layers:
+                # With the count at 0 the next batch replaces the running statistics, whatever they were.
                 layer.get_buffer("num_batches_tracked").zero_()
             (model if forward is None else forward)(batch)
             count += 1
@@ -65,15 +67,18 @@ def _tracks(module: nn.Module) -> bool:
 
 def _add(average: list[Tensor], layer: nn.Module) -> None:
     """Collect [batches, sum of means, sum of second moments], in float64, of a layer that this batch went through."""
+    # Still 0: the batch took a way that leaves this layer out.
     if not layer.get_buffer("num_batches_tracked"):
         return
     names = ("running_mean", "running_var")
+    # In float64, since `_finish` subtracts squares, which cancel.
     mean, var = (layer.get_buffer(name).to(torch.float64, copy=True) for name in names)
     new = [torch.ones_like(mean), mean, var, mean * mean]
     average[:] = [old + addend for old, addend in zip(average, new, strict=True)] if average else new
 
 
 def _finish(layer: nn.Module, saved: dict[str, Tensor], average: list[Tensor]) -> None:
+    # All buffers go back first: a layer that saw no batch keeps what it had.
     for name, buffer in saved.items():
         layer.get_buffer(name).copy_(buffer)
     if average:

@@ -19,6 +19,7 @@ def name_group(group: dist.ProcessGroup | None = None) -> str:
         return ""
     group = dist.group.WORLD if group is None else group
     assert group is not None
+    # Set every time: a group that comes after a destroyed one may have the same name.
     _GROUPS[group.group_name] = group
     return group.group_name
 
@@ -29,6 +30,7 @@ def gather_moments(moments: Tensor, elements: int, group: str) -> tuple[Tensor, 
     Returns:
         The moments of all values, and how many there are (a tensor).
     """
+    # Gathered and not reduced: variances need the common mean first, which would take a second round.
     own = torch.cat([moments.flatten(), moments.new_full((1,), elements)])
     everyone = [torch.empty_like(own) for _ in range(dist.get_world_size(_GROUPS[group]))]
     dist.all_gather(everyone, own, group=_GROUPS[group])
@@ -45,6 +47,7 @@ def gather_moments(moments: Tensor, elements: int, group: str) -> tuple[Tensor, 
 def gather_gradient(grad: Tensor, elements: int, group: str) -> Tensor:
     """Return this process's part of the gradient of the common moments: every process's loss depends on them."""
     summed = torch.cat([grad.flatten(), grad.new_full((1,), elements)])
+    # The counts are summed up again: what the operator keeps for backward has no room for the total.
     dist.all_reduce(summed, group=_GROUPS[group])
     return summed[:-1].view_as(grad) * (elements / summed[-1])
 
@@ -62,6 +65,7 @@ class _Combined(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> Any:
         (deviation,) = ctx.saved_tensors
+        # The common variance also holds the spread of the means, so a gradient of it reaches them.
         grad_mean, grad_var = gather_gradient(grad, ctx.elements, ctx.group)
         return torch.stack([grad_mean + 2 * deviation * grad_var, grad_var]), None, None
 

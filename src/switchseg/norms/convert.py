@@ -82,6 +82,7 @@ def convert_norms(
         conversion.warn()
     else:
         report(conversion)
+    # Last, after all that may raise: a model is converted as a whole or not at all.
     _exchange(model, replacements)
     return replacements.get(model, model)
 
@@ -100,6 +101,7 @@ def _norms(
         if isinstance(norm, Norm) or is_over_maps(module):
             return
     for name, child in module.named_children():
+        # What is called a norm in there (spectral and weight norm) works on weights, not on maps.
         if name != "parametrizations":
             yield from _norms(child, f"{path}.{name}" if path else name, module, seen)
 
@@ -114,6 +116,7 @@ def _replacement(module: nn.Module, old: Norm, kind: Kind, init: str | float, pa
     except Exception as error:  # whatever a callable of the user's raises
         raise TypeError(f"{path}: {kind.name} makes no layer for {old.features} channels ({error})") from error
     if isinstance(norm, SwitchNorm):
+        # Its class alone would take images only, where an old norm may have taken other inputs as well.
         norm.input_dims = tuple(sorted(old.dims))
     _take_over(norm, module)
     if isinstance(norm, SwitchNorm) and isinstance(module, SwitchNorm):
@@ -122,6 +125,7 @@ def _replacement(module: nn.Module, old: Norm, kind: Kind, init: str | float, pa
         _start_from_batch_norm(norm, module, old, path, init)
     elif old.tracks and _is_batch_norm(norm):
         _copy_running(norm, module)
+    # A frozen BatchNorm may take inputs of any dimensions; the new norm has to take those that the model has.
     for dims in old.dims & _conv_dims(model) or old.dims:
         if not takes_inputs(norm, old.features, dims):
             raise TypeError(
@@ -192,6 +196,7 @@ def _start_from_batch_norm(norm: Any, module: nn.Module, old: Norm, path: str, i
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.fill_(LONG_TRAINED)
     others = len(norm.statistics) - 1
+    # The softmax of one logit ahead of others at 0 is exp(lead) / (exp(lead) + others), which is to be `init`.
     lead = _BN_ONLY if isinstance(init, str) or not others else math.log(init * others / (1 - init))
     with torch.no_grad():
         for weight in (norm.mean_weight, norm.var_weight):
@@ -215,6 +220,7 @@ def _with_followers(norm: nn.Module, followers: dict[str, nn.Module]) -> nn.Modu
         norm.activation = "relu"
         return norm
     sequence = nn.Sequential(OrderedDict(norm=norm, **followers))
+    # Not by `train`, which would set the modes of its parts too.
     sequence.training = norm.training
     return sequence
 
@@ -224,13 +230,16 @@ def _exchange(holder: Any, replacements: dict[nn.Module, nn.Module], seen: set[i
     seen = set() if seen is None else seen
     if isinstance(holder, nn.Module) and holder in replacements:
         return replacements[holder]
+    # Plain tuples only: one of a class of its own may not be built from its items.
     if isinstance(holder, tuple) and type(holder) is tuple:
         items = tuple(_exchange(item, replacements, seen) for item in holder)
         return holder if all(map(operator.is_, items, holder)) else items
+    # By id, since lists and dicts have no hash; holders may refer to each other in circles.
     if id(holder) in seen:
         return holder
     seen.add(id(holder))
     if isinstance(holder, nn.Module):
+        # Beside `_modules` there may be plain lists and dicts, which torch does not look into and a forward may read.
         _exchange(vars(holder), replacements, seen)
     elif isinstance(holder, (dict, list)):
         for key, item in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):

@@ -54,11 +54,13 @@ def _fold(model: nn.Module, norms: Mapping[nn.Module, Norm]) -> None:
         for child in model.children():
             _fold(child, norms)
         return
+    # One that is called twice would have to change for both calls, of which only one is followed by the other.
     calls = Counter(str(node.target) for node in graph.nodes if node.op == "call_module")
     for node in graph.nodes:
         if node.op != "call_module" or len(node.all_input_nodes) != 1:
             continue
         before = node.all_input_nodes[0]
+        # Another reader of the convolution's output would get it normalized.
         if before.op != "call_module" or len(before.users) != 1:
             continue
         names = str(before.target), str(node.target)
@@ -75,6 +77,7 @@ def _uses_running_only(module: nn.Module, norm: Norm) -> bool:
     if not isinstance(module, SwitchNorm):
         return norm.tracks
     statistics, shares = module.mixture()
+    # Both shares: a variance of the image's own cannot be known beforehand either.
     return norm.tracks and "bn" in statistics and bool((shares[statistics.index("bn")] > _ALL).all())
 
 

@@ -68,11 +68,13 @@ def switch_norm(
     mean_mix, var_mix = (shares, None) if isinstance(shares, Tensor) else shares
     moments = (None, None) if running is None else (running[0], running[1])
     inputs = Inputs(x, residual, mean_mix, var_mix, weight, bias, *moments)
+    # Given moments need no other process, and the others may not be making this call.
     group = "" if running is not None else group
     options = Options(
         tuple(statistics), eps, None, activation == "relu", running is None, not isinstance(shares, Tensor), group
     )
     y, batch = with_batch(inputs, options, choose(x, options.statistics, backend))
+    # Without "bn" nothing has written that part of what backends keep.
     return y, batch if "bn" in statistics else batch.new_empty(2, 0)
 
 
@@ -89,6 +91,7 @@ def layer(inputs: Inputs, options: Options, backend: str) -> Tensor:
     """
     statistics = options.statistics
     choice = choose(inputs.x, statistics, backend)
+    # Where others share the moments, and under a compiler, which has to see that buffers change, `move` does it.
     alone = not options.group and not torch.compiler.is_compiling()
     if choice.backend != "reference" and alone and inputs.are_plain(len(statistics)):
         return eager.run(find_backend(choice.backend), inputs, options)
@@ -114,6 +117,7 @@ def with_batch(inputs: Inputs, options: Options, choice: Choice) -> tuple[Tensor
 def _as_backends_take(inputs: Inputs) -> Inputs:
     """Return `inputs` with dense maps, and all else in the type of the statistics; autograd follows."""
     dtype = statistics_dtype(inputs.x.dtype)
+    # Backends see memory, not tensors: here autograd carries the gradients back to the types that were given.
     few = [None if each is None else each.to(dtype).contiguous() for each in inputs[2:8]]
     return Inputs(dense(inputs.x), inputs.residual, *few)  # type: ignore[arg-type]
 

@@ -107,6 +107,7 @@ class _Layer:
 
     def take_over(self, thread: int) -> None:
         self._thread = thread
+        # On the instance, where `__call__` finds it first; without it the class's own is back.
         self._module.forward = self._forward
 
     def give_back(self) -> None:
@@ -115,10 +116,12 @@ class _Layer:
 
     def _forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         module = self._module
+        # A model may serve several threads, and the others have given no moments.
         if threading.get_ident() != self._thread:
             return type(module).forward(module, x, *([] if residual is None else [residual]))  # type: ignore[no-any-return]
         if self.parts is not None:
             self._moments[self.calls] = self._mixed(module, _moments(x, self.parts))
+        # By the number of the call: a norm that is used twice in a pass has other inputs each time.
         mean, var = self._moments[self.calls]
         self.calls += 1
         weight, bias = (None if few is None else few.to(mean.dtype) for few in (module.weight, module.bias))
@@ -151,6 +154,7 @@ def _slices(part: Part, sides: Sequence[int]) -> list[slice]:
 
 def _mixed_by_switch_norm(module: Any, moments: Moments) -> tuple[Tensor, Tensor]:
     statistics, shares = module.mixture()
+    # Unbiased as in the layer, where the variance of a single element is 0.
     own = moments.mean, moments.squares / max(moments.values - 1, 1)
     mean, var = torch.zeros_like(own[0]), torch.zeros_like(own[1])
     for name, (of_mean, of_var) in zip(statistics, shares, strict=True):
@@ -175,6 +179,7 @@ def _mixed_by(module: nn.Module) -> Mixed | None:
         return None if module.statistics == ("bn",) else _mixed_by_switch_norm
     if isinstance(module, nn.GroupNorm):
         return _mixed_by_group_norm
+    # With running moments it is a BatchNorm in evaluation, and no tile changes those.
     if isinstance(module, _InstanceNorm) and module.running_mean is None:
         return _mixed_by_instance_norm
     return None

@@ -133,6 +133,7 @@ def find_kind(norm: str | Factory | Kind) -> Kind:
             f"norm must be a name ({', '.join(KINDS)}), a class or a callable that makes a layer for a number of "
             f"channels, got {norm!r}"
         )
+    # Unwrapped, since a registered callable may stand in the table within `_keeping_the_contract`.
     known = next((kind for kind in KINDS.values() if norm in map(inspect.unwrap, kind.factories)), None)
     return known or Kind(_name_of(norm), Factories.same(_keeping_the_contract(norm)), _name_of(norm))
 
@@ -209,6 +210,7 @@ def _name_of(factory: Any) -> str:
 def _keeping_the_contract(factory: Factory) -> Factory:
     """Return `factory`, or one that passes it the channels alone and moves what it makes."""
     parameters = inspect.signature(factory).parameters
+    # Whoever takes any keyword is thought to hand them on to a layer, and ours and torch's know these two.
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     if takes_all or {"device", "dtype"} <= set(parameters):
         return factory
@@ -216,6 +218,7 @@ def _keeping_the_contract(factory: Factory) -> Factory:
     def make(
         num_features: int, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> nn.Module:
+        # Made on the device where the factory leaves that to torch; `to` moves what it put elsewhere, and sets types.
         with torch.device(torch.get_default_device() if device is None else device):
             return factory(num_features).to(device=device, dtype=dtype)
 

@@ -24,9 +24,11 @@ def from_2018(state: MutableMapping[str, Tensor], wanted: Mapping[str, Tensor]) 
     """
     for key, tensor in wanted.items():
         saved = state.get(key)
+        # Any number of ones at the end: 2018 had one for running statistics and two for scale and offset.
         if saved is not None and tensor.dim() == 1 and saved.shape == (1, len(tensor), *[1] * (saved.dim() - 2)):
             state[key] = saved.reshape(tensor.shape)
         elif saved is None and key.endswith(_COUNT) and key.removesuffix(_COUNT) + "running_mean" in state:
+            # On the CPU by name: on a default device of "meta" it would hold no number.
             state[key] = torch.tensor(LONG_TRAINED, device="cpu")
 
 
@@ -34,6 +36,7 @@ def to_2018(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return `state` with its Switchable Normalizations in the shapes of 2018 and without numbers of batches."""
     result = dict(state)
     for norm in [key.removesuffix(MIXING[0]) for key in state if key.split(".")[-1] == MIXING[0]]:
+        # 2018's layers have no such buffer, and loading would stop at an unexpected key.
         result.pop(norm + _COUNT, None)
         for leaf, shape in _SHAPES_2018.items():
             if norm + leaf in result:

@@ -32,6 +32,7 @@ def load_functions(
         found_sizes = {name: getattr(library, f"switchseg_sizeof_{name}")() for name in sizes}
     except (OSError, AttributeError):  # built for another machine
         return None
+    # Before any call that takes a struct: one of another layout would be read as pointers to anywhere.
     if found != interface or found_sizes != dict(sizes):  # built from other sources
         return None
     for name, function in functions.items():

@@ -77,6 +77,7 @@ class SwitchNorm(nn.Module):
         self.register_parameter("bias", nn.Parameter(empty(num_features)) if affine else None)
         self.mean_weight = nn.Parameter(empty(len(statistics)))
         self.var_weight = nn.Parameter(empty(len(statistics)))
+        # None where there are none, as in torch's BatchNorm: a name that can be asked for, and that no file holds.
         self.register_buffer("running_mean", empty(num_features) if tracked else None)
         self.register_buffer("running_var", empty(num_features) if tracked else None)
         count = torch.empty((), dtype=torch.long, device=device) if tracked else None
@@ -118,6 +119,7 @@ class SwitchNorm(nn.Module):
         # Read from the dictionaries: as attributes these tensors cost as much as a small map.
         learned, buffers = torch_private.learned(self), torch_private.tracked(self)
         running_mean = buffers["running_mean"]
+        # As in torch's BatchNorm, evaluation without running statistics uses those of the batch.
         training = self.training or running_mean is None
         inputs = Inputs(
             x,
@@ -128,6 +130,7 @@ class SwitchNorm(nn.Module):
             learned["bias"] if "bias" in learned else self.bias,  # noqa: SIM401 - `get` would look it up always
             running_mean,
             buffers["running_var"],
+            # A frozen sparse layer may no longer mix "bn": then there are no batch moments to follow.
             buffers["num_batches_tracked"] if training and "bn" in statistics else None,
         )
         relu = self.activation == "relu"
@@ -147,6 +150,7 @@ class SwitchNorm(nn.Module):
         return ""
 
     def _check(self, x: Tensor) -> None:
+        # One condition for what is right; what is wrong is found out for the message alone.
         if x.dim() in self.input_dims and x.shape[1] == self.num_features and x.numel() and x.is_floating_point():
             return
         name = type(self).__name__
@@ -160,6 +164,7 @@ class SwitchNorm(nn.Module):
         raise ValueError(f"{name} takes floating point inputs, got {x.dtype}")
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # Before torch compares shapes, which are others in the files of 2018.
         own = {**dict(self.named_parameters(recurse=False)), **dict(self.named_buffers(recurse=False))}
         from_2018(state_dict, {prefix + name: tensor for name, tensor in own.items()})
         super()._load_from_state_dict(state_dict, prefix, *rest)

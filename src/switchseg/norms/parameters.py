@@ -42,6 +42,7 @@ def parameter_groups(
 
 
 def _kind(name: str, parameter: Tensor) -> str:
+    # Decay would pull their logits to 0, and thereby every mixture towards an even one.
     if name.rsplit(".", 1)[-1] in MIXING:
         return "mixing"
     return "decayed" if parameter.ndim > 1 else "plain"

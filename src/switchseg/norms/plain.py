@@ -24,6 +24,7 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize each group of channels of each image of `x` (N, C, ...)."""
+        # Not by `F.group_norm`, which refuses inputs with one value in a group.
         return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
 

@@ -77,7 +77,8 @@ def recognise(module: nn.Module) -> Norm | str:
     results = {dims: result for dims, x in inputs.items() if (result := _evaluate(module, values, x)) is not None}
     children = {name: child for name, child in module.named_children() if _works(child)}
     for like_batch_norm, formula in _formulas(module, values):
-        for followers in (children, {}):  # dropout does nothing in evaluation
+        # With the children first: dropout does nothing in evaluation, so the formula alone would agree, and lose it.
+        for followers in (children, {}):
             dims = frozenset(
                 dims
                 for dims, result in results.items()
@@ -116,6 +117,7 @@ def _stand_ins(module: nn.Module) -> dict[str, Tensor]:
     def value(tensor: Tensor) -> Tensor:
         if not tensor.is_floating_point():
             return torch.zeros(tensor.shape, dtype=tensor.dtype, device=device)
+        # From 0.5 to 1.5: no weight so near 0 that it hides a difference, and variances are positive.
         return torch.rand(tensor.shape, generator=generator, device="cpu").add_(0.5).to(device)
 
     return {name: value(tensor) for name, tensor in (*module.named_parameters(), *module.named_buffers())}
@@ -123,6 +125,7 @@ def _stand_ins(module: nn.Module) -> dict[str, Tensor]:
 
 def _specimen(features: int, dims: int, module: nn.Module) -> Tensor:
     """Return an input (3, C, ...) with `dims` dimensions that `module` can be run on; no side is as long as C."""
+    # Were a side as long as C, a LayerNorm over the last dimension could be taken for one over channels.
     side = 2 if features != 2 else 3
     generator = torch.Generator("cpu").manual_seed(dims)
     x = torch.randn(3, features, *[side] * (dims - 2), generator=generator, device="cpu")
@@ -135,6 +138,7 @@ def _evaluate(module: nn.Module, values: Mapping[str, Tensor], x: Tensor) -> Ten
         with _evaluating(module), torch.device(x.device), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             named = {f"module.{name}": value for name, value in values.items()}
+            # Norms that work in place get a clone: the specimen is still to be put into the formulas.
             result: Any = torch.func.functional_call(_WithoutHooks(module), named, (x.clone(),))
     except Exception:  # whatever a foreign module raises at inputs that it does not take
         return None
@@ -175,6 +179,7 @@ def _features(module: Any) -> int | None:
 
 
 def _works(child: nn.Module) -> bool:
+    # A ModuleList has no forward of its own; a child without one is a mere container.
     return not isinstance(child, nn.Identity) and type(child).forward is not nn.ModuleList.forward
 
 
@@ -182,6 +187,7 @@ def _formulas(module: Any, values: Mapping[str, Tensor]) -> Iterator[tuple[bool,
     """Yield the formulas that a module may compute, and whether each is that of a BatchNorm."""
     mean, var, weight, bias = map(values.get, ("running_mean", "running_var", "weight", "bias"))
     eps = module.eps
+    # In evaluation running moments make a BatchNorm of an InstanceNorm that has them.
     if mean is not None:
         yield True, lambda x: F.batch_norm(x, mean, var, weight, bias, eps=eps)
         return
@@ -216,6 +222,7 @@ def _apply(
 def _agree(result: Tensor, expected: Tensor | None) -> bool:
     if expected is None or result.shape != expected.shape:
         return False
+    # Values are of the order of 1: rounding differs by far less than this, and other formulas by far more.
     return torch.allclose(result.float(), expected.float(), rtol=1e-3, atol=1e-3)
 
 

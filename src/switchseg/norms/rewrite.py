@@ -21,13 +21,16 @@ def fuse_activations(model: nn.Module) -> int:
         How many ReLUs went into a norm.
     """
     fused = 0
+    # A list, since the loop exchanges blocks of what it goes through.
     for path, module in list(model.named_modules()):
         if isinstance(module, nn.Sequential):
             fused += _fuse_sequential(module)
+        # By name: the norms import torch and nothing else.
         elif type(module).__module__ == "timm.models.resnet":
             depth = _BLOCKS.get(type(module).__name__)
             if depth is None:
                 fused += _fuse_pair(module, "bn1", "act1") if type(module).__name__ == "ResNet" else 0
+            # Without a path it is the model itself, which has no parent that could hold another.
             elif path and _is_plain(module, depth):
                 parent, _, name = path.rpartition(".")
                 setattr(model.get_submodule(parent), name, FusedBlock(module, depth))
@@ -49,6 +52,7 @@ class FusedBlock(nn.Module):
         for name, child in block.named_children():
             if not isinstance(child, nn.ReLU):
                 self.add_module(name, child)
+        # Where it is None it is no child, and forward asks for it.
         self.downsample = block.downsample
         for norm in (self._get("bn", index) for index in range(1, depth + 1)):
             norm.activation = "relu"
@@ -92,5 +96,6 @@ def _fuse_pair(parent: nn.Module, norm_name: str, activation_name: str) -> int:
     if not (_is_free(norm) and type(parent.get_submodule(activation_name)) is nn.ReLU):
         return 0
     norm.activation = "relu"  # type: ignore[assignment]
+    # In its place, so that what comes after it in a Sequential keeps its number, and parameters their names.
     setattr(parent, activation_name, nn.Identity())
     return 1

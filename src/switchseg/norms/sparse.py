@@ -20,6 +20,7 @@ def sparsemax(logits: Tensor) -> Tensor:
     ordered = logits.sort(dim=0, descending=True).values
     ranks = torch.arange(1, len(logits) + 1, device=logits.device, dtype=logits.dtype)[:, None]
     excess = ordered.cumsum(0) - 1
+    # The largest logits are kept, as many as are still above the threshold that they have in common.
     support = (ranks * ordered > excess).sum(0, keepdim=True)
     threshold = excess.gather(0, support - 1) / support
     return (logits - threshold).clamp(min=0)
@@ -38,10 +39,12 @@ def sparsestmax(logits: Tensor, radius: Tensor) -> Tensor:
     for _ in range(len(logits) - 1):  # every round may leave one face for a smaller one
         support = (point > 0).to(point.dtype)
         previous, centre = centre, support / support.sum(0, keepdim=True)
+        # The way between the centres is perpendicular to the smaller face, so by Pythagoras this is left within it.
         if previous is not None:
             squared = squared - (centre - previous).square().sum(0, keepdim=True)
         reach = squared.clamp(min=0).sqrt()
         offset = point - centre
+        # Clamped before the root, whose slope at 0 is infinite.
         distance = offset.square().sum(0, keepdim=True).clamp(min=_TIE**2).sqrt()
         active = active & (distance < reach) & (distance > _TIE)
         moved = centre + offset * (reach / distance)
@@ -96,6 +99,7 @@ class SparseMixin(SwitchNorm):
                 shares.t(), (self.mean_weight, self.var_weight), (self.mean_fixed, self.var_fixed), strict=True
             ):
                 if column.max() > 1 - _TIE:
+                    # sparsestmax returns one-hot logits as they are, at every radius: the other moment may go on.
                     weight.copy_(column)
                     fixed.fill_(1)
             self._find_kept()
@@ -130,6 +134,7 @@ class SparseMixin(SwitchNorm):
             if prefix + "mean_weight" in state_dict:
                 state_dict.setdefault(prefix + name, torch.zeros_like(getattr(self, name)))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+        # No tensor says which statistics are computed: it follows from what has just been loaded.
         self._find_kept()
 
 

@@ -34,6 +34,7 @@ def merge_moments(mean: Tensor, var: Tensor, dim: int, correction: int = 0) -> t
 
     The merged variance is that within the maps plus that between their means.
     """
+    # A single map has no variance between maps: unbiased it would be 0 / 0.
     between, merged = torch.var_mean(mean, dim=dim, keepdim=True, correction=min(correction, mean.shape[dim] - 1))
     return merged, var.mean(dim, keepdim=True) + between
 

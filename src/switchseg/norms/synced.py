@@ -34,6 +34,7 @@ class SyncMixin(SwitchNorm):
         self.process_group = process_group
 
     def _group(self) -> str:
+        # In evaluation nobody waits: processes may have different numbers of batches then.
         return name_group(self.process_group) if self.training else ""
 
 
@@ -73,6 +74,7 @@ class SyncBatchNorm(BatchNorm):
         values = x.to(statistics_dtype(x.dtype)).transpose(0, 1).flatten(1)  # [C, elements]
         var, mean = torch.var_mean(values, dim=1, correction=0)
         mean, var, total = combine_moments(mean, var, values.shape[1], group)
+        # Unbiased in the running statistics and biased in the output, as in torch's BatchNorm.
         self._track(mean.detach(), var.detach() * total / (total - 1))
         scale = torch.rsqrt(var + self.eps)
         if self.affine:
@@ -87,6 +89,7 @@ class SyncBatchNorm(BatchNorm):
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         self.num_batches_tracked.add_(1)
+        # Without a momentum this waits for the device, as torch's BatchNorm does.
         share = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
         self.running_var.lerp_(var.to(self.running_var.dtype), share)

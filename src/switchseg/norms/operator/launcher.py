@@ -94,6 +94,7 @@ class Plan:
         tensors = {name: Pointer(0, dtype) for name, dtype in types.items()}
         slots = {name: slot for slot, name in enumerate(types)}
         try:
+            # Asked for its attributes' sake: a Triton without them is found out now, and not in a launch.
             is_watched()
             with working_on(device):
                 self.compiled = [step.kernel.warmup(grid=step.grid, **step.options(tensors)) for step in steps]
@@ -188,11 +189,13 @@ def _describe(step: Step, compiled: Any, slots: Mapping[str, int]) -> _Kernel:
         raise UnfitError(f"{name} was compiled with {', '.join(unusual) or 'clusters'}")
     passed = {key: kind for key, kind in compiled.src.signature.items() if kind != "constexpr"}
     count = len(passed) + _SCRATCH
+    # Parameters go by their place: had the compiler dropped or added one, all after it would be others.
     entry = re.search(r"\.entry[^(]*\(([^)]*)\)", compiled.asm["ptx"])
     if entry is None or entry[1].count(".param ") != count or count > _LIMIT:
         raise UnfitError(f"{name} was compiled to other parameters than {', '.join(passed)} and {_SCRATCH} more")
     compiled._init_handles()
     kernel = _Kernel(compiled.function, (*step.grid, 1, 1)[:3], of.num_warps * of.target.warp_size, of.shared, count)
+    # -1 is no address but a value; those left at 0 are Triton's own, for scratch memory that nobody asked for.
     kernel.slots[:] = [-1] * _LIMIT
     for index, (key, kind) in enumerate(passed.items()):
         value = step.arguments[key]

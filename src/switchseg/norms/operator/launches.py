@@ -66,6 +66,7 @@ class LaunchSequence:
             error = plan.launch(plan.pack(plan.address, stream, *addresses))
             if not error:
                 return
+            # Of misaligned addresses nothing was launched, and Triton has another variant of the kernels for them.
             if error != MISALIGNED:
                 raise RuntimeError(f"the CUDA driver did not launch {self}: error {error}")
         self.launch_by_triton(*addresses)

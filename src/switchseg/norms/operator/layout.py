@@ -19,10 +19,12 @@ def dense(x: Tensor) -> Tensor:
     if is_dense(x):
         return x
     order = _CHANNELS_LAST.get(x.dim())
+    # A slice of a channels_last tensor stays channels_last: its channels are still neighbours.
     return x.contiguous(memory_format=order if order is not None and x.stride(1) == 1 else torch.contiguous_format)
 
 
 def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
     """Return `other`, copied if its shape, its type or its place in memory is not that of `x`."""
+    # By strides: kernels reach all maps of a call with the same offsets.
     same = other.dtype == x.dtype and other.device == x.device and other.shape == x.shape
     return other if same and other.stride() == x.stride() else torch.empty_like(x).copy_(other)

@@ -69,6 +69,7 @@ def mix_backward(
         dim, merged = (2, kept.layer) if name == "ln" else (1, kept.batch)
         summed = grad.sum(dim, keepdim=True)
         grad_shares.append((summed * merged).sum((1, 2)))
+        # Running statistics are constants: a gradient of their share, but none of the maps.
         if name == "bn" and not options.training:
             continue
         grad_merged = summed.mul_(share)
@@ -78,6 +79,7 @@ def mix_backward(
         grad_moments = grad_merged.expand_as(grad).clone() if grad_moments is None else grad_moments.add_(grad_merged)
         # A merged variance also holds the spread of the means.
         grad_moments[0].addcmul_(moments[0] - merged[0], grad_merged[1], value=2)
+    # Of running statistics alone: the maps' own moments were not used.
     if grad_moments is None:
         grad_moments = torch.zeros_like(grad)
     return grad_moments, _grad_mixes(torch.stack(grad_shares), shares, options)
@@ -85,6 +87,7 @@ def mix_backward(
 
 def merge_images(moments: Tensor) -> Tensor:
     """Merge the maps (2, N, C) of each channel into moments (2, 1, C), as `_merge_channels` does those of an image."""
+    # `torch.var_mean` over images takes 70 us for 512 channels, against 8 over channels.
     merged = moments.mean(1, keepdim=True)
     merged[1].add_((moments[0] - merged[0]).square_().mean(0, keepdim=True))
     return merged
@@ -102,6 +105,7 @@ def _batch_moments(inputs: Inputs, options: Options, moments: Tensor) -> Tensor:
 
 def _merge_channels(moments: Tensor) -> Tensor:
     """Merge the equally large maps of an image: the mean of the means; the variance within maps plus that of means."""
+    # The moments of all rows in one call; without an eps, rstd ** -2 is the biased variance, 0 for an infinite rstd.
     _, merged, rstd = torch.native_layer_norm(moments, moments.shape[2:], None, None, 0.0)
     merged[1].add_(rstd[0].pow_(-2))
     return merged

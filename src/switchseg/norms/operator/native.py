@@ -60,6 +60,7 @@ def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
     if options.group:
         _forward_with_others(inputs, options, residual, y, Kept(kept, images, channels))
     else:
+        # Without a momentum all batches weigh alike: a least weight of 0.
         numbers = (*_mixture(options.statistics), options.training, options.relu, options.momentum or 0.0, options.eps)
         _call("forward", maps, numbers, x, residual, *few, y, kept)
     return y, kept
@@ -82,6 +83,7 @@ def backward(grad: Tensor, saved: Saved, options: Options) -> Gradients:
 def _forward_with_others(inputs: Inputs, options: Options, residual: Tensor | None, y: Tensor, kept: Kept) -> None:
     x, weight, bias = inputs.x, inputs.weight, inputs.bias
     maps = _maps_of(x)
+    # In steps, since the moments of other processes come between two passes over the maps.
     _call("moments", maps, (), x, kept.moments)
     mixed = mix(inputs, options, kept)
     kept.mean.copy_(mixed[0])

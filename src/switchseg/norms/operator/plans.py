@@ -86,6 +86,7 @@ def forward_recipes(cut: Cut, dtype: torch.dtype, missing: set[str], options: Op
         second = _Builder(cut, dtype, options, _FORWARD, missing - {"running_mean", "running_var"}, values)
         return [builder.recipe(read), second.recipe([second.tiles(kernels.apply)])]
     write = [builder.tiles(kernels.apply)]
+    # With running statistics alone the maps' own moments are not used, and the maps are read once.
     return [builder.recipe(write if given and options.statistics == ("bn",) else read + write)]
 
 
@@ -127,6 +128,7 @@ def backward_recipes(cut: Cut, dtype: torch.dtype, missing: set[str], options: O
     missing = missing | {follows[name] for name in missing & follows.keys()}
     missing |= set() if options.softmax else {"grad_var_mix"}
     values = {"RELU": options.relu and no_output, "GIVEN": not options.training}
+    # The first launches come before other processes have sent their part of this gradient.
     alone = _Builder(cut, dtype, options, _BACKWARD, missing | {"batch_gradient"}, values)
     add = [alone.tiles(kernels.sums)]
     if not cut.whole:

@@ -17,6 +17,7 @@ def move(inputs: Inputs, options: Options, batch: Tensor) -> None:
     if inputs.batches is None or inputs.running_mean is None or inputs.running_var is None:
         return
     dtype = inputs.running_mean.dtype
+    # A tensor, which `lerp_` takes as a weight: a number would have to come from the device.
     share = inputs.batches.add_(1).to(dtype).reciprocal_()
     if options.momentum is not None:
         share.clamp_(min=options.momentum)

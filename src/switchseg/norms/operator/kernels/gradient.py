@@ -128,6 +128,7 @@ def gradient(
         d_mean += by_mean
         d_var += by_var
     scale, shift = scale_and_shift(rstd, weight, bias, c, exists)
+    # All programs of a channel have the same sums, of which one program writes them.
     is_first = (split == 0) & (n == 0)
     if BN >= 0 and not GIVEN:
         sum_mean, sum_var, totals, all_products = _column_sums(summed, kept, c, exists, images, channels, BLOCK_N)

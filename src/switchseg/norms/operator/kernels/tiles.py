@@ -13,6 +13,7 @@ def tile_of(program, channels, length, CHANNELS_LAST: tl.constexpr, BLOCK_R: tl.
     blocks = tl.cdiv(channels, BLOCK_R)
     n = program // blocks
     c = (program % blocks) * BLOCK_R + tl.arange(0, BLOCK_R)
+    # In 64 bits, since a tensor may have more than 2**31 elements; its rows and its positions are fewer.
     image = n.to(tl.int64) * channels
     start = image * length + c if CHANNELS_LAST else (image + c) * length
     return n, n * channels + c, c, c < channels, start
