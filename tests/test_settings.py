@@ -47,3 +47,8 @@ def test_what_does_not_fit_is_named_with_its_key(content, line):
     with pytest.raises(UserError) as caught:
         from_mapping(Outer, content, "here")
     assert str(caught.value) == line
+
+
+def test_a_number_beyond_a_float_is_a_mistake_too():
+    with pytest.raises(UserError, match=r"^file: inner\.rate must be number, found 1000"):
+        from_mapping(Outer, {"inner": {"rate": 10**400}}, "file")

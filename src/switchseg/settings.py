@@ -44,7 +44,7 @@ def _convert(hint: Any, value: Any, source: str, key: str) -> Any:
         return from_mapping(typing.cast(type, hint), {} if value is None else value, source, f"{key}.")
     try:
         return _fit(hint, value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):  # a whole number may be too large for a float
         raise UserError(f"{source}: {key} must be {_described(hint)}, found {shown(value)}") from None
 
 
@@ -81,7 +81,7 @@ def _fit_union(alternatives: tuple[Any, ...], value: Any) -> Any:
     for alternative in alternatives:
         try:
             return _fit(alternative, value)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             continue
     raise TypeError(value)
 

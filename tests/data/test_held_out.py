@@ -72,3 +72,8 @@ def test_files_are_split_without_being_read(tiny_camvid):
     dataset = open_dataset("camvid", tiny_camvid, "train")
     trained, held = hold_out(dataset, 0.25, 0)
     assert names(trained) | names(held) == {f"train_{index}" for index in range(8)}
+
+
+def test_images_of_one_name_are_on_both_sides_too():
+    trained, held = hold_out(Named(["a", "a"]), 0.5, 0)
+    assert (len(trained), len(held)) == (1, 1)

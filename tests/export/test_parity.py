@@ -57,3 +57,12 @@ def test_a_size_that_the_file_refuses_is_named(network):
 def test_too_little_agreement_is_refused(parity):
     with pytest.raises(UserError, match="file was not written: it does not agree with the model"):
         require(parity, "file")
+
+
+def test_a_value_that_is_no_number_is_a_difference(network):
+    def run(images):
+        found = model_says(network, images).copy()
+        found[:, 0, 0, 0] = np.nan
+        return found
+
+    assert np.isnan(compare(network, run).difference)

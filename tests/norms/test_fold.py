@@ -6,7 +6,9 @@ import pytest
 import timm
 import torch
 import torchvision
+from timm.layers import ScaledStdConv2d
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from switchseg.norms import KINDS, SwitchNorm2d, convert_norms, fold_norms
 
@@ -99,3 +101,16 @@ def test_foreign_batch_norms_fold_and_leave_their_activation():
 def test_training_models_are_refused():
     with pytest.raises(ValueError, match="call model.eval"):
         fold_norms(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)))
+
+
+@pytest.mark.parametrize("make", [lambda: spectral_norm(nn.Conv2d(3, 4, 3)), lambda: ScaledStdConv2d(3, 4, 3)])
+def test_a_convolution_that_makes_its_weight_anew_is_left_alone(make):
+    torch.manual_seed(0)
+    model = nn.Sequential(make(), nn.BatchNorm2d(4))
+    model(torch.randn(4, 3, 8, 8))
+    model.eval()
+    x = torch.randn(2, 3, 8, 8)
+    before = model(x)
+    fold_norms(model)
+    torch.testing.assert_close(model(x), before)
+    assert isinstance(model[1], nn.BatchNorm2d)

@@ -42,3 +42,19 @@ def test_blocks_with_attention_keep_their_addition():
     model = timm.create_model("seresnet50", norm_layer=NORMS["sn"], num_classes=4)
     fuse_activations(model)
     assert not any(isinstance(module, FusedBlock) for module in model.modules())
+
+
+def test_a_module_in_two_places_stands_between_its_neighbours():
+    """Without the second dropout the norm and the ReLU would seem to follow each other."""
+    torch.manual_seed(0)
+    negate = Negate()
+    model = nn.Sequential(negate, SwitchNorm2d(3), negate, nn.ReLU())
+    x = torch.randn(2, 3, 4, 4)
+    before = model(x)
+    assert fuse_activations(model) == 0
+    torch.testing.assert_close(model(x), before)
+
+
+class Negate(nn.Module):
+    def forward(self, x):
+        return -x

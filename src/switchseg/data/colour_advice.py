@@ -67,7 +67,8 @@ def _no_class(found: Findings, meaning: Meaning) -> Advice | None:
         reading = Reading({"palette": [list(colour) for colour in swapped]}, "red and blue change places")
         return Advice(f"{seen} They are the palette's with red and blue exchanged.", (reading,))
     near = {colour: [c for c in unknown if _distance(c, colour) <= _NEAR] for colour in classes.palette}
-    if all(len(fitting) < 2 for fitting in near.values()) and sum(map(len, near.values())) == len(unknown):
+    # Every unknown colour must stand for one class, and no two classes for the same colour.
+    if all(len(fitting) < 2 for fitting in near.values()) and sorted(sum(near.values(), [])) == sorted(unknown):
         palette = [list(near[colour][0] if near[colour] else colour) for colour in classes.palette]
         return Advice(f"{seen} Each is close to a colour of the palette.", (Reading({"palette": palette}, "as found"),))
     if len(unknown) > _MOST_COLOURS or len(unknown) > 2 * len(classes):

@@ -23,8 +23,10 @@ def hold_out(dataset: Dataset, fraction: float, seed: int) -> tuple[Subset, Subs
         raise UserError(f"data.val_fraction: the data set {dataset.name} has {len(dataset)} images; 2 or more expected")
     places = np.array([_place(name, seed) for name in _names(dataset)])
     held = places < fraction
-    # A small fraction of a few images may hit none of them, and a large one all.
-    held[places.argmin()], held[places.argmax()] = True, False
+    # A small fraction of a few images may hit none of them, and a large one all. By their order, since images of one
+    # name have one place.
+    order = places.argsort(kind="stable")
+    held[order[0]], held[order[-1]] = True, False
     trained, kept = (np.flatnonzero(side).tolist() for side in (~held, held))
     return Subset(dataset, trained), Subset(dataset, kept)
 

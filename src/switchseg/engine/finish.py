@@ -38,8 +38,9 @@ def evaluate_and_keep_best(training: Training, run: RunDirectory, monitor: Monit
 def finish(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dataset) -> None:
     """Write the model of the run, score it at one and several scales, keep a few pictures. Every rank must call it."""
     config, world, began = training.config, training.world, time.perf_counter()
-    # With evaluations the best one has been kept already, and the last weights may be worse.
-    if world.is_main and not config.train.evaluate_every:
+    # With evaluations the best one has been kept already, and the last weights may be worse; there may be none, where
+    # the training has ended before the first.
+    if world.is_main and training.best_score < 0:
         save_model(training.best_model, run.model)
     if world.is_main:
         run.remove_pictures()

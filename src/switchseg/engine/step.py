@@ -194,7 +194,9 @@ def _explain_non_finite(training: Training, batches: Sequence[Batch], step: int,
     # Every rank looks at its own batches together with the others: synchronised norms wait for each other.
     findings: list[str] = []
     for batch in batches:
-        layer = first_non_finite(training.model, network_input(training, batch))
+        # In the precision of the step: what overflows in half precision is finite in float32.
+        with computing(training.config.train.precision, training.world.device):
+            layer = first_non_finite(training.model, network_input(training, batch))
         if layer is not None:
             findings.append(f"images {', '.join(batch.names)}: the first output that is not finite is that of {layer}")
     findings = [finding for rank in training.world.gather(findings) for finding in rank]

@@ -92,19 +92,23 @@ def _quantized(content: bytes, calibration: _Calibration) -> bytes:
     with tempfile.TemporaryDirectory() as folder, _quiet():
         whole, small = Path(folder, "whole.onnx"), Path(folder, "small.onnx")
         whole.write_bytes(content)
-        quantization.quantize_static(
-            whole,
-            small,
-            calibration,
-            quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
-            # A range for each output channel: with BatchNorm folded in, the weights of channels differ in size.
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-        )
-        if not calibration.count:
-            raise UserError("int8 needs images to find the ranges of the activations; the data set has none")
+        try:
+            quantization.quantize_static(
+                whole,
+                small,
+                calibration,
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=["Conv"],
+                # A range for each output channel: with BatchNorm folded in, the weights of channels differ in size.
+                per_channel=True,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+            )
+        except ValueError:
+            if calibration.count:
+                raise
+            # onnxruntime only says that no data was collected.
+            raise UserError("int8 needs images to find the ranges of the activations; the data set has none") from None
         return small.read_bytes()
 
 

@@ -60,7 +60,9 @@ def create_pretrained(
     if kind.name != "bn" and _has_statistics(encoder.state_dict()):
         # Without pretrained BatchNorms there is nothing to reproduce: the norms stay new, or are overwritten below.
         exact = kind.like_batch_norm and (batch_norm or from_hub)
-        _exchange_batch_norms(encoder, name, kind, (norm_init or DEFAULT_INIT) if exact else "uniform")
+        _exchange_batch_norms(
+            encoder, name, kind, (DEFAULT_INIT if norm_init is None else norm_init) if exact else "uniform"
+        )
     if state is not None and not batch_norm:
         _load(encoder, state, str(source))
     if group_norm is not None:

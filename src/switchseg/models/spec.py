@@ -73,7 +73,9 @@ def _check_classes(classes: Classes) -> None:
 
 def _check_preprocessing(preprocessing: Preprocessing) -> None:
     numbers = (preprocessing.scale, *preprocessing.mean, *preprocessing.std)
-    if len(numbers) != 7 or not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
+    if (len(preprocessing.mean), len(preprocessing.std)) != (3, 3) or not all(
+        isinstance(number, (int, float)) and math.isfinite(number) for number in numbers
+    ):
         raise ValueError("preprocessing must have a scale, 3 means and 3 deviations")
     if not all(number > 0 for number in (preprocessing.scale, *preprocessing.std)):
         raise ValueError("preprocessing must have a scale and deviations above 0")

@@ -66,7 +66,7 @@ def _fold(model: nn.Module, norms: Mapping[nn.Module, Norm]) -> None:
         names = str(before.target), str(node.target)
         convolution, module = (model.get_submodule(name) for name in names)
         norm = norms.get(module)
-        if norm is None or not isinstance(convolution, _CONVOLUTIONS) or max(calls[name] for name in names) > 1:
+        if norm is None or max(calls[name] for name in names) > 1 or not _takes_weights_as_they_are(convolution):
             continue
         if _uses_running_only(module, norm):
             _fold_pair(convolution, module)
@@ -79,6 +79,14 @@ def _uses_running_only(module: nn.Module, norm: Norm) -> bool:
     statistics, shares = module.mixture()
     # Both shares: a variance of the image's own cannot be known beforehand either.
     return norm.tracks and "bn" in statistics and bool((shares[statistics.index("bn")] > _ALL).all())
+
+
+def _takes_weights_as_they_are(module: nn.Module) -> bool:
+    """Tell whether a module is a convolution that keeps what is folded into it.
+
+    A parametrized one is a subclass; others make their weight anew before each call.
+    """
+    return type(module) in _CONVOLUTIONS and not module._forward_pre_hooks
 
 
 def _fold_pair(convolution: Any, norm: Any) -> None:

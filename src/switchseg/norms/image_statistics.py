@@ -135,9 +135,10 @@ class _Layer:
 
 def _moments(x: Tensor, parts: Sequence[Part]) -> Moments:
     """Return the moments of what counts of each of the tiles (N, C, ...)."""
+    x = x.to(statistics_dtype(x.dtype))
     cut = [tile[(slice(None), *_slices(part, tile.shape[1:]))] for tile, part in zip(x, parts, strict=True)]
     # A tile may count less than a cell of the deepest maps.
-    values = [each.to(statistics_dtype(x.dtype)).flatten(1) for each in cut if each.numel()] or [*x.flatten(2)]
+    values = [each.flatten(1) for each in cut if each.numel()] or [*x.flatten(2)]
     pairs = [torch.var_mean(each, 1, correction=0) for each in values]
     vars_, means = (torch.stack(each) for each in zip(*pairs, strict=True))
     count = sum(each.shape[1] for each in values)

@@ -87,7 +87,8 @@ def _is_free(module: nn.Module) -> bool:
 
 
 def _fuse_sequential(sequence: nn.Sequential) -> int:
-    names = list(dict(sequence.named_children()))
+    # Not `named_children`, which leaves out a module that stands in two places: its neighbours would seem to meet.
+    names = [name for name, module in sequence._modules.items() if module is not None]
     return sum(_fuse_pair(sequence, *pair) for pair in zip(names, names[1:], strict=False))
 
 

@@ -69,7 +69,7 @@ def data_page(
             "header",
             tag("p", "SwitchSeg data check", class_="mark"),
             tag("h1", title),
-            tag("p", _verdict(found), class_="finding"),
+            tag("p", _verdict(found, advices), class_="finding"),
             tag("p", _facts(found, dataset), class_="note"),
         ),
         tag(
@@ -100,10 +100,12 @@ def _section(heading: str, content: list[object]) -> Markup | None:
     return tag("section", tag("h2", heading), content) if content else None
 
 
-def _verdict(found: Findings) -> str:
-    if not found.problems:
-        return "Every image and label can be trained on."
-    return f"Training would stop: {len(found.problems)} of {found.images} samples cannot be used."
+def _verdict(found: Findings, advices: Sequence[Advice]) -> str:
+    if found.problems:
+        return f"Training would stop: {len(found.problems)} of {found.images} samples cannot be used."
+    if any(advice.stops for advice in advices):
+        return "Training would stop, though every image and label can be read: see the likely mistakes."
+    return "Every image and label can be trained on."
 
 
 def _facts(found: Findings, dataset: StoredDataset) -> str:

@@ -98,8 +98,7 @@ def shares_figure(runs: Sequence[Run]) -> Figure:
         upper.set_title(run.label)
         _name_groups(lower, shares)
     statistics = dict.fromkeys(name for _, shares in found for name in shares.statistics)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(statistics))
+    _legend(figure, loc="outside upper right", ncols=len(statistics))
     return figure
 
 
@@ -125,9 +124,17 @@ def curves_figure(runs: Sequence[Run]) -> Figure:
         if fraction:
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     if len(runs) > 1:
-        handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(runs))
+        _legend(figure, loc="outside upper center", ncols=len(runs))
     return figure
+
+
+def _legend(figure: Figure, **where: Any) -> None:
+    """Name everything that is drawn in any panel, once: the first panel may lack a run or a statistic."""
+    found: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    figure.legend(found.values(), found.keys(), **where)
 
 
 def classes_figure(runs: Sequence[Run]) -> Figure:
@@ -145,7 +152,8 @@ def classes_figure(runs: Sequence[Run]) -> Figure:
     rows = np.arange(len(names))
     figure = Figure(figsize=(WIDTH, 0.9 + 0.09 * len(names) * (len(scored) + 1)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 3))
-    left.barh(rows, [score.pixels / sum(s.pixels for s in scored[0][2]) for score in chosen], color="#888888")
+    pixels = sum(score.pixels for score in scored[0][2]) or 1  # of a split without a label all shares are 0
+    left.barh(rows, [score.pixels / pixels for score in chosen], color="#888888")
     left.set_title("share of pixels")
     thickness = 0.8 / len(scored)
     for place, (index, run, scores) in enumerate(scored):

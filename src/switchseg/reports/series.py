@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from switchseg.reports.run_files import is_number
 from switchseg.reports.runs import Run
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -96,8 +97,7 @@ def _number(record: dict[str, Any], key: str) -> float | None:
     value: Any = record
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
-    usable = isinstance(value, (int, float)) and np.isfinite(value)
-    return float(value) if usable else None
+    return float(value) if is_number(value) else None
 
 
 def _shares(layers: dict[str, Any]) -> Shares:
