@@ -72,6 +72,7 @@ def single(tmp_path_factory, tiny_camvid):
     return train
 
 
+@pytest.mark.slow
 def test_two_ranks_do_what_one_does(tmp_path, tiny_camvid, single):
     done = run(tmp_path, tiny_camvid, 2, "--model.norm", "syncsn", "--train.images-per-device", "2")
     assert done.returncode == 0, done.stderr

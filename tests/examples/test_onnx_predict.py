@@ -68,17 +68,20 @@ def check(tmp_path: Path, interface: Interface, rule: Rule, kind: str = "RGB", p
     assert (found == expected).mean() >= 0.999
 
 
+# Each case exports a network.
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_the_rule_of_the_file_is_followed(tmp_path: Path, rule: str) -> None:
     check(tmp_path, Interface(), RULES[rule])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["L", "16 bits", "turned", "RGBA", "P"])
 def test_images_are_read_as_predict_reads_them(tmp_path: Path, kind: str) -> None:
     check(tmp_path, Interface(preprocess=True, output="labels"), RULES["a short side"], kind)
 
 
-@pytest.mark.parametrize("output", ["logits", "probabilities"])
+@pytest.mark.parametrize("output", ["logits", pytest.param("probabilities", marks=pytest.mark.slow)])
 def test_preprocessing_is_that_of_the_file(tmp_path: Path, output: str) -> None:
     check(tmp_path, Interface(output=output), RULES["a short side"], preprocessing=BGR)
 

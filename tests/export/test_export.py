@@ -159,7 +159,7 @@ def check_deepest_maps(net: Deployed, sides: tuple[int, ...]) -> None:
             np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max(), err_msg=f"{height}x{width}")
 
 
-@pytest.mark.parametrize("norm", ["sn", "gn"])
+@pytest.mark.parametrize("norm", [pytest.param("sn", marks=pytest.mark.slow), "gn"])
 def test_small_maps_say_what_the_model_says(norm: str) -> None:
     check_deepest_maps(network("ppm", norm), (1, 8))
 

@@ -192,7 +192,9 @@ def save_picture(
     Image.fromarray(image).save(folder / f"{name}_image.jpg", quality=90)
     for part, values in (("truth", label), ("labels", prediction)):
         picture = Image.fromarray(values)
-        picture.putpalette([channel for colour in CLASSES.palette for channel in colour])
+        colours = [channel for colour in CLASSES.palette for channel in colour]
+        # All 256, or Pillow stores as few bits as the colours take, and 255 comes back as another class.
+        picture.putpalette(colours + [0] * (768 - len(colours)))
         picture.save(folder / f"{name}_{part}.png")
     Image.fromarray((confidence * 255).astype(np.uint8)).save(folder / f"{name}_confidence.png")
 
