@@ -135,3 +135,17 @@ def test_settings_come_back(tmp_path):
     description = Description(**settings)
     assert description.settings() == settings
     assert parse_description("classes: [a, b]", tmp_path / "dataset.yaml").settings() == {"classes": ["a", "b"]}
+
+
+def test_a_label_map_may_name_the_classes_of_the_class_file(tmp_path):
+    (tmp_path / "classes.txt").write_text("road\ncar\n")
+    (tmp_path / "dataset.yaml").write_text("label_map: {7: road, 26: car, 0: 255}\n")
+    meaning = meaning_of(tmp_path)
+    assert meaning.classes.names == ("road", "car")
+    assert meaning.label_map.values == {7: 0, 26: 1, 0: 255, 255: 255}
+
+
+def test_a_class_file_that_is_not_needed_is_not_read(tmp_path):
+    (tmp_path / "classes.txt").write_bytes(b"\xff\xfe broken")
+    (tmp_path / "dataset.yaml").write_text("classes: [a, b]\n")
+    assert describe(tmp_path).classes == ["a", "b"]

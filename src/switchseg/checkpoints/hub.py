@@ -18,6 +18,10 @@ from switchseg.models.spec import ModelSpec
 
 CARD = "README.md"
 
+# A connection that fails is an error of the library below the hub's client, which has changed from release to release;
+# the client's own error derives from the same base.
+_REFUSED = (HFValidationError, OSError, *(kind for kind in HfHubHTTPError.__mro__ if kind.__name__ == "HTTPError"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
@@ -60,7 +64,7 @@ def from_pretrained(name: str, revision: str | None = None) -> Segmenter:
     try:
         # Two files by their names: a repository may hold gigabytes of other formats.
         return load_model(snapshot_download(name, revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except _REFUSED as error:
         raise UserError(f"{name}: no such folder, and not to be had from the hub ({_reason(error)})") from error
 
 
@@ -78,7 +82,7 @@ def push_to_hub(model: Segmenter, name: str, card: Card, folder: str | Path, *, 
         address = api.create_repo(name, private=private, exist_ok=True)
         # The folder may be one that the user keeps other things in; only what makes up the model is published.
         api.upload_folder(repo_id=name, folder_path=folder, allow_patterns=[CONFIG, WEIGHTS, CARD])
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except _REFUSED as error:
         raise UserError(f"{name}: cannot be pushed to the hub ({_reason(error)}); is `hf auth login` done?") from error
     return str(address)
 
@@ -118,4 +122,4 @@ Check that it allows what you want to do with the weights.
 
 
 def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

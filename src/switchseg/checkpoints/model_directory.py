@@ -113,7 +113,7 @@ def read_spec(folder: Path) -> ModelSpec:
     except KeyError as error:
         raise UserError(f"{path}: the key {error} is missing; it should be as `switchseg train` writes it") from error
     except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{path}: not as `switchseg train` writes it ({reason})") from error
 
 

@@ -36,7 +36,9 @@ def parse_run(kind: type[Flags], verb: str, arguments: Sequence[str]) -> tuple[F
     if any(argument in ("-h", "--help") for argument in arguments):
         arguments = ["--help"]  # shows the defaults of every setting, whatever the config
         parse(kind, verb, arguments)
-    path = next((argument for argument in arguments if argument.endswith((".yaml", ".yml"))), None)
+    # Not a flag's value, as in `--base=other.yaml`.
+    names = (argument for argument in arguments if not argument.startswith("-"))
+    path = next((name for name in names if name.endswith((".yaml", ".yml"))), None)
     if path is None:
         raise UserError(f"switchseg {verb} needs a config: switchseg {verb} CONFIG.yaml [--train.steps 100 ...]")
     arguments.remove(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -101,15 +101,20 @@ def describe(*folders: Path) -> Description | None:
         UserError: the file does not say what it should; names the key.
     """
     for folder in folders:
-        found = [_read(folder / name) for name in CLASS_FILES if (folder / name).is_file()]
+        found = [folder / name for name in CLASS_FILES if (folder / name).is_file()]
         if not found:
             continue
-        first = found[0]
-        if first.classes or len(found) == 1:
-            return first
-        # The settings of dataset.yaml win over colours of the class file.
-        return Description(**{**found[1].settings(), **first.settings()})
+        if found[0].name != SETTINGS or len(found) == 1 or _names_classes(found[0]):
+            return _read(found[0])
+        listed = _read(found[1])
+        # Its label_map may name the classes of the other file; its settings win over that file's colours.
+        return Description(**{**listed.settings(), **_read(found[0], listed.classes).settings()})
     return None
+
+
+def _names_classes(path: Path) -> bool:
+    content = parse_yaml(read_text(path), path)
+    return isinstance(content, dict) and bool(content.get("classes"))
 
 
 def meaning_of(
@@ -134,8 +139,10 @@ def built_in(root: Path, own: Classes, label_map: Callable[[Classes], LabelMap] 
     return (_read(path) if path.is_file() else Description()).meaning(path, own, label_map)
 
 
-def parse_description(text: str, path: Path) -> Description:
+def parse_description(text: str, path: Path, names: Sequence[str] = ()) -> Description:
     """Return the description that the text of a class file or of dataset.yaml holds.
+
+    `names` are the classes that it may speak of where it names none itself.
 
     Raises:
         UserError: it does not say what it should; names `path` and the key.
@@ -155,11 +162,11 @@ def parse_description(text: str, path: Path) -> Description:
         content = _from_entries(content, path)
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds {type(content).__name__}; keys such as `classes` were expected")
-    return _checked(content, path)
+    return _checked(content, path, names)
 
 
-def _read(path: Path) -> Description:
-    description = parse_description(read_text(path), path)
+def _read(path: Path, names: Sequence[str] = ()) -> Description:
+    description = parse_description(read_text(path), path, names)
     if path.name != SETTINGS and not description.classes:
         raise UserError(f"{path}: no classes; list their names in label order")
     return description
@@ -175,13 +182,13 @@ def _from_entries(entries: list[Any], path: Path) -> dict[str, Any]:
         raise UserError(f'{path}: every entry needs "name" and "color"') from None
 
 
-def _checked(content: dict[str, Any], path: Path) -> Description:
+def _checked(content: dict[str, Any], path: Path, known: Sequence[str] = ()) -> Description:
     names = _names(content.get("classes", []), path)
     content = {
         **content,
         "classes": names,
         "palette": _colours(content.get("palette", []), "a colour of the palette", path),
-        "label_map": _values(content.get("label_map", {}), names, path),
+        "label_map": _values(content.get("label_map", {}), names or list(known), path),
     }
     if content.get("colour_masks"):
         content["ignore"] = _colours(content.get("ignore", []), "with colour_masks, what to ignore", path)

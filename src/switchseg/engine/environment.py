@@ -56,10 +56,15 @@ def norm_backend(training: Training) -> str | None:
 
 def _commit() -> str | None:
     """Return the commit of the source tree, or None for an installed package."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    here, file = str(Path(__file__).parent), Path(__file__).name
     try:
+        # An environment inside somebody's repository is none of its files.
+        subprocess.run(
+            ["git", "-C", here, "ls-files", "--error-unmatch", file], capture_output=True, timeout=10, check=True
+        )
+        describe = ["git", "-C", here, "describe", "--always", "--dirty", "--abbrev=12"]
         # With a limit: on a network file system git may look for changes for long.
-        found = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True)
+        found = subprocess.run(describe, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip()

@@ -50,6 +50,9 @@ def calibrate(model: nn.Module, batches: Iterable[Any], forward: Callable[[Any],
             count += 1
             for layer, average in zip(layers, averages, strict=True):
                 _add(average, layer)
+    except BaseException:
+        averages = [[] for _ in layers]  # what only some of the batches say is nothing to keep
+        raise
     finally:
         for module, mode in modes.items():
             module.training = mode

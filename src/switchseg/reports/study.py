@@ -130,7 +130,7 @@ def collect_study(runs: Sequence[Run], scales: str = "single") -> Study | None:
     scored = [run for run in runs if getattr(run, scales) is not None]
     members: dict[tuple[str, int], dict[int, Run]] = {}
     for variant, run in zip(variant_titles(scored), scored, strict=True):
-        images, seed = int(run.setting("train.images_per_device", 1)), int(run.setting("train.seed", 0))
+        images, seed = _whole(run, "train.images_per_device", 1), _whole(run, "train.seed", 0)
         # Two runs of one seed are no repetition: counted both, they would narrow the spread.
         twin = members.setdefault((variant, images), {}).setdefault(seed, run)
         if twin is not run:
@@ -193,3 +193,10 @@ def difference_text(sample: Sample | None) -> str:
 def _sample_json(sample: Sample) -> dict[str, Any]:
     deviation = None if math.isnan(sample.deviation) else sample.deviation
     return {"mean": sample.mean, "deviation": deviation, "by_seed": dict(sample.values)}
+
+
+def _whole(run: Run, key: str, default: int) -> int:
+    value = run.setting(key, default)
+    if type(value) is not int:
+        raise UserError(f"{run.path}: {key} of its config.yaml is {value!r}; a whole number was expected")
+    return value

@@ -125,7 +125,10 @@ def _peak(config: RunConfig, dataset: Dataset, largest: int, world: World, memor
                 step()
             training.guard.settle()
             _evaluate(training, Subset(dataset, [largest]))
-    except (MemoryError, torch.OutOfMemoryError):
+    except (MemoryError, RuntimeError) as error:
+        # The allocator of the CPU has no class of its own for it.
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "can't allocate memory" not in str(error):
+            raise
         return None
     finally:
         memory.give_back()
