@@ -40,10 +40,11 @@ def run(arguments: Sequence[str]) -> int:
     """Label everything, then report what could not be."""
     flags = parse(PredictFlags, "predict", arguments)
     if not flags.inputs:
-        raise UserError("nothing to label; name images, folders or videos after the model")
+        raise UserError("nothing to label; name images, folders, videos or rasters after the model")
     files.check_places(folders=[flags.out])
     from switchseg.engine.predict import find_inputs, predict, without_results
     from switchseg.engine.predictor import Predictor, usual_rule
+    from switchseg.engine.raster import WINDOW
     from switchseg.engine.seams import Seams
 
     inputs = without_results(find_inputs(flags.inputs), flags.out)
@@ -56,6 +57,8 @@ def run(arguments: Sequence[str]) -> int:
     for reason in failures.values():
         print(f"switchseg: error: {reason}", file=sys.stderr)
     print(f"{len(inputs) - len(failures)} of {len(inputs)} files labelled in {flags.out} ({rule.describe()})")
+    if any(each.is_raster for each in inputs):
+        print(f"GeoTIFF rasters: at their own size, in windows of {rule.window or WINDOW}")
     seams = Seams(*map(sum, zip(*found, strict=True)))
     if seams.along:
         print(f"seams: {seams.describe()}")
