@@ -12,7 +12,8 @@ import pytest
 from switchseg.checkpoints import training_state
 
 PAGE = Path(__file__).parent.parent / "docs" / "extending.md"
-FILES = dict(re.findall(r"```python\n# plugin: (\S+)\n(.*?)```", PAGE.read_text(), re.DOTALL))
+FOUND = re.findall(r"```python\n# plugin: (\S+)\n(.*?)```", PAGE.read_text(), re.DOTALL)
+FILES = dict(FOUND)
 
 IMPORTS = [part for name in FILES for part in ("--import", name)]
 
@@ -44,6 +45,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_text(content)
     (folder / "config.yaml").write_text(CONFIG.format(plugins=", ".join(FILES)))
     return folder
+
+
+def test_every_file_is_on_the_page_once():
+    assert [name for name, _ in FOUND] == list(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)

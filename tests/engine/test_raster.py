@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from switchseg.checkpoints.model_directory import save_model
+from switchseg.classes import Classes
 from switchseg.config.inference import Rule
 from switchseg.engine.inference import fuse
 from switchseg.engine.predict import find_inputs, predict
 from switchseg.engine.predictor import Predictor
+from switchseg.engine.raster import label_raster
 from switchseg.engine.seams import Seams
+from switchseg.models.create import create_model
 from tests.data.test_rasters import write
 
 rasterio = pytest.importorskip("rasterio", reason="the extra geo is not installed")
@@ -80,3 +84,12 @@ def test_a_raster_that_breaks_off_leaves_nothing(camvid_model: Path, tmp_path: P
     assert [str(source)] == list(failures)
     assert "\n" not in failures[str(source)]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["legend.png", "predict.json"]
+
+
+def test_the_threshold_of_two_classes_holds_for_rasters(tmp_path: Path) -> None:
+    save_model(create_model("resnet18", "c1", "sn", classes=Classes.named(("background", "field"))), tmp_path / "model")
+    source, shares = write(tmp_path / "in.tif", scene()), {}
+    for threshold in (0.0, 1.0):
+        predictor = Predictor(tmp_path / "model", rule=Rule(window=224, threshold=threshold), device="cpu")
+        shares[threshold], _ = label_raster(predictor, source, tmp_path / "labels.tif")
+    assert shares == {0.0: {"field": 1.0}, 1.0: {"background": 1.0}}

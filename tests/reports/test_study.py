@@ -100,6 +100,14 @@ def test_runs_of_a_norm_with_other_settings_are_another_variant(template):
     assert variant_titles(runs[:1]) == ["BN"]
 
 
+def test_another_length_is_another_variant_and_recorders_are_not(template):
+    first, *_ = make_studied(template, {("sn", 2, 304): 0.42})
+    longer = replace(first, config={**first.config, "train": {**first.config["train"], "steps": 800}})
+    assert variant_titles([first, longer]) == ["SN, steps 400", "SN, steps 800"]
+    recorded = {"plugins": ["csv.py"], "train": {**first.config["train"], "recorders": ["csv"]}}
+    assert variant_titles([first, replace(first, config={**first.config, **recorded})]) == ["SN", "SN"]
+
+
 def test_the_same_run_twice_is_refused(template):
     runs = make_studied(template)
     with pytest.raises(UserError, match=r"^sn-2-305-0: other is SN with 2 images and seed 305 too; name one$"):

@@ -19,7 +19,7 @@ COMMANDS = {
     "train": ("switchseg.cli.train", "train a model from a config, or go on with a run that was stopped"),
     "finetune": ("switchseg.cli.finetune", "look at a folder of images, choose everything, train, evaluate and report"),
     "evaluate": ("switchseg.cli.evaluate", "score a model on a data set, at one or several scales"),
-    "predict": ("switchseg.cli.predict", "label images, folders and videos"),
+    "predict": ("switchseg.cli.predict", "label images, folders, videos and GeoTIFF rasters"),
     "suspects": ("switchseg.cli.suspects", "list the regions of the labels that a trained model doubts"),
     "compare": ("switchseg.cli.compare", "train a config with several norms, batch sizes and seeds, and sum up"),
     "find-rate": ("switchseg.cli.find_rate", "try rising learning rates on a config, and suggest one"),

@@ -40,10 +40,11 @@ def run(arguments: Sequence[str]) -> int:
     """Label everything, then report what could not be."""
     flags = parse(PredictFlags, "predict", arguments)
     if not flags.inputs:
-        raise UserError("nothing to label; name images, folders or videos after the model")
+        raise UserError("nothing to label; name images, folders, videos or rasters after the model")
     files.check_places(folders=[flags.out])
     from switchseg.engine.predict import find_inputs, predict, without_results
     from switchseg.engine.predictor import Predictor, usual_rule
+    from switchseg.engine.raster import WINDOW
     from switchseg.engine.seams import Seams
 
     # A second call on a folder that holds `--out` would else label the overlays of the first.
@@ -58,6 +59,8 @@ def run(arguments: Sequence[str]) -> int:
         # At the end, all together: among the progress of thousands of files they would be overlooked.
         print(f"switchseg: error: {reason}", file=sys.stderr)
     print(f"{len(inputs) - len(failures)} of {len(inputs)} files labelled in {flags.out} ({rule.describe()})")
+    if any(each.is_raster for each in inputs):
+        print(f"GeoTIFF rasters: at their own size, in windows of {rule.window or WINDOW}")
     seams = Seams(*map(sum, zip(*found, strict=True)))
     if seams.along:
         print(f"seams: {seams.describe()}")

@@ -29,8 +29,8 @@ def label_raster(predictor: Predictor, path: Path, target: Path) -> tuple[dict[s
     """Write a label map with the size and the georeference of a raster to `target`, whole or not at all.
 
     The network is shown the raster at its own size, in windows of the rule or of 512 pixels; scales, resizing and
-    mirror images of the rule are not used. Every pixel gets the label of the window that shows it deepest inside, and
-    255 where there is no data (65535 beyond 255 classes), which is the nodata value of the map.
+    mirror images of the rule are not used, its threshold is. Every pixel gets the label of the window that shows it
+    deepest inside, and 255 where there is no data (65535 beyond 255 classes), which is the nodata value of the map.
 
     Returns:
         The share of each class among the pixels with data, the largest first; and the seams.
@@ -64,6 +64,7 @@ def _label(
     """Write the labels window by window, and return how many pixels each class has got."""
     model = predictor.model
     parameter = next(model.parameters())
+    cut = predictor.rule.cut(predictor.classes)
     totals = np.zeros(len(predictor.classes), np.int64)
 
     def read(row: Span, column: Span) -> Tensor | None:
@@ -77,7 +78,8 @@ def _label(
     for row, column, logits in show(predictor.network, windows, read):
         if not torch.isfinite(logits).all():
             raise NonFiniteError("the logits are not finite")
-        labels, _ = fuse([logits[0].float().permute(1, 2, 0)], (row.stop - row.start, column.stop - column.start))
+        size = row.stop - row.start, column.stop - column.start
+        labels, _ = fuse([logits[0].float().permute(1, 2, 0)], size, cut)
         own = labels[row.own_inside(), column.own_inside()].astype(np.uint16)
         own[~raster.holds_data(row.own(), column.own())] = no_data
         # The nodata value is counted too, and cut off.

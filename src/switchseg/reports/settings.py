@@ -22,3 +22,10 @@ def differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
     keys = dict.fromkeys(key for config in configs for key in config)
     values = {key: [config.get(key) for config in configs] for key in keys}
     return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
+
+
+def written(value: Any, between: str = ", ") -> str:
+    """Write a value as people do: lists with commas, an entry of a list as its name and its settings."""
+    if isinstance(value, dict):
+        return " ".join(("" if key == "name" else f"{key} ") + written(part, " ") for key, part in value.items())
+    return between.join(map(written, value)) if isinstance(value, list) else str(value)

@@ -10,7 +10,7 @@ from typing import Any
 
 from switchseg.errors import UserError
 from switchseg.reports.runs import Run, norm_title
-from switchseg.reports.settings import differing
+from switchseg.reports.settings import differing, written
 from switchseg.reports.table import DASH, percent
 
 SCORE = "mean_iou_all_classes"
@@ -21,14 +21,19 @@ RULE = (
     "are paired: same seed, same number of images per device; in brackets how many of them are above zero."
 )
 
-# Settings that may differ between runs of one variant: how often it was repeated, and what follows from the batch size.
-_REPEATED = ("train.seed", "train.images_per_device", "train.steps", "optim.warmup_steps", "model.norm")
+# Settings that may differ between runs of one variant: how often it was repeated, what follows from the batch size, and
+# where and how it was run and recorded.
+_REPEATED = ("train.seed", "train.images_per_device", "model.norm")
+_FOLLOWING = ("train.steps", "optim.warmup_steps")
 _WHERE = (
+    "plugins",
     "data.root",
     "data.workers",
     "train.device",
     "train.threads",
     "train.timeout",
+    "train.recorders",
+    "train.keep_checkpoints",
     "evaluate.pictures",
     "evaluate.extremes",
 )
@@ -155,11 +160,19 @@ def variant_titles(runs: Sequence[Run]) -> list[str]:
     for norm in dict.fromkeys(run.norm for run in runs):
         alike = [run for run in runs if run.norm == norm]
         for key, values in differing(alike).items():
-            if key in _REPEATED or key.startswith(_WHERE) or key.endswith("_every"):
+            if not _is_of_variant(key, values, alike):
                 continue
             for run, value in zip(alike, values, strict=True):
-                titles[id(run)] += f", {key.rpartition('.')[2]} {'default' if value is None else value}"
+                titles[id(run)] += f", {key.rpartition('.')[2]} {'default' if value is None else written(value)}"
     return [titles[id(run)] for run in runs]
+
+
+def _is_of_variant(key: str, values: Sequence[Any], runs: Sequence[Run]) -> bool:
+    """Return whether a setting that differs between `runs` makes variants of them."""
+    if key in _FOLLOWING:
+        pairs = {(run.setting("train.images_per_device"), value) for run, value in zip(runs, values, strict=True)}
+        return len(pairs) > len({images for images, _ in pairs})
+    return not (key in _REPEATED or key.startswith(_WHERE) or key.endswith("_every"))
 
 
 def _table(

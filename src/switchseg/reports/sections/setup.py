@@ -12,7 +12,7 @@ from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import Run
 from switchseg.reports.sections.parts import line_key, scrolling, titled_table
 from switchseg.reports.series import curve
-from switchseg.reports.settings import differing
+from switchseg.reports.settings import differing, written
 from switchseg.reports.table import DASH
 
 
@@ -95,4 +95,4 @@ def _value(value: Any) -> str:
     # Thin spaces from five digits on; a seed or a year of four digits reads better without.
     if isinstance(value, int) and not isinstance(value, bool) and value >= 10_000:
         return f"{value:,}".replace(",", "\u2009")
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return written(value)
