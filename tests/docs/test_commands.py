@@ -55,7 +55,5 @@ def test_flags_on_a_page_exist(page):
 
 
 def test_calls_are_found():
-    text = (
-        "```\nswitchseg train a.yaml --out x \\\n    --resume never  # comes '\n```\nor `switchseg models --side 4`."
-    )
+    text = "```\nswitchseg train a.yaml --out x \\\n    --resume never  # comes '\n```\nor `switchseg models --side 4`."
     assert list(calls(text)) == [("train", ["--out", "--resume"]), ("models", ["--side"])]
