@@ -21,7 +21,7 @@ def optional(info: PrimitiveTypeInfo) -> Spec:
     kinds = typing.get_args(info.type)
     if info.type_origin not in (typing.Union, types.UnionType) or type(None) not in kinds:
         return None
-    others = typing.Union[tuple(kind for kind in kinds if kind is not type(None))]  # noqa: UP007 - made at run time
+    others: Any = typing.Union[tuple(kind for kind in kinds if kind is not type(None))]  # noqa: UP007 - made at run time
     inner = ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(others, set(info.markers)))
     if isinstance(inner, Unsupported):
         return inner
