@@ -4,21 +4,36 @@ The public names load on first use, so that `import switchseg` stays cheap and n
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from switchseg.checkpoints.model_directory import load_model
+    from switchseg.engine.evaluate import evaluate
+    from switchseg.engine.predictor import Predictor
+    from switchseg.engine.train import train
+    from switchseg.models.create import create_model
 
 __version__ = "0.1.0"
 
-# Looked up by `__getattr__` below: importing these here would load torch for `switchseg --help` too.
-_HOMES = {
-    "create_model": "switchseg.models.create",
-    "load_model": "switchseg.checkpoints.model_directory",
-    "Predictor": "switchseg.engine.predictor",
-}
+__all__ = ["Predictor", "__version__", "create_model", "evaluate", "load_model", "train"]
 
-__all__ = ["Predictor", "__version__", "create_model", "load_model"]
+
+# The same names for those who run. Importing them here would load torch for `switchseg --help` too.
+_HOMES = {
+    "Predictor": "switchseg.engine.predictor",
+    "create_model": "switchseg.models.create",
+    "evaluate": "switchseg.engine.evaluate",
+    "load_model": "switchseg.checkpoints.model_directory",
+    "train": "switchseg.engine.train",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'switchseg' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,6 +9,8 @@ from typing import Any, TypeVar, overload
 
 import tyro
 
+from switchseg.cli.examples import examples
+from switchseg.cli.values import AS_USERS_SAY
 from switchseg.errors import UserError
 from switchseg.registry import Registry, check_names, registry_of
 
@@ -16,11 +18,19 @@ T = TypeVar("T")
 
 
 @overload
-def parse(target: type[T], verb: str, arguments: Sequence[str], default: T | None = None) -> T: ...
+def parse(
+    target: type[T], verb: str, arguments: Sequence[str], default: T | None = None, *, operands: str = ""
+) -> T: ...
 @overload
-def parse(target: Callable[..., T], verb: str, arguments: Sequence[str], default: None = None) -> T: ...
-def parse(target: Callable[..., T], verb: str, arguments: Sequence[str], default: T | None = None) -> T:
+def parse(
+    target: Callable[..., T], verb: str, arguments: Sequence[str], default: None = None, *, operands: str = ""
+) -> T: ...
+def parse(
+    target: Callable[..., T], verb: str, arguments: Sequence[str], default: T | None = None, *, operands: str = ""
+) -> T:
     """Fill `target` from `arguments`; flags left out keep the values of `default`, an instance of `target`.
+
+    `operands` are what the usage names besides; they are no longer among the arguments.
 
     Raises:
         UserError: a flag is unknown, missing or has a value of the wrong kind.
@@ -30,10 +40,16 @@ def parse(target: Callable[..., T], verb: str, arguments: Sequence[str], default
     try:
         # tyro draws a box over several lines and exits; here every mistake is one line and exit code 2.
         with contextlib.redirect_stderr(complaint):
-            parsed = tyro.cli(target, prog=f"switchseg {verb}", args=list(arguments), **optional)  # type: ignore[call-overload]
+            parsed = tyro.cli(  # type: ignore[call-overload]
+                target,
+                prog=f"switchseg {verb} {operands}".rstrip(),
+                args=list(arguments),
+                registry=AS_USERS_SAY,
+                **optional,
+            )
     except SystemExit as stop:
         if not stop.code:  # --help
-            print(_names(target), end="")
+            print(_names(target) + examples(verb), end="")
             raise
         raise UserError(_one_line(complaint.getvalue(), verb)) from None
     if dataclasses.is_dataclass(parsed):

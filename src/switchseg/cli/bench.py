@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from switchseg.cli.examples import examples
 from switchseg.errors import UserError
 
 # name -> what it measures; the module benchmarks/NAME.py has `run(arguments) -> int | None`
@@ -27,6 +28,7 @@ def run(arguments: Sequence[str]) -> int | None:
     if not arguments or arguments[0] in ("-h", "--help"):
         lines = "\n".join(f"  {name:<10}{what}" for name, what in BENCHMARKS.items())
         print(f"usage: switchseg bench NAME [OPTIONS]\n\nbenchmarks, each measured side by side in one run:\n{lines}")
+        print(examples("bench"), end="")
         if arguments:
             raise SystemExit(0)
         return 0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Arguments:
     """Serve a page that labels images with one or more models."""
 
-    models: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    models: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="MODEL ...")]
     """Model or run directories; with two or more, visitors can compare them side by side."""
     port: int = 7860
     host: str = "127.0.0.1"

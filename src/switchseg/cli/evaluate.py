@@ -77,7 +77,7 @@ class ComputeFlags(Compute):
 class EvaluateFlags(ComputeFlags, LabelFlags):
     """Score a model on a data set and print the scores per class."""
 
-    model: tyro.conf.Positional[Path]
+    model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
     """A model directory, or a run directory."""
     dataset: str = named(DATASETS)
     """How the data set's files are laid out."""

@@ -33,7 +33,7 @@ class ExportFlags(RuleFlags):
     Batch size, height and width stay free; BatchNorms, and Switchable Normalizations that only use BN, are folded.
     """
 
-    model: tyro.conf.Positional[Path]
+    model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
     """A model directory, or a run directory."""
     format: str = named(TARGETS)
     """onnx: for onnxruntime; pt2: for torch.export.load."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -19,7 +20,7 @@ class Options:
     Only decoders that those code bases have can be written: c1, ppm, upernet and upernet_lite.
     """
 
-    model: tyro.conf.Positional[Path]
+    model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
     """A model or a run directory."""
     encoder: Path
     """File to write, for example encoder_epoch_20.pth"""

@@ -23,7 +23,7 @@ class FinetuneFlags:
     command goes on where a stopped one was. Exit codes are those of `switchseg train`.
     """
 
-    folder: Annotated[Path, tyro.conf.Positional]
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
     """Images and labels, in any layout of `--dataset` (docs/data.md)."""
     out: Path | None = None
     """The run directory (default: runs/NAME_OF_FOLDER)."""

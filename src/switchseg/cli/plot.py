@@ -20,7 +20,7 @@ class Arguments:
     kind: Annotated[Literal["shares", "curves", "classes", "study"], tyro.conf.Positional]
     """The IN/LN/BN shares per layer, the training curves, the IoU per class beside its frequency, or mIoU over the
     images per device with its spread over seeds."""
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN ...")]
     """Run directories, or folders that hold some."""
     out: Path = Path("figure.svg")
     """The figure; its suffix, .svg, .pdf or .png, is its format."""

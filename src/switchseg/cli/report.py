@@ -17,7 +17,7 @@ from switchseg.cli.arguments import parse
 class Arguments:
     """Draw one self-contained HTML page from one or more runs, or write their tables."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN ...")]
     """Run directories, or folders that hold some, in the order of the page; differences are taken to the first."""
     out: Path = Path("report.html")
     """The page; a name that ends in .md gets the tables alone."""

@@ -15,6 +15,8 @@ from switchseg.config.schema import RunConfig
 from switchseg.errors import UserError
 from switchseg.plugins import imported
 
+OPERANDS = "CONFIG.yaml"
+
 Flags = TypeVar("Flags", bound="RunFlags")
 
 
@@ -29,23 +31,24 @@ class RunFlags(RunConfig):
 def parse_run(kind: type[Flags], verb: str, arguments: Sequence[str]) -> tuple[Flags, str]:
     """Read the config that `arguments` name, put the flags on top, and return both with the config's stem.
 
+    `--help` shows the values that a config has, or without one the defaults.
+
     Raises:
         UserError: there is no config among the arguments, or it or a flag does not fit.
     """
     arguments = list(arguments)
-    if any(argument in ("-h", "--help") for argument in arguments):
-        arguments = ["--help"]  # shows the defaults of every setting, whatever the config
-        parse(kind, verb, arguments)
     # Not a flag's value, as in `--base=other.yaml`.
     names = (argument for argument in arguments if not argument.startswith("-"))
     path = next((name for name in names if name.endswith((".yaml", ".yml"))), None)
     if path is None:
+        if any(argument in ("-h", "--help") for argument in arguments):
+            parse(kind, verb, ["--help"], operands=OPERANDS)
         raise UserError(f"switchseg {verb} needs a config: switchseg {verb} CONFIG.yaml [--train.steps 100 ...]")
     arguments.remove(path)
     config = dataclasses.replace(yaml.load(path, RunConfig, with_plugins=True), plugins=imported())
     # Before parsing, for tyro builds the whole config anew, and both being given is refused there.
     config = _cleared(config, arguments)
-    return parse(kind, verb, arguments, default=kind(**_settings(config))), Path(path).stem
+    return parse(kind, verb, arguments, default=kind(**_settings(config)), operands=OPERANDS), Path(path).stem
 
 
 def run_config(flags: RunConfig) -> RunConfig:

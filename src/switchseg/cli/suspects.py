@@ -21,7 +21,7 @@ class SuspectsFlags:
     Writes suspects.json, suspects.csv and pictures to RUN/suspects, and draws RUN/report.html anew with them.
     """
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """A run directory that holds its model."""
     split: Literal["both", "train", "val"] = "both"
     """Which labels to look at: those the run was trained on, those it was evaluated on, or both."""
