@@ -20,7 +20,8 @@ CARD = "README.md"
 
 # A connection that fails is an error of the library below the hub's client, which has changed from release to release;
 # the client's own error derives from the same base.
-_REFUSED = (HFValidationError, OSError, *(kind for kind in HfHubHTTPError.__mro__ if kind.__name__ == "HTTPError"))
+_BELOW = [kind for kind in HfHubHTTPError.__mro__ if issubclass(kind, Exception) and kind.__name__ == "HTTPError"]
+_REFUSED: tuple[type[Exception], ...] = (HFValidationError, OSError, *_BELOW)
 
 
 @dataclass(frozen=True, kw_only=True)
