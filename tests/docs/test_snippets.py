@@ -1,4 +1,8 @@
-"""The blocks of the pages for newcomers, run as they stand: each page in a folder of its own, from top to bottom."""
+"""The blocks of the pages for newcomers, run as they stand: each page in a folder of its own, from top to bottom.
+
+Blocks of `sh` are run. Those of `bash` need something that is not there (a data set, a package index); what flags they
+give is looked at in test_commands.
+"""
 
 import os
 import re
