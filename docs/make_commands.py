@@ -50,7 +50,7 @@ def section(verb: str) -> str:
     """Return what the page says of a command."""
     lines = [f"# {what}\n{folded(line)}" for line, what in EXAMPLES[verb].items()]
     examples = "\n".join(lines)
-    return f"## {verb}\n\n{description(verb)}\n\n```console\n{examples}\n```\n\nMore: [{title(verb)}]({MORE[verb]}).\n"
+    return f"## {verb}\n\n{description(verb)}\n\n```bash\n{examples}\n```\n\nMore: [{title(verb)}]({MORE[verb]}).\n"
 
 
 def description(verb: str) -> str:

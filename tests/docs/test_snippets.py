@@ -1,4 +1,8 @@
-"""The blocks of the pages for newcomers, run as they stand: each page in a folder of its own, from top to bottom."""
+"""The blocks of the pages for newcomers, run as they stand: each page in a folder of its own, from top to bottom.
+
+Blocks of `sh` are run. Those of `bash` need something that is not there (a data set, a package index); what flags they
+give is looked at in test_commands.
+"""
 
 import os
 import re
@@ -10,6 +14,8 @@ import pytest
 
 from tests.docs.pages import REPOSITORY, blocks
 from tests.integrations.hosts import host
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY / "src")}
 
@@ -40,7 +46,6 @@ def run_shell(name, folder):
     return printed
 
 
-@pytest.mark.slow
 def test_a_newcomer_sees_a_model_at_work(tmp_path):
     run_shell("start.md", tmp_path)
     assert (tmp_path / "report.html").is_file()
@@ -48,13 +53,11 @@ def test_a_newcomer_sees_a_model_at_work(tmp_path):
     assert "Prediction" in run_python("start.md", tmp_path)
 
 
-@pytest.mark.slow
 def test_three_norms_train_on_one_image(tmp_path):
     run_shell("batch-of-one.md", tmp_path)
     assert (tmp_path / "runs" / "one" / "report.html").is_file()
 
 
-@pytest.mark.slow
 def test_a_model_is_converted_trained_and_calibrated(tmp_path):
     printed = run_python("convert.md", tmp_path)
     shares = [float(share) for share in re.findall(r"'(?:in|ln|bn)': ([\d.]+)", printed)]
@@ -63,13 +66,11 @@ def test_a_model_is_converted_trained_and_calibrated(tmp_path):
     assert shares[2] != 0.9
 
 
-@pytest.mark.slow
 def test_a_volume_trains(tmp_path):
     host("monai")
     assert "'bn'" in run_python("volumes.md", tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "printed"), [("install.md", "[2, 64, 32, 32]"), ("coming-from.md", "2\n")])
 def test_short_snippets(name, printed, tmp_path):
     assert printed in run_python(name, tmp_path)

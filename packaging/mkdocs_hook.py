@@ -34,5 +34,6 @@ def on_page_markdown(markdown: str, *, page: Any, files: Any, **_: Any) -> str:
 def _mathml(found: re.Match[str]) -> str:
     block, inline = found.groups()
     if block:
-        return f"\n\n<div style='overflow-x: auto'>{convert(' '.join(block.split()), display='block')}</div>\n\n"
+        formula = convert(" ".join(block.split()), display="block")
+        return f"\n\n<div style='overflow-x: auto; margin: 1em 0'>{formula}</div>\n\n"
     return convert(inline)
