@@ -12,7 +12,9 @@ import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
+from switchseg.data import DATASETS
 from switchseg.errors import UserError
+from switchseg.registry import named
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,8 @@ class FinetuneFlags:
     minutes: float | None = None
     """Time from the start to the report, which the length of the training is fitted to; by default the number of images
     decides."""
-    dataset: str | None = None
-    """ade20k, camvid, cityscapes, coco_stuff, folder, huggingface, odgt, scenes, voc or webdataset; by default the
-    layout tells."""
+    dataset: str | None = named(DATASETS, None)
+    """How the files are laid out; by default what lies in the folder tells."""
     encoder: str | None = None
     """An encoder of `switchseg models`; by default one whose ImageNet weights are at hand."""
     device: str = "auto"
@@ -68,9 +69,9 @@ def run(arguments: Sequence[str]) -> int:
     if code := train(config, out):
         return code
     write_report([out], out / "report.html")
-    _say(f"model: {out / 'model'} (switchseg predict {out} IMAGES --out labelled)")
-    _say(f"report: {out / 'report.html'}")
-    _say(f"config: {out / 'config.yaml'} (switchseg train repeats it), reasons: {out / 'finetune.json'}")
+    _say(f"report   {out / 'report.html'}")
+    _say(f"config   {out / 'config.yaml'}, the reasons are in {out / 'finetune.json'}")
+    _say(f"next     switchseg predict {out} IMAGES --out labelled")
     return 0
 
 

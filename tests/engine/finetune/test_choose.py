@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from switchseg import plugins
 from switchseg.data.datasets import open_dataset
 from switchseg.engine.finetune import choose
 from switchseg.engine.finetune.look import Found
@@ -32,6 +33,13 @@ def test_small_images_keep_their_size(found, monkeypatch):
     small = Found(found.dataset, found.root, found.train, None, np.array([[48, 64]], np.int32), None)
     config = choose.first_choices(small, torch.device("cuda"), None, 304).config
     assert (config.data.crop_short_side, config.data.crop_size) == (48, (64, 64))
+
+
+def test_plugins_are_part_of_what_is_chosen(found, monkeypatch):
+    monkeypatch.setattr(choose, "_hub_answers", lambda: False)
+    monkeypatch.setattr(plugins, "_imported", ["/somewhere/encoder.py"])
+    config = choose.first_choices(found, torch.device("cpu"), None, 304).config
+    assert config.plugins == ("/somewhere/encoder.py",)
 
 
 @pytest.mark.parametrize(("at_once", "norm", "scale"), [(1, "sn", 100), (2, "sn", 100), (8, "bn", 1)])

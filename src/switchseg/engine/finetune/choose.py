@@ -24,6 +24,7 @@ from switchseg.models.encoders import timm_network
 from switchseg.models.installed import PACKAGES, find_installed
 from switchseg.models.pretrained import IMAGENET
 from switchseg.optim.config import OptimConfig
+from switchseg.plugins import imported
 
 DECODER = "deeplabv3plus"
 OUTPUT_STRIDE = "_dilated16"
@@ -112,6 +113,7 @@ def usual_steps(images: int, images_per_step: int) -> int:
 def _start(found: Found, device: torch.device, seed: int) -> RunConfig:
     threads = torch.get_num_threads() if device.type == "cpu" else 0
     return RunConfig(
+        plugins=imported(),
         model=ModelConfig(decoder=DECODER),
         data=DataConfig(dataset=found.dataset, root=str(found.root)),
         optim=OptimConfig(name="adamw", weight_decay=0.01),
