@@ -1,6 +1,8 @@
 """What all tests share: where the golden numbers and the optional real data are."""
 
 import os
+import random
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,15 @@ import pytest
 from PIL import Image
 
 REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Begin every test with the same random numbers, whatever has run before it in the same process."""
+    random.seed(0)
+    np.random.seed(0)
+    if "torch" in sys.modules:  # not imported for tests that do without
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(scope="session")
