@@ -40,7 +40,12 @@ def test_a_folder_becomes_a_model_and_its_config_the_same_model(folder, tmp_path
     command = ["finetune", str(folder), "--out", str(out), "--device", "cpu", "--workers", "1"]
     assert main(command) == 0
     said = capsys.readouterr().out
-    for words in ("found: folder data set, 12 train images", "chosen: train.steps 12", "expected: 12 steps", "report:"):
+    for words in (
+        "found: folder data set, 12 train images",
+        "chosen: train.steps 12",
+        "expected: 12 steps",
+        f"report   {out}",
+    ):
         assert words in said
     assert "Suspect" not in (out / "report.html").read_text()
     assert json.loads((out / "finetune.json").read_text())["because"]["train.steps"]
