@@ -1,21 +1,8 @@
 """Batch moments over a group, here of one process; several are in test_synced.py."""
 
-import pytest
 import torch
-import torch.distributed as dist
 
 from switchseg.norms import collective
-
-
-@pytest.fixture
-def group():
-    """A process group of this process alone, under its name, which `name_group` would not give it."""
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    name = dist.group.WORLD.group_name
-    collective._GROUPS[name] = dist.group.WORLD
-    yield name
-    del collective._GROUPS[name]
-    dist.destroy_process_group()
 
 
 def test_nobody_else_needs_no_name(group):

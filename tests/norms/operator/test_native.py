@@ -2,24 +2,12 @@
 
 import pytest
 import torch
-import torch.distributed as dist
 
-from switchseg.norms import collective, functional
+from switchseg.norms import functional
 from switchseg.norms.operator import native
 from tests.norms.cases import SUBSETS, arguments, assert_same, run
 
 pytestmark = pytest.mark.skipif(native.functions is None, reason="needs what a compiler makes at installation")
-
-
-@pytest.fixture
-def group():
-    """A group of this process alone: layers go the way of several, and must find what one finds."""
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    name = dist.group.WORLD.group_name
-    collective._GROUPS[name] = dist.group.WORLD
-    yield name
-    del collective._GROUPS[name]
-    dist.destroy_process_group()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
