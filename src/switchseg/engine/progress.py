@@ -21,22 +21,37 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 @contextmanager
-def progress(what: str, total: int, unit: str = "images", shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show the progress of `what` on stderr while the context lasts; yields a function that counts finished units."""
+def progress(
+    what: str, total: int, unit: str = "images", shown: bool = True, before: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """Show the progress of `what` on stderr while the context lasts; yields a function that counts finished units.
+
+    Args:
+        what: The work.
+        total: How many units it has.
+        unit: What they are called, in the plural.
+        shown: Whether anything is said.
+        before: How many of them an earlier call has finished; they count as done, not as fast.
+    """
     # stderr: what a command prints may be piped into another one.
     console = Console(stderr=True, quiet=not shown)
-    if console.is_terminal:
+    if before and before == total:
+        _print(console, f"{what}: nothing had to be done, all {total} {unit} were finished before")
+        yield lambda finished: None
+    elif console.is_terminal:
         with _bar(console, unit) as bar:
-            task = bar.add_task(what, total=total, speed="")
+            task = bar.add_task(what, total=total, completed=before, speed="")
             started = time.monotonic()
 
             def count(finished: int) -> None:
                 bar.advance(task, finished)
-                bar.update(task, speed=f"{bar.tasks[0].completed / max(time.monotonic() - started, 1e-9):.1f}")
+                # Two readings of the clock can be equal.
+                done, seconds = bar.tasks[0].completed - before, max(time.monotonic() - started, 1e-9)
+                bar.update(task, speed=f"{done / seconds:.1f}")
 
             yield count
     else:
-        yield _Lines(console, what, total, unit).count
+        yield _Lines(console, what, total, unit, before).count
 
 
 @contextmanager
@@ -49,19 +64,19 @@ def working(what: str) -> Iterator[None]:
             spinner.add_task(what, total=None)
             yield
     else:
-        console.print(f"{what} ...", markup=False, highlight=False, soft_wrap=True)
+        _print(console, f"{what} ...")
         yield
     seconds = time.monotonic() - started
-    console.print(f"{what}: {seconds:.1f} s", markup=False, highlight=False, soft_wrap=True)
+    _print(console, f"{what}: {seconds:.1f} s")
 
 
 class _Lines:
     """Prints a line after the first units, then every few seconds, and at the end."""
 
-    def __init__(self, console: Console, what: str, total: int, unit: str) -> None:
-        self._console, self._what, self._total, self._unit = console, what, total, unit
+    def __init__(self, console: Console, what: str, total: int, unit: str, before: int) -> None:
+        self._console, self._what, self._total, self._unit, self._before = console, what, total, unit, before
         # The clock starts with the lines: short work says nothing but its last line.
-        self._done, self._started, self._spoke = 0, time.monotonic(), time.monotonic()
+        self._done, self._started, self._spoke = before, time.monotonic(), time.monotonic()
 
     def count(self, finished: int) -> None:
         self._done += finished
@@ -69,11 +84,13 @@ class _Lines:
         if self._done < self._total and now - self._spoke < SECONDS_BETWEEN_LINES:
             return
         self._spoke = now
-        # Two readings of the clock can be equal.
-        speed = self._done / max(now - self._started, 1e-9)
-        # One line without markup, colours or wrapping, for it may go to a file: rich would break it.
-        line = f"{self._what}: {self._done}/{self._total} {self._unit}, {speed:.1f} {self._unit}/s"
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        speed = (self._done - self._before) / max(now - self._started, 1e-9)
+        _print(self._console, f"{self._what}: {self._done}/{self._total} {self._unit}, {speed:.1f} {self._unit}/s")
+
+
+def _print(console: Console, line: str) -> None:
+    # Without markup, colours or wrapping, for it may go to a file: rich would break it.
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _bar(console: Console, unit: str) -> Progress:

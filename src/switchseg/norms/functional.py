@@ -63,8 +63,13 @@ def switch_norm(
     Returns:
         The output with the shape, type and memory format of `x`, and the BN moments (2, C) that were used, without
         gradient; those are empty if "bn" is not mixed.
+
+    Raises:
+        ValueError: an argument is of another shape, type or name than these, or `x` has no elements.
     """
     check_activation(activation)
+    if x.dim() < 2 or not x.numel():
+        raise ValueError(f"(N, C, ...) with at least one element per channel is needed, got shape {tuple(x.shape)}")
     mean_mix, var_mix = (shares, None) if isinstance(shares, Tensor) else shares
     moments = (None, None) if running is None else (running[0], running[1])
     inputs = Inputs(x, residual, mean_mix, var_mix, weight, bias, *moments)

@@ -143,11 +143,13 @@ def _gradient_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple
 
 def _gradient_affine(grad: Tensor, x: Tensor, scale: Tensor, slope: Tensor, shift: Tensor) -> Tensor:
     """Return grad * scale + x * slope + shift for coefficients (N, C)."""
+    # At a large mean the last two terms nearly cancel; they come first, where nothing else has been rounded to their
+    # size, and where the sum is fused.
     shape = (*scale.shape, *[1] * (x.dim() - 2))
     if x.is_contiguous() and x.dtype == scale.dtype:
-        return _affine(grad, scale, shift).addcmul_(x, slope.view(shape))
-    result = torch.addcmul(shift.view(shape), grad, scale.view(shape))  # float32 for half precision
-    return result.addcmul_(x, slope.view(shape)).to(x.dtype)
+        return _affine(x, slope, shift).addcmul_(grad, scale.view(shape))
+    result = torch.addcmul(shift.view(shape), x, slope.view(shape))  # float32 for half precision
+    return result.addcmul_(grad, scale.view(shape)).to(x.dtype)
 
 
 def _channel_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor]:
