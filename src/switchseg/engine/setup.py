@@ -27,7 +27,7 @@ from switchseg.runs.directory import RunDirectory
 def open_training(config: DataConfig) -> Dataset:
     """Open what is trained on."""
     dataset = _whole_training(config)
-    return hold_out(dataset, config.val_fraction, config.val_seed)[0] if config.val_fraction else dataset
+    return _divided(dataset, config)[0] if config.val_fraction else dataset
 
 
 def open_validation(config: DataConfig, say: Callable[[str], None] = print) -> Dataset:
@@ -42,7 +42,11 @@ def open_validation(config: DataConfig, say: Callable[[str], None] = print) -> D
                 f"data.val_fraction: {config.evaluated_on} is evaluated on, not the split {config.val_split!r} of "
                 f"{len(other)} images; leave val_fraction out for that"
             )
-    return hold_out(dataset, config.val_fraction, config.val_seed)[1]
+    return _divided(dataset, config)[1]
+
+
+def _divided(dataset: Dataset, config: DataConfig) -> tuple[Dataset, Dataset]:
+    return hold_out(dataset, config.val_fraction, config.val_seed, config.val_fold)
 
 
 def _whole_training(config: DataConfig) -> Dataset:
