@@ -4,14 +4,14 @@ import contextlib
 import functools
 import io
 import re
-import runpy
 import shlex
 
 import pytest
 
+from docs.made import commands
 from switchseg.cli import COMMANDS, main
 from switchseg.cli.examples import EXAMPLES
-from tests.docs.pages import PAGES, REPOSITORY
+from tests.docs.pages import PAGES
 
 CALL = re.compile(r"(?:^|`|-m |bin/)(switchseg (?!bench|COMMAND)[a-z-]+ (?:[^`\n]*\\\n)*[^`\n]*)", re.MULTILINE)
 
@@ -36,8 +36,7 @@ def test_usage_names_the_config(verb):
 
 
 def test_commands_page_is_what_help_says():
-    make = runpy.run_path(str(REPOSITORY / "docs" / "make_commands.py"))
-    assert (REPOSITORY / "docs" / "commands.md").read_text() == make["page"]()
+    assert commands.PAGE.read_text() == commands.page()
 
 
 def calls(text):
