@@ -35,7 +35,6 @@ def run_python(name, folder):
 
 def run_shell(name, folder):
     """Run all blocks of shell of a page, command by command; return what they printed."""
-    (folder / "configs").symlink_to(REPOSITORY / "configs")
     commands = "".join(blocks(REPOSITORY / "docs" / name, "sh")).replace("\\\n", "").splitlines()
     assert commands
     printed = []
