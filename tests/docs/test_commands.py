@@ -28,6 +28,7 @@ def help_of(verb):
 def test_help_of_a_command_has_an_example_and_plain_values(verb):
     assert all(line in help_of(verb) for line in EXAMPLES[verb])
     assert not re.search(r"\{None|\[[A-Z]+ \[|\[\.\.\.\]", help_of(verb))
+    assert not re.search(r"\(default: [^)]*\)\.\s", help_of(verb))  # the program adds defaults by itself
 
 
 @pytest.mark.parametrize("verb", ["train", "compare", "find-rate"])
