@@ -18,7 +18,7 @@ class TrainFlags(RunFlags):
     """
 
     out: Path | None = None
-    """The run directory (default: runs/NAME_OF_CONFIG)."""
+    """The run directory; runs/NAME_OF_CONFIG unless given."""
     resume: str = "auto"
     """auto: go on from the last checkpoint in the run directory; never: start at step 0; or a checkpoint's path."""
 
