@@ -55,7 +55,6 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         # Not before: a rank that waits for others has nothing to save.
         stop = stack.enter_context(stop_on_signals())
         if world.is_main:
-            stack.enter_context(run.locked())
             run.check_same_run(config)
         say = print if world.is_main else _silent
         dataset = open_training(config.data)
@@ -72,6 +71,9 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         validation = open_validation(config.data, say)
         torch.manual_seed(config.train.seed)
         model = start_model(config.model, dataset.classes, say)
+        # Not before data and model are there: a directory is made, and a name that is wrong shall leave none.
+        if world.is_main:
+            stack.enter_context(run.locked())
         training = Training.start(config, world, model, class_weights(config, dataset, run, world, say))
         if reason := obstacle(config, world.size):
             raise UserError(reason)
