@@ -7,15 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from switchseg.terminal import print_line, progress_bar
 
 SECONDS_BETWEEN_LINES = 15.0
 
@@ -26,13 +20,14 @@ def progress(what: str, total: int, unit: str = "images", shown: bool = True) ->
     # stderr: what a command prints may be piped into another one.
     console = Console(stderr=True, quiet=not shown)
     if console.is_terminal:
-        with _bar(console, unit) as bar:
-            task = bar.add_task(what, total=total, speed="")
+        with progress_bar(console) as bar:
+            task = bar.add_task(what, total=total)
             started = time.monotonic()
 
             def count(finished: int) -> None:
                 bar.advance(task, finished)
-                bar.update(task, speed=f"{bar.tasks[0].completed / max(time.monotonic() - started, 1e-9):.1f}")
+                speed = bar.tasks[0].completed / max(time.monotonic() - started, 1e-9)
+                bar.update(task, description=f"{what}  {speed:.1f} {unit}/s")
 
             yield count
     else:
@@ -49,10 +44,10 @@ def working(what: str) -> Iterator[None]:
             spinner.add_task(what, total=None)
             yield
     else:
-        console.print(f"{what} ...", markup=False, highlight=False, soft_wrap=True)
+        print_line(console, f"{what} ...")
         yield
     seconds = time.monotonic() - started
-    console.print(f"{what}: {seconds:.1f} s", markup=False, highlight=False, soft_wrap=True)
+    print_line(console, f"{what}: {seconds:.1f} s")
 
 
 class _Lines:
@@ -71,18 +66,4 @@ class _Lines:
         self._spoke = now
         # Two readings of the clock can be equal.
         speed = self._done / max(now - self._started, 1e-9)
-        # One line without markup, colours or wrapping, for it may go to a file: rich would break it.
-        line = f"{self._what}: {self._done}/{self._total} {self._unit}, {speed:.1f} {self._unit}/s"
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _bar(console: Console, unit: str) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn(f"{{task.fields[speed]}} {unit}/s"),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-        console=console,
-    )
+        print_line(self._console, f"{self._what}: {self._done}/{self._total} {self._unit}, {speed:.1f} {self._unit}/s")
