@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from switchseg.registry import Registry
@@ -21,9 +21,10 @@ class _Norms(Registry["Kind"]):
     """
 
     @property
-    def _names(self) -> Iterable[str]:
+    def _names(self) -> Mapping[str, object]:
         loaded = sys.modules.get("switchseg.norms.kinds")
-        return loaded.KINDS if loaded else self._places
+        names: Mapping[str, object] = loaded.KINDS if loaded else self._places
+        return names
 
     def __getitem__(self, name: str) -> Kind:
         kinds: dict[str, Kind] = importlib.import_module("switchseg.norms.kinds").KINDS
@@ -36,7 +37,7 @@ class _Norms(Registry["Kind"]):
         return iter(self._names)
 
     def __len__(self) -> int:
-        return len([*self._names])
+        return len(self._names)
 
 
 NORM_NAMES: Registry[Kind] = _Norms(

