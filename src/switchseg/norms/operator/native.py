@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from functools import lru_cache
-from math import prod
 from pathlib import Path
 from struct import Struct
 
@@ -53,18 +52,19 @@ def obstacle(dtype: torch.dtype) -> str:
 
 def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
     """Compute the output and what is kept; see `call.Backend`."""
-    x, residual, *few = inputs
+    x, residual, mean_mix, *_ = inputs
     shape = x.shape
     if residual is not None:
         residual = laid_out_like(x, residual)
-    y, kept = torch.empty_like(x), inputs.mean_mix.new_empty(Kept.size(shape[0], shape[1]))
+        inputs = inputs._replace(residual=residual)
+    y, kept = torch.empty_like(x), mean_mix.new_empty(Kept.size(shape[0], shape[1]))
     if options.group:
         _forward_with_others(inputs, options, residual, y, Kept(kept, shape[0], shape[1]))
         return y, kept
     statistics, eps, momentum, relu, training, *_ = options
     # Without a momentum all batches weigh alike: a least weight of 0.
     numbers = (*_mixture(statistics), training, relu, momentum or 0.0, eps)
-    _call("forward", x, numbers, (x, residual, *few, y, kept))
+    _call("forward", x, numbers, (*inputs, y, kept))
     return y, kept
 
 
@@ -77,9 +77,8 @@ def backward(grad: Tensor, saved: Saved, options: Options) -> Gradients:
     found = gradients_like(saved, options, grad, written)
     if options.group:
         return _backward_with_others(grad, y, written, saved, options, found)
-    grad_x, _, *few = found
     numbers = (*_mixture(options.statistics), options.training)
-    _call("backward", x, numbers, (grad, x, y, weight, kept, grad_x, written, *few))
+    _call("backward", x, numbers, (grad, x, y, weight, kept, found[0], written, *found[2:]))
     return found
 
 
@@ -105,8 +104,8 @@ def _backward_with_others(
     found: Gradients,
 ) -> Gradients:
     x, weight = saved.x, saved.weight
-    images, channels, *sides = x.shape
-    length = prod(sides)
+    images, channels = x.shape[:2]
+    length = x.numel() // (images * channels)
     kept = Kept(saved.kept, images, channels)
     sums, products = torch.empty_like(kept.moments).unbind()
     _call("gradient_sums", x, (), (grad, rectified, x, kept.mean, sums, products))
@@ -131,11 +130,13 @@ def _call(name: str, x: Tensor, numbers: tuple[float, ...], tensors: Sequence[Te
     must be laid out like them.
     """
     assert functions is not None
-    images, channels, *sides = x.shape
+    shape = x.shape
+    images, channels, form = shape[0], shape[1], (_TYPES[x.dtype], not x.is_contiguous())
+    length = x.numel() // (images * channels)
     pointers = [0 if tensor is None else tensor.data_ptr() or _missing() for tensor in tensors]
-    maps = _TYPES[x.dtype], not x.is_contiguous(), images, channels, prod(sides)
-    if functions[name](_ARGUMENTS[name].pack(torch.get_num_threads(), *maps, *numbers, *pointers)):
-        raise MemoryError(f"no memory for {name} of {tuple(x.shape)}")
+    pack, threads = _ARGUMENTS[name].pack, torch.get_num_threads()
+    if functions[name](pack(threads, *form, images, channels, length, *numbers, *pointers)):
+        raise MemoryError(f"no memory for {name} of {tuple(shape)}")
 
 
 def _missing() -> int:
