@@ -131,10 +131,10 @@ class _Parts(NamedTuple):
 
 
 def _parts(mask: npt.NDArray[np.bool_]) -> _Parts:
-    _, numbers, table, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    pixels = table[:, cv2.CC_STAT_AREA].copy()
-    pixels[0] = 0
-    return _Parts(numbers, pixels, table[:, : cv2.CC_STAT_AREA])
+    _, numbers, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    table = np.array(stats, np.int32)
+    table[0] = 0
+    return _Parts(np.asarray(numbers, np.int32), table[:, cv2.CC_STAT_AREA], table[:, : cv2.CC_STAT_AREA])
 
 
 class Typical:
