@@ -33,7 +33,8 @@ def fine_tuning() -> str:
     """Return the seeds of every start and rate of the mixtures, two images a step on a CPU."""
     variants = _by_variant(_fine_tuned(2))
     batch_norm = _sample(variants["bn", "", None])
-    head = ["norm", "start", "rate", *map(str, SEEDS), "mean ± deviation", "minus BN, paired", "moved: encoder", "decoder"]
+    head = ["norm", "start", "rate", *map(str, SEEDS), "mean ± deviation", "minus BN, paired"]
+    head += ["moved: encoder", "decoder"]
     rows = []
     for (norm, start, rate), runs in variants.items():
         sample = _sample(runs)
