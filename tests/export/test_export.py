@@ -15,7 +15,7 @@ from switchseg.export.network import Deployed, Interface, trace
 from switchseg.export.onnx import session
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
-from tests.models.test_any_size import FAMILIES
+from tests.models.encoders.test_any_size import FAMILIES
 
 NOT_EXPORTED = "edgenext_xx_small"
 """Its positions are counted by cumulative sums, whose sizes torch.export does not follow."""

@@ -149,6 +149,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from switchseg.terminal import print_line
+
     console, result, entry = Console(), evaluation.scores, evaluation.to_json()
     table = Table("class", "name", "IoU", "Dice", "precision", "recall", "pixels", box=None)
     for column in table.columns[2:]:
@@ -169,7 +171,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
         "rule": entry["rule"],
     }
     for title, text in lines.items():
-        console.print(f"{title:<15} {text}", markup=False, highlight=False, soft_wrap=True)
+        print_line(console, f"{title:<15} {text}")
 
 
 def _percent(fraction: float | None) -> str:

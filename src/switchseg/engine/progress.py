@@ -7,15 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from switchseg.terminal import print_line, progress_bar
 
 SECONDS_BETWEEN_LINES = 15.0
 
@@ -36,18 +30,18 @@ def progress(
     # stderr: what a command prints may be piped into another one.
     console = Console(stderr=True, quiet=not shown)
     if before and before == total:
-        _print(console, f"{what}: nothing had to be done, all {total} {unit} were finished before")
+        print_line(console, f"{what}: nothing had to be done, all {total} {unit} were finished before")
         yield lambda finished: None
     elif console.is_terminal:
-        with _bar(console, unit) as bar:
-            task = bar.add_task(what, total=total, completed=before, speed="")
+        with progress_bar(console) as bar:
+            task = bar.add_task(what, total=total, completed=before)
             started = time.monotonic()
 
             def count(finished: int) -> None:
                 bar.advance(task, finished)
                 # Two readings of the clock can be equal.
-                done, seconds = bar.tasks[0].completed - before, max(time.monotonic() - started, 1e-9)
-                bar.update(task, speed=f"{done / seconds:.1f}")
+                speed = (bar.tasks[0].completed - before) / max(time.monotonic() - started, 1e-9)
+                bar.update(task, description=f"{what}  {speed:.1f} {unit}/s")
 
             yield count
     else:
@@ -64,10 +58,10 @@ def working(what: str) -> Iterator[None]:
             spinner.add_task(what, total=None)
             yield
     else:
-        _print(console, f"{what} ...")
+        print_line(console, f"{what} ...")
         yield
     seconds = time.monotonic() - started
-    _print(console, f"{what}: {seconds:.1f} s")
+    print_line(console, f"{what}: {seconds:.1f} s")
 
 
 class _Lines:
@@ -84,22 +78,6 @@ class _Lines:
         if self._done < self._total and now - self._spoke < SECONDS_BETWEEN_LINES:
             return
         self._spoke = now
+        # Two readings of the clock can be equal.
         speed = (self._done - self._before) / max(now - self._started, 1e-9)
-        _print(self._console, f"{self._what}: {self._done}/{self._total} {self._unit}, {speed:.1f} {self._unit}/s")
-
-
-def _print(console: Console, line: str) -> None:
-    # Without markup, colours or wrapping, for it may go to a file: rich would break it.
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _bar(console: Console, unit: str) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn(f"{{task.fields[speed]}} {unit}/s"),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-        console=console,
-    )
+        print_line(self._console, f"{self._what}: {self._done}/{self._total} {self._unit}, {speed:.1f} {self._unit}/s")

@@ -26,7 +26,7 @@ def resolve_backend(x: Tensor, statistics: Sequence[str] = STATISTICS, backend: 
     Raises:
         ValueError: `backend` is unknown, or cannot take `x`.
     """
-    return choose(x, tuple(statistics), backend)
+    return choose(x, tuple(statistics), backend, torch.compiler.is_compiling())
 
 
 def switch_norm(
@@ -78,7 +78,7 @@ def switch_norm(
     options = Options(
         tuple(statistics), eps, None, activation == "relu", running is None, not isinstance(shares, Tensor), group
     )
-    y, batch = with_batch(inputs, options, choose(x, options.statistics, backend))
+    y, batch = with_batch(inputs, options, choose(x, options.statistics, backend, torch.compiler.is_compiling()))
     # Without "bn" nothing has written that part of what backends keep.
     return y, batch if "bn" in statistics else batch.new_empty(2, 0)
 
@@ -94,11 +94,10 @@ def layer(inputs: Inputs, options: Options, backend: str) -> Tensor:
 
     A backend does all of it in one call each way if the tensors are as it takes them.
     """
-    statistics = options.statistics
-    choice = choose(inputs.x, statistics, backend)
+    statistics, compiling = options.statistics, torch.compiler.is_compiling()
+    choice = choose(inputs.x, statistics, backend, compiling)
     # Where others share the moments, and under a compiler, which has to see that buffers change, `move` does it.
-    alone = not options.group and not torch.compiler.is_compiling()
-    if choice.backend != "reference" and alone and inputs.are_plain(len(statistics)):
+    if not (compiling or options.group or choice.backend == "reference") and inputs.are_plain(len(statistics)):
         return eager.run(find_backend(choice.backend), inputs, options)
     y, batch = with_batch(inputs._replace(batches=None), options, choice)
     move(inputs, options, batch)

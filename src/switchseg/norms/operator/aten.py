@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from switchseg.norms.operator.call import Gradients, Inputs, Kept, Options, Saved
-from switchseg.norms.operator.layout import laid_out_like
+from switchseg.norms.operator.layout import strided_like
 from switchseg.norms.operator.mixing import mix, mix_backward
 from switchseg.norms.operator.tracking import move
 from switchseg.norms.reference import statistics_dtype
@@ -61,7 +61,7 @@ def backward(grad: Tensor, saved: Saved, options: Options) -> Gradients:
     x, weight = saved.x, saved.weight
     images, channels = x.shape[:2]
     kept = Kept(saved.kept, images, channels)
-    grad = laid_out_like(x, grad)
+    grad = strided_like(x, grad)
     if saved.y is not None:
         grad = torch.ops.aten.threshold_backward(grad, saved.y, 0)
     elements = x.numel() // channels

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from switchseg.norms.operator.backends import find_backend
 from switchseg.norms.operator.call import STATISTICS, Gradients, Inputs, Kept, Options, Saved
-from switchseg.norms.operator.layout import dense
+from switchseg.norms.operator.layout import dense, laid_out_like
 
 
 @torch.library.custom_op("switchseg::switch_norm", mutates_args=())
@@ -67,7 +67,10 @@ def backward_operator(
     backend: str,
 ) -> List[Tensor]:  # noqa: UP006 - custom_op of torch 2.6 knows no list[Tensor]
     """Return `Gradients`, empty tensors for None; the arguments are those of `Saved` and `Options`."""
-    saved = Saved(dense(x), y, weight, bias, kept, with_residual, with_bias)
+    x = dense(x)
+    grad = laid_out_like(x, grad)
+    saved = Saved(x, y, weight, bias, kept, with_residual, with_bias)
+    saved.check_unchanged(grad)
     options = Options(tuple(statistics.split()), eps, None, relu, training, softmax, group)
     found = find_backend(backend).backward(grad, saved, options)
     # An operator may not return what it was given: without a ReLU that is the residual's gradient.

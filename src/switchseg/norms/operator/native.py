@@ -6,7 +6,9 @@ Without a compiler there is no library, and `aten` computes the same in more pas
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from struct import Struct
 
@@ -15,7 +17,7 @@ from torch import Tensor
 
 from switchseg.norms.library import load_functions
 from switchseg.norms.operator.call import STATISTICS, Gradients, Inputs, Kept, Options, Saved, gradients_like
-from switchseg.norms.operator.layout import laid_out_like
+from switchseg.norms.operator.layout import laid_out_like, strided_like
 from switchseg.norms.operator.mixing import mix, mix_backward
 
 name = "native"
@@ -52,46 +54,46 @@ def obstacle(dtype: torch.dtype) -> str:
 def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
     """Compute the output and what is kept; see `call.Backend`."""
     x, residual, *few = inputs
-    maps = _maps_of(x)
-    _, _, images, channels, _ = maps
-    residual = None if residual is None else laid_out_like(x, residual)
-    y = torch.empty_like(x)
-    kept = torch.empty(Kept.size(images, channels), dtype=inputs.mean_mix.dtype, device=x.device)
+    shape = x.shape
+    if residual is not None:
+        residual = laid_out_like(x, residual)
+    y, kept = torch.empty_like(x), inputs.mean_mix.new_empty(Kept.size(shape[0], shape[1]))
     if options.group:
-        _forward_with_others(inputs, options, residual, y, Kept(kept, images, channels))
-    else:
-        # Without a momentum all batches weigh alike: a least weight of 0.
-        numbers = (*_mixture(options.statistics), options.training, options.relu, options.momentum or 0.0, options.eps)
-        _call("forward", maps, numbers, x, residual, *few, y, kept)
+        _forward_with_others(inputs, options, residual, y, Kept(kept, shape[0], shape[1]))
+        return y, kept
+    statistics, eps, momentum, relu, training, *_ = options
+    # Without a momentum all batches weigh alike: a least weight of 0.
+    numbers = (*_mixture(statistics), training, relu, momentum or 0.0, eps)
+    _call("forward", x, numbers, (x, residual, *few, y, kept))
     return y, kept
 
 
 def backward(grad: Tensor, saved: Saved, options: Options) -> Gradients:
     """Compute the gradients; see `call.Backend`."""
     x, y, weight, _, kept, with_residual, _ = saved
-    grad = laid_out_like(x, grad)
-    rectified = None if y is None else laid_out_like(x, y)
-    written = torch.empty_like(x) if y is not None and with_residual else None
+    grad, written = strided_like(x, grad), None
+    if y is not None:
+        y, written = strided_like(x, y), torch.empty_like(x) if with_residual else None
     found = gradients_like(saved, options, grad, written)
     if options.group:
-        return _backward_with_others(grad, rectified, written, saved, options, found)
+        return _backward_with_others(grad, y, written, saved, options, found)
+    grad_x, _, *few = found
     numbers = (*_mixture(options.statistics), options.training)
-    _call("backward", _maps_of(x), numbers, grad, x, rectified, weight, kept, found.x, written, *found[2:])
+    _call("backward", x, numbers, (grad, x, y, weight, kept, grad_x, written, *few))
     return found
 
 
 def _forward_with_others(inputs: Inputs, options: Options, residual: Tensor | None, y: Tensor, kept: Kept) -> None:
     x, weight, bias = inputs.x, inputs.weight, inputs.bias
-    maps = _maps_of(x)
     # In steps, since the moments of other processes come between two passes over the maps.
-    _call("moments", maps, (), x, kept.moments)
+    _call("moments", x, (), (x, kept.moments))
     mixed = mix(inputs, options, kept)
     kept.mean.copy_(mixed[0])
     torch.rsqrt(mixed[1] + options.eps, out=kept.rstd)
     scale = kept.rstd if weight is None else kept.rstd * weight
     shift = (kept.moments[0] - kept.mean) * scale
     coefficients = torch.stack([scale, shift if bias is None else shift + bias])
-    _call("apply", maps, (options.relu,), x, residual, kept.moments, coefficients, y)
+    _call("apply", x, (options.relu,), (x, residual, kept.moments, coefficients, y))
 
 
 def _backward_with_others(
@@ -103,17 +105,17 @@ def _backward_with_others(
     found: Gradients,
 ) -> Gradients:
     x, weight = saved.x, saved.weight
-    maps = _maps_of(x)
-    _, _, images, channels, length = maps
+    images, channels, *sides = x.shape
+    length = prod(sides)
     kept = Kept(saved.kept, images, channels)
     sums, products = torch.empty_like(kept.moments).unbind()
-    _call("gradient_sums", maps, (), grad, rectified, x, kept.mean, sums, products)
+    _call("gradient_sums", x, (), (grad, rectified, x, kept.mean, sums, products))
     products *= kept.rstd
     scale = kept.rstd if weight is None else kept.rstd * weight
     grad_mixed = torch.stack([-sums, -0.5 * kept.rstd * products]) * scale
     grad_moments, mixes = mix_backward(grad_mixed, kept, options, images * length)
     coefficients = torch.stack([scale, grad_moments[1] * (2 / max(1, length - 1)), grad_moments[0] / length])
-    _call("gradient", maps, (), grad, rectified, x, kept.moments, coefficients, found.x, written)
+    _call("gradient", x, (), (grad, rectified, x, kept.moments, coefficients, found.x, written))
     return found._replace(
         mean_mix=mixes[0],
         var_mix=mixes[1],
@@ -122,25 +124,18 @@ def _backward_with_others(
     )
 
 
-_Maps = tuple[int, bool, int, int, int]
-
-
-def _maps_of(x: Tensor) -> _Maps:
-    """Return how the library is told of `x` (N, C, ...): type, whether channels_last, N, C, L."""
-    images, channels = x.shape[:2]
-    return _TYPES[x.dtype], not x.is_contiguous(), images, channels, x.numel() // (images * channels)
-
-
-def _call(name: str, maps: _Maps, numbers: tuple[float, ...], *tensors: Tensor | None) -> None:
-    """Call a function of the library.
+def _call(name: str, x: Tensor, numbers: tuple[float, ...], tensors: Sequence[Tensor | None]) -> None:
+    """Call a function of the library for maps like `x`.
 
     Numbers and tensors are those of its struct in `csrc/native.cpp`, in that order; whatever is of the size of the maps
     must be laid out like them.
     """
     assert functions is not None
+    images, channels, *sides = x.shape
     pointers = [0 if tensor is None else tensor.data_ptr() or _missing() for tensor in tensors]
+    maps = _TYPES[x.dtype], not x.is_contiguous(), images, channels, prod(sides)
     if functions[name](_ARGUMENTS[name].pack(torch.get_num_threads(), *maps, *numbers, *pointers)):
-        raise MemoryError(f"no memory for {name} of {maps[2]} x {maps[3]} maps of {maps[4]} elements")
+        raise MemoryError(f"no memory for {name} of {tuple(x.shape)}")
 
 
 def _missing() -> int:
