@@ -34,14 +34,14 @@ def fine_tuning() -> str:
     variants = _by_variant(_fine_tuned(2))
     batch_norm = _sample(variants["bn", "", None])
     head = ["norm", "start", "rate", *map(str, SEEDS), "mean ± deviation", "minus BN, paired"]
-    head.append("largest move of a BN share: encoder, decoder")
+    head += ["moved: encoder", "decoder"]
     rows = []
     for (norm, start, rate), runs in variants.items():
         sample = _sample(runs)
         seeds = [percent(sample.values[seed]) if seed in sample.values else "" for seed in SEEDS]
         difference = "" if norm == "bn" else spread_text(sample.minus(batch_norm) or Sample({}), "+")
         named = [norm_title(norm), start, "" if rate is None else f"{rate:g}"]
-        rows.append([*named, *seeds, spread_text(sample), difference, _moves(runs, start)])
+        rows.append([*named, *seeds, spread_text(sample), difference, *_moves(runs, start)])
     return table(head, rows, words=2)
 
 
@@ -82,7 +82,7 @@ def _sample(runs: Iterable[Run]) -> Sample:
     return Sample({run.setting("train.seed"): run.single.mean_iou for run in runs if run.single})
 
 
-def _moves(runs: Sequence[Run], start: str) -> str:
+def _moves(runs: Sequence[Run], start: str) -> list[str]:
     """Return how far the BN share of any layer is from its start at the end, of all runs that logged shares."""
     of_encoder = {"bn": 1.0, "0.9": 0.9}.get(start, 1 / 3)
     moves: dict[bool, list[float]] = {True: [], False: []}
@@ -91,7 +91,7 @@ def _moves(runs: Sequence[Run], start: str) -> str:
         for layer, *mixed in zip(shares.layers, *of_bn, strict=True):
             of_layer = of_encoder if layer.startswith("encoder") else 1 / 3  # the decoder has no weights to begin with
             moves[layer.startswith("encoder")] += [abs(share - of_layer) for share in mixed]
-    return ", ".join(f"{max(values):.3f}" for values in moves.values() if values)
+    return [f"{max(values):.3f}" if values else "" for values in moves.values()]
 
 
 def norms_by_images() -> str:

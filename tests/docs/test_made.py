@@ -1,5 +1,6 @@
 """What a program makes of the committed logs is what stands in README and docs."""
 
+import json
 import re
 
 import matplotlib
@@ -40,3 +41,9 @@ def test_the_readme_repeats_numbers_of_the_tables():
     repeated = re.findall(r"\d+\.\d\d ± \d+\.\d\d", readme)
     assert repeated
     assert all(number in results for number in repeated)
+
+
+def test_scores_in_prose_are_those_of_the_logs():
+    rest = json.loads((REPOSITORY / "docs/results/camvid-finetune-cpu/rest.json").read_text())
+    said = f"**{100 * rest['mean_iou']:.1f} mIoU and {100 * rest['pixel_accuracy']:.1f} pixel accuracy on the other"
+    assert said in (REPOSITORY / "docs/finetune.md").read_text()

@@ -14,7 +14,7 @@ class TrainFlags(RunFlags):
     """Train a model as CONFIG.yaml says, the first argument; every setting of it is a flag too.
 
     Ends with exit code 0 when the run is complete and 75 when SIGINT or SIGTERM stopped it; the same command then goes
-    on where it was. On several GPUs: torchrun --nproc-per-node 8 -m switchseg train CONFIG.yaml.
+    on where it was. On several GPUs: `torchrun --nproc-per-node 8 -m switchseg train CONFIG.yaml`.
     """
 
     out: Path | None = None
