@@ -11,7 +11,7 @@ import torch
 from torch.export import ExportedProgram
 
 from switchseg import files
-from switchseg.export.network import Deployed, trace
+from switchseg.export.network import Deployed, refused, trace
 from switchseg.export.parity import Parity, Run, compare, require
 
 DESCRIPTION = "switchseg.json"
@@ -34,9 +34,14 @@ def export_program(network: Deployed, path: Path) -> Parity:
 
 
 def to_pt2(network: Deployed, traced: ExportedProgram) -> bytes:
-    """Return what `trace` returned of the network as the content of a file."""
+    """Return what `trace` returned of the network as the content of a file.
+
+    Raises:
+        UserError: torch cannot write it.
+    """
     content = io.BytesIO()
-    torch.export.save(traced, content, extra_files={DESCRIPTION: network.describe()})
+    with refused(network):
+        torch.export.save(traced, content, extra_files={DESCRIPTION: network.describe()})
     return content.getvalue()
 
 
