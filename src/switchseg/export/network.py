@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-import math
-import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config
 from torch.utils._sympy.numbers import int_oo
@@ -165,29 +163,4 @@ def trace(network: Deployed, *, with_logits: bool = False) -> ExportedProgram:
     # on the images. Whether the program is right at other sizes is not assumed but compared, before it is written.
     program._guards_code = []
     program.range_constraints.update(dict.fromkeys(program.range_constraints, ValueRanges(1, int_oo)))
-    _divide_in_whole_numbers(program.graph_module)
     return program
-
-
-def _divide_in_whole_numbers(module: fx.GraphModule) -> None:
-    """Write `ceil(a / b)` of sizes as `-(-a // b)`: files of torch.export have no operator that rounds up."""
-
-    def value(of: Any) -> Any:
-        return of.meta["val"] if isinstance(of, fx.Node) else of
-
-    def call(function: Callable[..., Any], *args: Any) -> fx.Node:
-        node = module.graph.call_function(function, args)
-        node.meta["val"] = function(*map(value, args))
-        return node
-
-    for node in list(module.graph.nodes):
-        quotient = node.args[0] if node.target is math.ceil else None
-        if not isinstance(quotient, fx.Node) or quotient.target is not operator.truediv:
-            continue
-        with module.graph.inserting_before(node):
-            size, divisor = quotient.args
-            rounded = call(operator.neg, call(operator.floordiv, call(operator.neg, size), divisor))
-        node.replace_all_uses_with(rounded)
-    # The divisions that nobody needs any more cannot be written either.
-    module.graph.eliminate_dead_code()
-    module.recompile()
