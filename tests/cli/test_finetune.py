@@ -30,9 +30,17 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
-def scores(run):
-    evaluation = json.loads((run / "metrics.json").read_text())["single"]
-    return {key: value for key, value in evaluation.items() if key != "seconds"}
+def measured(run):
+    """Return all that a run has measured of its model, without the time that it took."""
+    metrics = json.loads((run / "metrics.json").read_text())
+    events = [
+        {key: value for key, value in event.items() if key != "time"}
+        for event in map(json.loads, (run / "log.jsonl").read_text().splitlines())
+        if event["event"] in ("evaluate", "calibrate")
+    ]
+    scores = {name: {k: v for k, v in scores.items() if k != "seconds"} for name, scores in metrics.items()}
+    matrices = [(run / name).read_text() for name in ("confusion_single.csv", "images_single.csv")]
+    return scores, events, matrices
 
 
 def test_a_folder_becomes_a_model_and_its_config_the_same_model(folder, tmp_path, capsys):
@@ -50,7 +58,8 @@ def test_a_folder_becomes_a_model_and_its_config_the_same_model(folder, tmp_path
     assert "Suspect" not in (out / "report.html").read_text()
     assert json.loads((out / "finetune.json").read_text())["because"]["train.steps"]
     assert main(["train", str(out / "config.yaml"), "--out", str(again)]) == 0
-    assert scores(again) == scores(out)
+    assert measured(again) == measured(out)
+    assert [event["event"] for event in measured(out)[1]] == [*["evaluate"] * 4, "calibrate"]
     assert (again / "model/model.safetensors").read_bytes() == (out / "model/model.safetensors").read_bytes()
     capsys.readouterr()
 
@@ -62,6 +71,15 @@ def test_a_folder_becomes_a_model_and_its_config_the_same_model(folder, tmp_path
     assert main(["suspects", str(out), "--device", "cpu", "--pictures", "2"]) == 0
     regions = json.loads((out / "suspects/suspects.json").read_text())["regions"]
     assert ("Suspect labels" in (out / "report.html").read_text()) == bool(regions)
+
+    capsys.readouterr()
+    for already in (0, 2):
+        assert main(["suspects", str(out), "--device", "cpu", "--folds", "2"]) == 0
+        assert capsys.readouterr().out.count("complete after 12 steps") == already
+    # Every image once, those of the run's own evaluation too.
+    assert json.loads((out / "suspects/suspects.json").read_text())["images_searched"] == 12
+    held = [(out / f"suspects/fold{fold}of2/images_single.csv").read_text().splitlines() for fold in (1, 2)]
+    assert sum(map(len, held)) == 2 + 12
 
 
 def test_time_that_is_too_short_is_told_before_the_training(folder, tmp_path, capsys):

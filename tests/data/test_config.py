@@ -20,6 +20,7 @@ from switchseg.errors import UserError
         ({"crop_scales": (2.0, 0.5)}, "data.crop_scales"),
         ({"crop_max_share": 1.5}, "data.crop_max_share"),
         ({"workers": -1}, "data.workers: -1"),
+        ({"val_fraction": 0.25, "val_fold": 4}, "data.val_fold: 4; with data.val_fraction 0.25 it must be below 4"),
     ],
 )
 def test_settings_that_cannot_be_are_named(settings, complaint):

@@ -52,6 +52,15 @@ def test_another_seed_holds_out_others():
     assert split(300, seed=0) != split(300, seed=1)
 
 
+@pytest.mark.parametrize("folds", [2, 3, 7])
+def test_folds_hold_out_every_image_once_and_the_first_is_the_usual_one(folds):
+    dataset = Named([f"street/{index}" for index in range(100)])
+    parts = [hold_out(dataset, 1 / folds, 0, fold) for fold in range(folds)]
+    assert sorted(name for _, held in parts for name in names(held)) == sorted(dataset.names)
+    assert all(names(trained) == set(dataset.names) - names(held) for trained, held in parts)
+    assert names(parts[0][1]) == names(hold_out(dataset, 1 / folds, 0)[1])
+
+
 @pytest.mark.parametrize("fraction", [1e-9, 1 - 1e-9])
 def test_each_side_has_an_image(fraction):
     assert all(split(3, fraction))

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from switchseg.classes import Classes
+from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.likely_mistakes import advise
 from switchseg.data.readers.camvid import CAMVID
 from tests.data.surveyed import check, hints, only, write
@@ -67,6 +69,35 @@ def test_following_the_advice_on_off_by_one_mends_it(tmp_path):
 def test_grey_levels_that_are_spread_out(tmp_path):
     dataset = write(tmp_path, [values(0, [0, 127, 254])])
     assert any(setting.startswith("label_map: {0: 0, 127: 1, 254: 2}") for setting in hints(dataset).values())
+
+
+def unnamed(found):
+    return advise(found, Meaning(classes := Classes.unnamed(255), LabelMap.identity(classes)))
+
+
+@pytest.mark.parametrize(
+    ("choices", "readings"),
+    [
+        ([0, 100, 200], [{0: 0, 100: 1, 200: 2}]),
+        ([0, 128, 255], [{0: 0, 128: 1, 255: 2}, {0: 0, 128: 1}]),
+        ([0, 1, 2, 255], []),
+        ([1, 2, 3], []),
+    ],
+)
+def test_grey_levels_that_nobody_named_are_a_class_each(tmp_path, choices, readings):
+    found = check(write(tmp_path, [values(0, choices)], "classes: [a, b, c]"))
+    advices = unnamed(found)
+    assert [reading.settings["label_map"] for advice in advices for reading in advice.readings] == readings
+    if readings:
+        assert advices[0].readings[0].settings["classes"] == [f"value {value}" for value in choices]
+
+
+def test_what_fills_most_of_the_pixels_is_no_void(tmp_path):
+    for most, first in (([0, 1, *range(2, 8)], "classes"), ([0, 1] * 20 + [2, 3], "ignore")):
+        label = np.tile(np.array(most, np.uint8).repeat(4), (16, 1))
+        (tmp_path / first).mkdir()
+        dataset = write(tmp_path / first, [label], "classes: [a, b]")
+        assert list(advise(check(dataset), dataset.meaning)[0].readings[0].settings) == [first]
 
 
 def test_class_indices_read_by_ade20ks_rule(tmp_path):

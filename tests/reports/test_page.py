@@ -53,6 +53,16 @@ def test_the_page_is_well_formed_and_whole(page):
     assert len(identifiers) == len(set(identifiers))
 
 
+def test_data_of_ones_own_is_called_by_its_folder(run_folders):
+    run = read_run(run_folders[0])
+    for data, title in (
+        ({"dataset": "camvid", "root": "/data/CamVid"}, "SyncBN on camvid"),
+        ({"dataset": "folder", "root": "../leaves"}, "SyncBN on leaves"),
+        ({"dataset": "folder", "root": ""}, "SyncBN on folder"),
+    ):
+        assert f"<h1>{title}</h1>" in report_page([replace(run, config={**run.config, "data": data})])
+
+
 def test_the_page_is_self_contained_and_small(page):
     sources = [element.get("src") or element.get("href") for _, element in Outline(page).elements]
     assert all(source is None or source.startswith(("data:", "#")) for source in sources)

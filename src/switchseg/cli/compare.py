@@ -30,7 +30,7 @@ class CompareFlags(RunFlags):
     seeds: tuple[int, ...] = ()
     """Seeds, in place of train.seed."""
     out: Path | None = None
-    """Where the runs, tables, figure and report.html go (default: runs/NAME_OF_CONFIG)."""
+    """Where the runs, tables, figure and report.html go; runs/NAME_OF_CONFIG unless given."""
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -19,7 +19,10 @@ EXAMPLES = {
         "switchseg predict runs/first street.jpg photos/ --out labelled": "labels and overlays of images and folders",
         "switchseg predict runs/first map.tif --window 512 --whole-image-statistics --out labelled": "without seams",
     },
-    "suspects": {"switchseg suspects runs/mydata": "regions to look at, in runs/mydata/suspects"},
+    "suspects": {
+        "switchseg suspects runs/mydata": "regions to look at, in runs/mydata/suspects",
+        "switchseg suspects runs/mydata --folds 4": "more of them: networks judge labels that they have not seen",
+    },
     "compare": {
         "switchseg compare configs/quickstart.yaml --norms bn gn sn --data.root scenes --out runs/norms": "three norms",
         "switchseg compare CONFIG.yaml --norms bn sn --images 1 2 4 --seeds 304 305 306": "a study: mean and spread",

@@ -36,7 +36,7 @@ class Advice(NamedTuple):
     remedy: str = ""
     """What to do where no setting mends it, or besides."""
     stops: bool = False
-    """Whether a training would stop at it, though every file can be read."""
+    """Whether a training would stop at it, whether or not every file can be read by itself."""
     optional: bool = False
     """Whether the labels may well be meant as they are."""
 

@@ -113,7 +113,9 @@ def _inspect(chunk: range) -> Findings:
             found.files[printable(record.image_name)] += 1
             if record.label is None:
                 found.unlabelled += 1
-                raise UserError(f"{record.image_name}: an image without label cannot be trained on")
+                raise UserError(
+                    f"{record.image_name}: an image without label cannot be trained on; label it or take it out"
+                )
             shape = _count(found, record)
             _compare_sizes(found, record, shape)
             found.sizes[_dataset.read(index).image.shape[:2]] += 1

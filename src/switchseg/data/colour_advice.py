@@ -34,6 +34,7 @@ def _unexpected(found: Findings, meaning: Meaning) -> Advice | None:
         return Advice(
             f"Labels hold {len(found.colours)} different colours, too many for a mask.",
             remedy="Export the labels as PNG files without smoothing, one class index a pixel.",
+            stops=True,
         )
     colours = colours_of([code for code, _ in found.colours.most_common()])
     seen = f"Labels are colour masks with {len(colours)} colours; class indices were expected."
@@ -75,6 +76,7 @@ def _no_class(found: Findings, meaning: Meaning) -> Advice | None:
         return Advice(
             f"{seen} So many are mixtures, as smoothing or resizing makes them at edges.",
             remedy="Export the masks without smoothing; resize them by the nearest pixel.",
+            stops=True,
         )
     void = Reading({"ignore": [list(colour) for colour in unknown]}, "they are void")
     return Advice(seen, (void,), "Add classes in these colours, if they are none of void.")

@@ -36,6 +36,8 @@ class DataConfig:
     name decides, so that further images move none from one side to the other."""
     val_seed: int = 0
     """Another seed holds out other images."""
+    val_fold: int = 0
+    """Which part of that size is held out: with a fraction of 1/n, the folds 0 to n-1 hold out every image once."""
     pipeline: str = named(PIPELINES, "short_side")
     """`short_side`: the 2018 pipeline, whole images at one short side a sub-batch. `crop`: random crops of one size.
     `augment`: images as they are stored, changed by `data.augment` alone."""
@@ -88,7 +90,13 @@ class DataConfig:
             workers=Between(0, 1024),
             val_fraction=FRACTION,
             val_seed=COUNT,
+            val_fold=COUNT,
         )
+        if self.val_fold and (self.val_fold + 1) * self.val_fraction > 1:
+            raise UserError(
+                f"data.val_fold: {self.val_fold}; with data.val_fraction {self.val_fraction:g} it must be below "
+                f"{int(1 / self.val_fraction + 1e-9)}"
+            )
         if self.val_fraction and self.val_list is not None:
             raise UserError(
                 f"data.val_list and data.val_fraction are {self.val_list} and {self.val_fraction}; give one"

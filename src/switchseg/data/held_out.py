@@ -10,11 +10,18 @@ from switchseg.data.dataset import Dataset, StoredDataset, Subset
 from switchseg.errors import UserError
 
 
-def hold_out(dataset: Dataset, fraction: float, seed: int) -> tuple[Subset, Subset]:
+def hold_out(dataset: Dataset, fraction: float, seed: int, fold: int = 0) -> tuple[Subset, Subset]:
     """Return the images that are trained on and those that are held out, each in the order of `dataset`.
 
     Every name is hashed together with the seed to a number from 0 to 1, and held out if that is below `fraction`: an
     image stays on its side whatever other images come or go, and on every rank. There is at least one on each side.
+
+    Args:
+        dataset: The images to divide.
+        fraction: Share of them to hold out.
+        seed: Another one divides them otherwise.
+        fold: Which part of the numbers is held out, from `fold` to `fold + 1` times the fraction: with 1/n, the folds
+            0 to n-1 hold out every image once.
 
     Raises:
         UserError: there are fewer than two images.
@@ -22,11 +29,14 @@ def hold_out(dataset: Dataset, fraction: float, seed: int) -> tuple[Subset, Subs
     if len(dataset) < 2:
         raise UserError(f"data.val_fraction: the data set {dataset.name} has {len(dataset)} images; 2 or more expected")
     places = np.array([_place(name, seed) for name in _names(dataset)])
-    held = places < fraction
+    held = (places / fraction).astype(np.int64) == fold
     # A small fraction of a few images may hit none of them, and a large one all. By their order, since images of one
     # name have one place.
     order = places.argsort(kind="stable")
-    held[order[0]], held[order[-1]] = True, False
+    if not held.any():
+        held[order[min(fold, len(order) - 1)]] = True
+    if held.all():
+        held[order[-1]] = False
     trained, kept = (np.flatnonzero(side).tolist() for side in (~held, held))
     return Subset(dataset, trained), Subset(dataset, kept)
 

@@ -9,6 +9,7 @@ from switchseg.data.advice import Advice, Reading, is_unnamed, listed, share
 from switchseg.data.check import Findings
 from switchseg.data.labels import Meaning
 from switchseg.data.readers.voc import VOC
+from switchseg.labels import IGNORED
 
 _VOIDS = ("background", "void", "unlabeled", "unlabelled", "ignore", "ignored", "none", "other")
 
@@ -47,7 +48,10 @@ def _lossy(found: Findings, meaning: Meaning) -> Advice | None:
     if not found.lossy:
         return None
     seen = f"{len(found.lossy)} labels are JPEG files, whose compression changes label values."
-    return Advice(seen, remedy="Export the labels as PNG.")
+    # Black and white survive where areas end at the blocks of the file.
+    clean = {0, IGNORED} if is_unnamed(meaning.classes) else meaning.label_map.values.keys()
+    stops = not found.values.keys() <= clean
+    return Advice(seen, remedy="Export the labels as PNG.", stops=stops)
 
 
 def _one_class(found: Findings, meaning: Meaning) -> Advice | None:

@@ -28,11 +28,32 @@ def _binary(found: Findings, meaning: Meaning) -> Advice | None:
     return Advice(seen, (Reading(settings, f"0 is {classes[0]!r}, 255 is {classes[1]!r}"),), stops=True)
 
 
+def _gaps(found: Findings, meaning: Meaning) -> Advice | None:
+    """Values far apart that nobody has named: grey levels, as drawing programs have them, not indices."""
+    used = sorted(found.values)
+    levels = [value for value in used if value != IGNORED]
+    # Whoever lists classes has said how many there are, used or not; and JPEG adds values of its own.
+    if meaning.label_map.colours or len(meaning.classes) < IGNORED or not 2 <= len(used) <= IGNORED or found.lossy:
+        return None
+    if len(levels) < 2 or 2 * len(levels) > levels[-1] + 1:
+        return None
+    readings = [_by_value(used, "each value is a class")]
+    if IGNORED in used:
+        readings.append(_by_value(levels, f"{IGNORED} is void"))
+    seen = f"{len(used)} values are in the labels, {listed(used)}, too far apart for class indices."
+    return Advice(seen, tuple(readings))
+
+
+def _by_value(values: list[int], meaning: str) -> Reading:
+    names = [f"value {value}" for value in values]
+    return Reading({"classes": names, "label_map": {value: index for index, value in enumerate(values)}}, meaning)
+
+
 def _unknown(found: Findings, meaning: Meaning) -> Advice | None:
     """Values that stand for no class."""
     known, names = meaning.label_map.values, meaning.classes.names
     unknown = sorted(value for value in found.values if value not in known)
-    if not unknown or meaning.label_map.colours:
+    if not unknown or meaning.label_map.colours or _gaps(found, meaning):
         return None
     used = sorted(value for value in found.values if value != IGNORED)
     if unknown == [len(names)] and known.get(0) == 0:
@@ -44,7 +65,9 @@ def _unknown(found: Findings, meaning: Meaning) -> Advice | None:
     more = Reading({"classes": extended}, "they are classes without a name yet")
     readings = [ignore] if len(unknown) <= MOST_NAMED else []
     if known.get(0) == 0 and max(unknown) < IGNORED and unknown == list(range(len(names), max(unknown) + 1)):
-        readings.append(more)
+        # Void is the lesser part of a data set.
+        filled = sum(share(found, value) for value in unknown)
+        readings.insert(0 if filled > 0.5 else len(readings), more)
     if len(used) <= len(names):
         # Grey levels spread over the range are meant in their order; one value beyond it is rather void.
         readings.insert(0 if 2 * len(unknown) >= len(used) else len(readings), in_order)
@@ -94,4 +117,4 @@ def _zero_based(found: Findings, meaning: Meaning) -> Advice | None:
     )
 
 
-CHECKS = (_binary, _unknown, _zero_based)
+CHECKS = (_binary, _gaps, _unknown, _zero_based)

@@ -121,8 +121,7 @@ def evaluate(
     tally = Tally(len(dataset.classes), boundary, partial, key, lambda images: data_key(dataset, own[:images]))
     kept = _spread(len(dataset), len(dataset) if pictures is None else pictures) if save is not None else frozenset()
     show = world.is_main and not quiet
-    with evaluating(model), tally.kept(), progress("evaluate", len(own), shown=show) as count:
-        count(tally.images)
+    with evaluating(model), tally.kept(), progress("evaluate", len(own), shown=show, before=tally.images) as count:
         for indices, samples in _batches(dataset, own[tally.images :], compute.images_per_batch):
             # A generator: of a batch only one label map of full size exists at a time.
             for index, sample, (labels, confidence) in zip(indices, samples, label(samples), strict=True):
@@ -177,7 +176,7 @@ def _labelled(
     try:
         maps = logit_maps(network.model, [sample.image for sample in samples], rule, compute, network)
     except NonFiniteError as error:
-        names = ", ".join(sample.name for sample in samples)
+        names = ", ".join(samples[index].name for index in error.images)
         raise UserError(f"{names}: {error}; the model is broken, or --precision fp32 is needed") from None
     for sample, own in zip(samples, maps, strict=True):
         height, width = _truth(sample).shape

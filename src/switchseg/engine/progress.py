@@ -15,23 +15,37 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 @contextmanager
-def progress(what: str, total: int, unit: str = "images", shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show the progress of `what` on stderr while the context lasts; yields a function that counts finished units."""
+def progress(
+    what: str, total: int, unit: str = "images", shown: bool = True, before: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """Show the progress of `what` on stderr while the context lasts; yields a function that counts finished units.
+
+    Args:
+        what: The work.
+        total: How many units it has.
+        unit: What they are called, in the plural.
+        shown: Whether anything is said.
+        before: How many of them an earlier call has finished; they count as done, not as fast.
+    """
     # stderr: what a command prints may be piped into another one.
     console = Console(stderr=True, quiet=not shown)
-    if console.is_terminal:
+    if before and before == total:
+        print_line(console, f"{what}: nothing had to be done, all {total} {unit} were finished before")
+        yield lambda finished: None
+    elif console.is_terminal:
         with progress_bar(console) as bar:
-            task = bar.add_task(what, total=total)
+            task = bar.add_task(what, total=total, completed=before)
             started = time.monotonic()
 
             def count(finished: int) -> None:
                 bar.advance(task, finished)
-                speed = bar.tasks[0].completed / max(time.monotonic() - started, 1e-9)
+                # Two readings of the clock can be equal.
+                speed = (bar.tasks[0].completed - before) / max(time.monotonic() - started, 1e-9)
                 bar.update(task, description=f"{what}  {speed:.1f} {unit}/s")
 
             yield count
     else:
-        yield _Lines(console, what, total, unit).count
+        yield _Lines(console, what, total, unit, before).count
 
 
 @contextmanager
@@ -53,10 +67,10 @@ def working(what: str) -> Iterator[None]:
 class _Lines:
     """Prints a line after the first units, then every few seconds, and at the end."""
 
-    def __init__(self, console: Console, what: str, total: int, unit: str) -> None:
-        self._console, self._what, self._total, self._unit = console, what, total, unit
+    def __init__(self, console: Console, what: str, total: int, unit: str, before: int) -> None:
+        self._console, self._what, self._total, self._unit, self._before = console, what, total, unit, before
         # The clock starts with the lines: short work says nothing but its last line.
-        self._done, self._started, self._spoke = 0, time.monotonic(), time.monotonic()
+        self._done, self._started, self._spoke = before, time.monotonic(), time.monotonic()
 
     def count(self, finished: int) -> None:
         self._done += finished
@@ -65,5 +79,5 @@ class _Lines:
             return
         self._spoke = now
         # Two readings of the clock can be equal.
-        speed = self._done / max(now - self._started, 1e-9)
+        speed = (self._done - self._before) / max(now - self._started, 1e-9)
         print_line(self._console, f"{self._what}: {self._done}/{self._total} {self._unit}, {speed:.1f} {self._unit}/s")

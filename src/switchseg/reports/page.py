@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib.resources import files
+from pathlib import PurePath
 
 from switchseg import __version__
 from switchseg.reports.markup import Markup, join, tag
@@ -11,6 +12,9 @@ from switchseg.reports.runs import Run
 from switchseg.reports.sections import classes, confusion, curves, pictures, results, setup, shares, study, suspects
 from switchseg.reports.study import collect_study
 from switchseg.reports.theme import RUNS, STATISTICS
+
+_LAYOUTS = ("folder", "odgt", "webdataset", "huggingface")
+"""Values of `data.dataset` that say how files are laid out, and not which data set they are."""
 
 # anchor -> (heading, what draws it)
 SECTIONS: dict[str, tuple[str, Callable[[Sequence[Run]], Markup | None]]] = {
@@ -72,8 +76,15 @@ def report_page(runs: Sequence[Run]) -> str:
 
 def _title(runs: Sequence[Run], labels: Sequence[str]) -> str:
     names = labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
-    data_sets = dict.fromkeys(str(name) for run in runs if (name := run.setting("data.dataset")))
+    data_sets = dict.fromkeys(_data_set(run) for run in runs if run.setting("data.dataset"))
     return f"{names} on {' and '.join(data_sets)}" if data_sets else names
+
+
+def _data_set(run: Run) -> str:
+    """Return what a run's data set is called: of one's own data the folder's name, since the layout's says nothing."""
+    name = str(run.setting("data.dataset"))
+    folder = PurePath(str(run.setting("data.root") or "")).name
+    return folder if folder and name in _LAYOUTS else name
 
 
 def _header(runs: Sequence[Run], title: str, finding: str, facts: str, headings: dict[str, str]) -> Markup:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from switchseg.data import PIPELINES
+from switchseg.data.augment import TRANSFORMS
 from switchseg.data.augment.geometry import class_share
 from switchseg.data.augment.pixels import Colour
 from switchseg.data.augment.transform import Pair
@@ -16,14 +17,14 @@ from switchseg.geometry import fit_short_side
 from tests.data.trees import ade_folders
 
 SIZES = [(40, 60), (60, 40), (37, 53), (50, 50), (64, 41), (45, 90), (33, 34), (80, 39)]
-LIST = (
+FIRST = (
     {"name": "scale"},
     {"name": "class_mix"},
     {"name": "crop", "size": [32, 48]},
-    {"name": "rotation"},
     {"name": "torchvision.RandomPerspective"},
-    {"name": "noise"},
 )
+LIST = (*FIRST, *({"name": name} for name in TRANSFORMS if name not in {entry["name"] for entry in FIRST}))
+"""All that are registered, those first that decide on the size."""
 
 
 @pytest.fixture

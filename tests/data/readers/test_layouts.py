@@ -32,6 +32,7 @@ def write(root, image, label, stems=("a", "b10", "b1")):
         ("train/*.jpg", "train/*.png"),
         ("images/train/*.jpg", "labels/train/*.pgm"),
         ("images/train/*.jfif", "labels/train/*.tif"),
+        ("*.jpg", "*_mask.png"),
     ],
 )
 def test_pairs_are_found_in_the_usual_arrangements(tmp_path, image, label):
@@ -49,6 +50,17 @@ def test_splits_go_by_several_names(tmp_path, name):
     write(tmp_path, f"{name}/images/*.jpg", f"{name}/masks/*.png")
     assert len(open_dataset("folder", tmp_path, "val")) == 3
     with pytest.raises(MissingSplitError, match=f"there is {name}"):
+        open_dataset("folder", tmp_path, "train")
+
+
+def test_folders_that_are_called_like_no_split_hold_one_data_set(tmp_path):
+    for town in ("bern", "basel/north"):
+        write(tmp_path, f"images/{town}/*.jpg", f"labels/{town}/*.png")
+    assert len(open_dataset("folder", tmp_path, "train")) == 6
+    with pytest.raises(MissingSplitError, match="images/zurich: no such folder; there is basel, bern"):
+        open_dataset("folder", tmp_path, "zurich")
+    write(tmp_path, "images/val/*.jpg", "labels/val/*.png")
+    with pytest.raises(MissingSplitError, match="images/train: no such folder; there is basel, bern, val"):
         open_dataset("folder", tmp_path, "train")
 
 

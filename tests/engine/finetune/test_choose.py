@@ -35,6 +35,14 @@ def test_small_images_keep_their_size(found, monkeypatch):
     assert (config.data.crop_short_side, config.data.crop_size) == (48, (64, 64))
 
 
+@pytest.mark.parametrize(("device", "kept"), [("cpu", "cpu"), ("cuda:0", "cuda"), ("cuda:1", "cuda:1")])
+def test_the_training_goes_where_its_speed_was_measured(found, monkeypatch, device, kept):
+    monkeypatch.setattr(choose, "_hub_answers", lambda: False)
+    config = choose.first_choices(found, torch.device(device), None, 304).config
+    assert config.train.device == kept
+    assert config.data.crop_short_side == (180 if device == "cpu" else 360)
+
+
 def test_plugins_are_part_of_what_is_chosen(found, monkeypatch):
     monkeypatch.setattr(choose, "_hub_answers", lambda: False)
     monkeypatch.setattr(plugins, "_imported", ["/somewhere/encoder.py"])

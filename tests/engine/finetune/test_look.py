@@ -7,7 +7,65 @@ from PIL import Image
 from switchseg.data.datasets import open_dataset
 from switchseg.engine.finetune.look import look, recognise
 from switchseg.errors import UserError
+from tests.data import user_folders
 from tests.data.trees import picture, save, values
+
+NUMBERS, LEVELS = ("class 0", "class 1", "class 2"), ("value 0", "value 100", "value 200")
+READ = {
+    "annotations_beside_images": NUMBERS,
+    "annotations_beside_splits": NUMBERS,
+    "binary_jpeg_masks": NUMBERS[:2],
+    "binary_masks": NUMBERS[:2],
+    "binary_rgba_masks": NUMBERS[:2],
+    "colour_masks": ("colour 20 130 240", "colour 200 30 40"),
+    "deep_folders": NUMBERS,
+    "described_colour_masks": ("ground", "red", "blue"),
+    "far_indices": ("a", "b", "c", *(f"class {index}" for index in range(3, 12))),
+    "four_bit_indices": NUMBERS,
+    "indices_from_1": ("a", "b", "c"),
+    "listed_colour_masks": ("ground", "red", "blue"),
+    "many_classes": tuple(f"class {index}" for index in range(200)),
+    "mixed_sizes": NUMBERS,
+    "name_endings": NUMBERS,
+    "odd_names": NUMBERS,
+    "one_bit_masks": NUMBERS[:2],
+    "one_name_masks": ("background", "defect"),
+    "palette_indices": NUMBERS,
+    "sparse_indices": LEVELS,
+    "split_inside": NUMBERS,
+    "split_outside": NUMBERS,
+    "two_bit_indices": NUMBERS,
+    "two_images": NUMBERS,
+    "turned_photos": NUMBERS,
+    "uneven_splits": NUMBERS,
+    "unlabelled_parts": NUMBERS,
+    "unnamed_indices": NUMBERS,
+    "unseen_class": ("a", "b", "c", "never"),
+    "wide_indices": NUMBERS,
+    "wide_values": ("value 300", "value 301", "value 302"),
+}
+"""What `finetune` calls the classes of a folder of `user_folders`."""
+REFUSED = {
+    "annotations_in_json": r"labels holds 4 \.json, which are not read",
+    "broken_label": r"labels/1\.png: not an image file .* \(1 of 4 images cannot be trained on",
+    "empty_validation": r"images/val: no images",
+    "float_labels": r"labels/0\.tif: float label values; save them as whole numbers",
+    "larger_labels": r"labels/0\.png: 128x96 pixels, but its image .* has 64x48",
+    "no_labels": r"no folder annotations, masks, labels; one of them holds the labels",
+    "nothing": r"no folder `images`; the layout is",
+    "one_class": r"Only one class is in the labels, 'class 0'.* A training needs two classes or more",
+    "one_image": r"one image; at least two are needed",
+    "smeared_masks": r"4 labels are JPEG files.* Export the labels as PNG",
+    "smoothed_colours": r"different colours, too many for a mask\. Export the labels as PNG files without smoothing",
+    "some_unlabelled": r"images/2\.jpg: an image without label cannot be trained on; label it or take it out",
+    "validation_alone": r"a split val and no `train`; rename the folder",
+}
+QUICK = ("annotations_beside_images", "deep_folders", "sparse_indices", "smeared_masks", "one_image")
+"""Whose reading is finetune's own; the others are read by what has quick tests elsewhere."""
+
+
+def marked(names):
+    return [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in names]
 
 
 def write(root, choices, images="images", labels="masks", count=3):
@@ -39,6 +97,41 @@ def test_masks_of_0_and_255_without_class_names_become_two_classes(tmp_path):
     assert set(np.unique(dataset.read(0).label)) == {0, 1}
     assert found.written == tmp_path / "dataset.yaml"
     assert any("255 is 'class 1'" in line for line in said)
+
+
+@pytest.mark.parametrize("name", marked(READ))
+def test_folders_as_people_have_them_are_read(tmp_path, name):
+    user_folders.FOLDERS[name](tmp_path)
+    found, said = looked(tmp_path)
+    assert found.train.classes.names == READ[name]
+    # As the training will open it.
+    samples = [open_dataset("folder", tmp_path, "train").read(index) for index in range(len(found.train))]
+    assert all(sample.label.shape == sample.image.shape[:2] for sample in samples)
+    there = set(np.concatenate([np.unique(sample.label) for sample in samples]).tolist()) - {255}
+    assert there == set(range(len(READ[name]) - (name in ("unseen_class", "uneven_splits"))))
+    assert (found.written is None) == (name in ("described_colour_masks", "unseen_class"))
+    assert all("\n" not in line for line in said)
+
+
+@pytest.mark.parametrize("name", marked(REFUSED))
+def test_folders_that_cannot_be_trained_on_are_one_line_and_stay_as_they_were(tmp_path, name):
+    root = tmp_path / "data"
+    user_folders.FOLDERS[name](root)
+    before = sorted(root.rglob("*"))
+    with pytest.raises(UserError, match=REFUSED[name]) as caught:
+        looked(root)
+    assert "\n" not in str(caught.value)
+    assert sorted(root.rglob("*")) == before
+
+
+def test_every_folder_is_looked_at():
+    assert {*READ, *REFUSED} == user_folders.FOLDERS.keys()
+
+
+@pytest.mark.slow
+def test_what_may_be_a_mistake_is_told(tmp_path):
+    user_folders.FOLDERS["unseen_class"](tmp_path)
+    assert any("1 of 4 classes never occur: never" in line for line in looked(tmp_path)[1])
 
 
 @pytest.mark.slow

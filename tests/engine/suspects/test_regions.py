@@ -28,6 +28,18 @@ def test_a_wrong_region_is_found_with_its_box_and_classes():
     assert region.score == pytest.approx((0.9 - 0.05) * 600**0.5, rel=1e-5)
 
 
+def test_a_part_of_a_segment_is_less_suspect_than_as_large_a_whole():
+    label = np.zeros(SIZE, np.uint8)
+    label[10:30, 20:50] = 2
+    truth = np.zeros(SIZE, np.int64)
+    whole = found(label, probabilities(truth, 0.9), [0.9, 0.9, 0.9])[0]
+    truth[label == 2] = 2
+    truth[10:30, 20:35] = 0
+    (part,) = found(label, probabilities(truth, 0.9), [0.9, 0.9, 0.9])
+    assert part.box == (10, 20, 30, 35)
+    assert part.score == pytest.approx(whole.score / 2**0.75)
+
+
 def test_a_model_that_is_less_sure_than_usual_accuses_nobody():
     truth = np.zeros(SIZE, np.int64)
     label = np.full(SIZE, 2, np.uint8)

@@ -9,7 +9,7 @@ import pytest
 
 from switchseg.data.datasets import open_dataset
 from switchseg.data.scenes.generate import make_scenes
-from switchseg.engine.suspects.search import search, write_suspects
+from switchseg.engine.suspects.search import Part, search, write_suspects
 
 IMAGES = 40
 SMALLEST = 150  # pixels: what a person who mends labels would call a region
@@ -80,7 +80,7 @@ def scenes(tmp_path_factory):
 def test_planted_errors_come_first(scenes, seed):
     planted = Planted(scenes, share=0.05, seed=seed)
     classes = len(scenes.classes)
-    suspects, _ = search({"train": planted}, noisy_oracle(planted, classes, seed), scenes.classes, quiet=True)
+    suspects, _ = search([Part("train", planted, noisy_oracle(planted, classes, seed))], scenes.classes, quiet=True)
     first = suspects[: planted.count // 10]
     hits = sum(any(covers(suspect, index, mask) for suspect in first) for index, mask in planted.regions)
     assert len(planted.regions) >= 10
@@ -91,9 +91,9 @@ def test_planted_errors_come_first(scenes, seed):
 def test_what_is_written_names_every_region(scenes, tmp_path):
     planted = Planted(scenes, share=0.05)
     tiles = noisy_oracle(planted, len(scenes.classes))
-    suspects, typical = search({"train": planted}, tiles, scenes.classes, quiet=True)
+    suspects, typical = search([Part("train", planted, tiles)], scenes.classes, quiet=True)
     (tmp_path / "009.jpg").write_bytes(b"of an earlier search")
-    write_suspects(tmp_path, suspects, typical, {"train": planted}, scenes.classes, pictures=4)
+    write_suspects(tmp_path, suspects, typical, len(planted), scenes.classes, pictures=4)
     content = json.loads((tmp_path / "suspects.json").read_text())
     rows = list(csv.DictReader((tmp_path / "suspects.csv").read_text().splitlines()))
     assert len(content["regions"]) == len(rows) == len(suspects)

@@ -44,6 +44,8 @@ def test_scores_of_the_whole_split_set_the_order(run_folders):
     assert re.findall(r"<figcaption><strong>(\w+)</strong>", markup)[:2] == [best, worst]
     assert f"best to the worst of {len(names)} images that were kept of {len(names) + 1}" in markup
     assert f"mIoU {100 * scores[best]:.1f}<" in markup
+    other = replace(run, pictures=(), image_scores={f"{name} elsewhere": 0.5 for name in names})
+    assert f"were kept of {2 * len(names) + 1}," in pictures.section([replace(run, image_scores=scores), other])
 
 
 def test_of_many_pictures_the_ends_and_some_from_between_are_shown(run_folders, monkeypatch):

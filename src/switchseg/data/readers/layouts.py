@@ -31,8 +31,8 @@ def find_layout(root: Path, split: str) -> Layout:
     """Return where the images and labels of a split lie below `root`.
 
     They are images/SPLIT and labels/SPLIT; or SPLIT/images and SPLIT/labels; or SPLIT with `a.jpg` beside
-    `a_mask.png`, or beside `a.png`; or images and labels, without splits. The labels' folder may be called
-    annotations or masks, and labels may have an ending of their own.
+    `a_mask.png`, or beside `a.png`; or any of it without splits, with or without folders below. The labels' folder
+    may be called annotations or masks, and labels may have an ending of their own.
 
     Raises:
         MissingSplitError: there are other splits.
@@ -46,13 +46,17 @@ def find_layout(root: Path, split: str) -> Layout:
             return _with_endings(root / name / IMAGE_FOLDER, _label_folder(root / name))
         if (root / name).is_dir() and (layout := _side_by_side(root / name)):
             return layout
-    if splits := _splits(root):
+    splits = _splits(root)
+    # Folders of which none is called like a split are towns or days, unless one of them was asked for by its name.
+    if not ALL_WORDS.isdisjoint(splits) or (splits and split not in ALL_WORDS):
         raise MissingSplitError(f"{root / IMAGE_FOLDER / split}: no such folder; there is {', '.join(splits)}")
     if (root / IMAGE_FOLDER).is_dir():
         return _with_endings(root / IMAGE_FOLDER, _label_folder(root))
+    if root.is_dir() and (layout := _side_by_side(root)):
+        return layout
     raise UserError(
         f"{root}: no folder `{IMAGE_FOLDER}`; the layout is {IMAGE_FOLDER}/ and {'|'.join(LABEL_FOLDERS)}/, each with "
-        "or without folders of the splits, or SPLIT/ with both in it"
+        "or without folders of the splits, or SPLIT/ with both in it, or a.jpg beside a_mask.png"
     )
 
 

@@ -17,7 +17,6 @@ import torch
 from switchseg.config.schema import EvaluateConfig, RunConfig, TrainConfig
 from switchseg.data.config import DataConfig
 from switchseg.engine.finetune.look import Found
-from switchseg.errors import UserError
 from switchseg.geometry import fit_short_side, round_up
 from switchseg.models.config import ModelConfig
 from switchseg.models.encoders.timm_encoder import timm_network
@@ -117,7 +116,8 @@ def _start(found: Found, device: torch.device, seed: int) -> RunConfig:
         model=ModelConfig(decoder=DECODER),
         data=DataConfig(dataset=found.dataset, root=str(found.root)),
         optim=OptimConfig(name="adamw", weight_decay=0.01),
-        train=TrainConfig(seed=seed, device=device.type, threads=threads),
+        # The first GPU by its kind alone, so that several train the same config.
+        train=TrainConfig(seed=seed, device=str(device) if device.index else device.type, threads=threads),
         # Scores at several scales would take as long as several evaluations more.
         evaluate=EvaluateConfig(multi_short_sides=()),
     )
@@ -207,15 +207,9 @@ def _with_rates(choices: Choices, images: int) -> Choices:
 
 
 def with_validation(choices: Choices, found: Found) -> Choices:
-    """Choose what the model is evaluated on.
-
-    Raises:
-        UserError: there is no validation split, and too few images to take some from.
-    """
+    """Choose what the model is evaluated on."""
     if found.validation is not None:
         return choices
-    if len(found.train) < 2:
-        raise UserError(f"{found.root}: one image; at least two are needed, one to train on and one to evaluate on")
     reason = "there is no validation split; picked by a hash of the names"
     return choices.take("data", reason, val_fraction=VAL_FRACTION)
 

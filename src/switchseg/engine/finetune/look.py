@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from switchseg import files
+from switchseg.data.advice import is_unnamed
 from switchseg.data.dataset import StoredDataset, existing_folder
 from switchseg.data.description import SETTINGS
 from switchseg.data.proposal import meaning_with, written
@@ -111,6 +112,8 @@ def _mended(seen: Survey, root: Path, workers: int, say: Callable[[str], None]) 
     if settings == seen.settings:
         return seen, None
     needed = [advice for advice in seen.advices() if advice.readings and not advice.optional]
+    if is_unnamed(seen.meaning.classes):
+        say(f"labels: nobody says what the classes are called; {root / 'classes.txt'} would, a name a line")
     for advice in needed:
         say(f"labels: {advice.seen}")
         say(f"labels: taken as {advice.readings[0]}".replace("\n", "; "))
@@ -125,12 +128,15 @@ def _mended(seen: Survey, root: Path, workers: int, say: Callable[[str], None]) 
 
 def _require_usable(seen: Survey, name: str, root: Path) -> None:
     check = f"`switchseg check-data --dataset {name} --root {root}` shows them all"
-    if seen.found.problems:
-        problems, first = seen.found.problems, seen.found.problems[0]
-        raise UserError(f"{first} ({len(problems)} of {seen.found.images} images cannot be trained on; {check})")
+    # What explains all problems before the first of them.
     for advice in seen.advices():
         if advice.stops:
             raise UserError(f"{root}: {advice.seen} {advice.remedy or advice.readings[0]}")
+    if seen.found.problems:
+        problems, first = seen.found.problems, seen.found.problems[0]
+        raise UserError(f"{first} ({len(problems)} of {seen.found.images} images cannot be trained on; {check})")
+    if len(seen.datasets["train"]) < 2 and "val" not in seen.datasets:
+        raise UserError(f"{root}: one image; at least two are needed, one to train on and one to evaluate on")
 
 
 def _tell(found: Found, seen: Survey, say: Callable[[str], None]) -> None:
@@ -144,3 +150,7 @@ def _tell(found: Found, seen: Survey, say: Callable[[str], None]) -> None:
     ]
     shown = ", ".join(names[:MOST_SAID]) + (f" and {len(names) - MOST_SAID} more" if len(names) > MOST_SAID else "")
     say(f"found: {len(names)} classes: {shown}")
+    # What would stop the training has done so.
+    for advice in seen.advices():
+        mend = advice.remedy or f"To change it, in {SETTINGS}: {advice.readings[0]}"
+        say(f"found: {advice.seen} {mend}".replace("\n", "; "))

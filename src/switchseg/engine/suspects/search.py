@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -31,49 +31,59 @@ from switchseg.models.segmenter import Segmenter
 FILE = "suspects.json"
 RULE = (
     "Connected pixels whose label says one class while another is likelier and about as sure as it is where labels say "
-    "it; ordered by the mean lead in probability times the root of the pixels."
+    "it; ordered by the mean lead in probability, times the root of the pixels, times the fourth root of their share "
+    "of the label's segment."
 )
 Tiles = Iterator[tuple[tuple[slice, slice], npt.NDArray[np.float32]]]
 _OUTLINE = (255, 60, 0)
 _PICTURE_SIDE = 360
 
 
+class Part(NamedTuple):
+    """Images, and the model that is asked about them."""
+
+    split: str
+    dataset: Dataset
+    """Its classes are in the model's order."""
+    tiles: Callable[[Sample], Tiles]
+    """Returns what the model says about an image: ((rows, columns), probabilities) that cover it. It is asked twice:
+    what is typical must be known before a pixel can be judged."""
+
+
 @dataclass(frozen=True)
 class Suspect:
     """A region together with where it is."""
 
-    split: str
+    part: Part
     index: int
-    """In the split's data set."""
+    """In the part's data set."""
     image: str
     region: Region
 
 
 def search(
-    splits: dict[str, Dataset], tiles: Callable[[Sample], Tiles], classes: Classes, *, quiet: bool = False
+    parts: Sequence[Part], classes: Classes, *, quiet: bool = False
 ) -> tuple[list[Suspect], npt.NDArray[np.float64]]:
-    """Return the suspect regions of all splits, the most suspect first, and each class's typical confidence [C].
+    """Return the suspect regions of all parts, the most suspect first, and each class's typical confidence [C].
 
     Args:
-        splits: Name -> data set with the classes in the model's order.
-        tiles: Returns what a model says about an image: ((rows, columns), probabilities) that cover it. It is asked
-            twice: what is typical must be known before a pixel can be judged.
-        classes: What the model knows.
+        parts: What to look through.
+        classes: What the models know.
         quiet: Show no progress.
     """
     typical = Typical(len(classes))
-    total = 2 * sum(map(len, splits.values()))
+    total = 2 * sum(len(part.dataset) for part in parts)
     found: list[Suspect] = []
     with progress("suspects", total, shown=not quiet) as count:
-        for _, _, sample, label in _samples(splits):
-            for tile, probabilities in tiles(sample):
+        for part, _, sample, label in _samples(parts):
+            for tile, probabilities in part.tiles(sample):
                 typical.add(probabilities, label[tile])
             count(1)
         # What is typical takes all images, and their probabilities would not fit into memory: they are computed twice.
         means = typical.mean()
-        for split, index, sample, label in _samples(splits):
-            judged = regions(doubt(tiles(sample), label, means), label)
-            found += [Suspect(split, index, sample.name, region) for region in judged]
+        for part, index, sample, label in _samples(parts):
+            judged = regions(doubt(part.tiles(sample), label, means), label)
+            found += [Suspect(part, index, sample.name, region) for region in judged]
             count(1)
     return sorted(found, key=lambda suspect: -suspect.region.score), means
 
@@ -97,18 +107,18 @@ def write_suspects(
     folder: Path,
     suspects: list[Suspect],
     typical: npt.NDArray[np.float64],
-    splits: dict[str, Dataset],
+    images: int,
     classes: Classes,
     pictures: int,
 ) -> None:
-    """Write suspects.json, suspects.csv and a picture of each of the first `pictures` regions to `folder`."""
+    """Write what was found in so many images to `folder`: suspects.json, suspects.csv, and the first `pictures`."""
     shown = {rank: f"{rank:03d}.jpg" for rank in range(1, min(pictures, len(suspects)) + 1)}
     # Pictures of an earlier search would go by the ranks of this one.
     for old in folder.glob("[0-9][0-9][0-9].jpg"):
         old.unlink()
     for rank, name in shown.items():
         suspect = suspects[rank - 1]
-        sample = splits[suspect.split].read(suspect.index)
+        sample = suspect.part.dataset.read(suspect.index)
         save(picture(sample, suspect.region), folder / name)
     entries = [
         {**_entry(suspect, classes), "rank": rank, "picture": shown.get(rank)}
@@ -117,7 +127,7 @@ def write_suspects(
     names = zip(classes.names, typical.tolist(), strict=True)
     content = {
         "rule": RULE,
-        "images_searched": sum(map(len, splits.values())),
+        "images_searched": images,
         "typical_confidence": {name: None if np.isnan(value) else value for name, value in names},
         "regions": entries,
         "images": _by_image(suspects),
@@ -145,20 +155,20 @@ def picture(sample: Sample, region: Region) -> Image.Image:
     return Image.fromarray(crop)
 
 
-def _samples(splits: dict[str, Dataset]) -> Iterable[tuple[str, int, Sample, npt.NDArray[np.integer]]]:
-    for split, dataset in splits.items():
-        for index, reading in read_ahead(dataset.read, range(len(dataset))):
+def _samples(parts: Sequence[Part]) -> Iterable[tuple[Part, int, Sample, npt.NDArray[np.integer]]]:
+    for part in parts:
+        for index, reading in read_ahead(part.dataset.read, range(len(part.dataset))):
             sample = reading.result()
             if sample.label is None:
                 raise UserError(f"{sample.name}: an image without a label has none to be doubted")
-            yield split, index, sample, sample.label
+            yield part, index, sample, sample.label
 
 
 def _entry(suspect: Suspect, classes: Classes) -> dict[str, Any]:
     region = suspect.region
     return {
         "image": suspect.image,
-        "split": suspect.split,
+        "split": suspect.part.split,
         "given": classes.names[region.given],
         "likelier": classes.names[region.likelier],
         "score": round(region.score, 4),
@@ -171,7 +181,7 @@ def _entry(suspect: Suspect, classes: Classes) -> dict[str, Any]:
 def _by_image(suspects: list[Suspect]) -> list[dict[str, Any]]:
     scores: dict[tuple[str, str], list[float]] = {}
     for suspect in suspects:
-        scores.setdefault((suspect.split, suspect.image), []).append(suspect.region.score)
+        scores.setdefault((suspect.part.split, suspect.image), []).append(suspect.region.score)
     ranked = sorted(scores.items(), key=lambda item: -sum(item[1]))
     return [
         {"image": image, "split": split, "score": round(sum(values), 4), "regions": len(values)}

@@ -76,7 +76,8 @@ def _order(runs: Sequence[Run], ranked: bool, kept: int) -> str:
     mean = ", the mean of the runs" if len(runs) > 1 else ""
     if not ranked:
         return f"From the image with the most right pixels{mean} to the one with the fewest, of {kept} that were kept."
-    count = max(len(run.image_scores) for run in runs)
+    # Of all runs: they may have been scored on different images.
+    count = len(set().union(*(run.image_scores for run in runs)))
     return (
         f"From the best to the worst of {kept} images that were kept of {count}, by the mean IoU over the classes of "
         f"the image{mean}."

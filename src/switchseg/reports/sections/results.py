@@ -39,7 +39,10 @@ def finding(runs: Sequence[Run]) -> str:
         return INCOMPARABLE
     (best, label), *others = sorted(scored, key=lambda pair: -pair[0])
     if not others:
-        return f"{label} reaches {percent(best)} % mIoU at a single scale."
+        (occurring,) = (s for row in table.rows if (s := row.score("single", "mean_iou")) is not None)
+        # What a training says of itself.
+        rest = f", {percent(occurring)} % over the classes that occur" if percent(occurring) != percent(best) else ""
+        return f"{label} reaches {percent(best)} % mIoU at a single scale{rest}."
     second, runner_up = others[0]
     # As shown: a lead of 0.00 points is none.
     if percent(best) == percent(second):

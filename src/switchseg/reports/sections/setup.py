@@ -25,7 +25,8 @@ def duration(seconds: float) -> str:
     """Write a time in the two units that matter."""
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        # A few images are evaluated in less than a second.
+        return f"{seconds:.1f} s" if whole < 10 else f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
@@ -56,7 +57,7 @@ def _environment(runs: Sequence[Run]) -> Markup:
     }
     environments = [start.get("environment") or {} for start in starts]
     for key in dict.fromkeys(key for environment in environments for key in environment):
-        rows[str(key).capitalize()] = [_value(environment.get(key)) for environment in environments]
+        rows[str(key).replace("_", " ").capitalize()] = [_value(environment.get(key)) for environment in environments]
     lead = tag("p", "Where the runs were made, and how long they took.", class_="lead")
     return join(lead, _table("Environment and time", "", runs, rows))
 
