@@ -102,8 +102,15 @@ def test_other_commands_take_them_by_import_alone(run, folder):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_two_ranks_use_them(folder):
-    done = switchseg("train", "config.yaml", "--out", "ranks", ranks=2, folder=folder)
-    assert done.returncode == 0, done.stderr
-    start = json.loads((folder / "ranks" / "log.jsonl").read_text().splitlines()[0])
-    assert start["environment"]["ranks"] == 2
+def test_two_ranks_use_them_and_find_them_again(folder):
+    for steps in ("2", "4"):
+        done = switchseg("train", "config.yaml", "--out", "ranks", "--train.steps", steps, ranks=2, folder=folder)
+        assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in (folder / "ranks" / "log.jsonl").read_text().splitlines()]
+    assert events[0]["environment"]["ranks"] == 2
+    assert [event["step"] for event in events if event["event"] == "train"] == [2, 4]
+    assert [
+        row for row in (folder / "ranks" / "scalars.csv").read_text().splitlines() if row.startswith("4,train/loss,")
+    ]
+    model = json.loads((folder / "ranks" / "model" / "config.json").read_text())
+    assert (model["encoder"], model["decoder"], model["norm"]) == ("plain", "fcn", "frn")

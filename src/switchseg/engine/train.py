@@ -129,9 +129,8 @@ def run_steps(
         if stopping or training.is_over or training.step % config.checkpoint_every == 0:
             save(training, run, monitor)
         if stopping and not training.is_over:
-            monitor.say(
-                f"stopped by {stop.signal_name} after step {training.step}; the same command goes on from there"
-            )
+            signal = stop.signal_name or "a signal to another rank"
+            monitor.say(f"stopped by {signal} after step {training.step}; the same command goes on from there")
             return True
     return False
 
