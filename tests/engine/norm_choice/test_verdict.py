@@ -1,9 +1,14 @@
 """What scores of short trainings say, and what they leave open."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from switchseg.engine.norm_choice.verdict import LEAST, decide, least_significant_difference
 
+MEASURED = sorted((Path(__file__).parents[3] / "docs" / "results" / "probe").glob("*-seeds*.json"))
+NORMS = ("bn", "gn", "in", "sn")
 EVEN = {"in": 0.34, "ln": 0.33, "bn": 0.33}
 
 
@@ -19,9 +24,9 @@ def scores(**means: float) -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize("images", [2, 32])
-@pytest.mark.parametrize("best", ["bn", "gn", "in", "sn"])
+@pytest.mark.parametrize("best", NORMS)
 def test_a_norm_that_is_clearly_ahead_is_taken(best, images):
-    means = {norm: 0.30 + 0.05 * (norm == best) for norm in ("bn", "gn", "in", "sn")}
+    means = {norm: 0.30 + 0.05 * (norm == best) for norm in NORMS}
     verdict = decide(scores(**means), EVEN, images)
     assert verdict.norm == best
     assert verdict.is_clear
@@ -49,6 +54,15 @@ def test_of_norms_that_are_equally_good_the_one_with_less_against_it_is_taken(me
     assert verdict.norm == norm
     assert not verdict.is_clear
     assert says in verdict.reason
+
+
+@pytest.mark.parametrize("path", MEASURED, ids=lambda path: path.stem)
+def test_scores_that_were_measured_on_scenes_of_a_known_answer_give_it(path):
+    found = json.loads(path.read_text())
+    of_norm = {norm: [each["mean_iou"] for each in found["results"] if each["norm"] == norm] for norm in NORMS}
+    verdict = decide(of_norm, found["shares"]["encoder 1/4"], found["images_per_device"])
+    assert verdict.norm == ("bn" if path.stem.startswith("one-style") else "in")
+    assert verdict.reason == found["verdict"]["reason"]
 
 
 def test_noise_is_what_seeds_do_to_norms_unlike():
