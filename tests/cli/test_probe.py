@@ -1,6 +1,7 @@
 """`switchseg probe` says which norm to take, and writes all that speaks for it."""
 
 import json
+import re
 
 import pytest
 
@@ -22,7 +23,9 @@ def arguments(tmp_path, tiny_camvid) -> list[str]:
 
 
 def test_tables_answer_and_file(arguments, tmp_path, capsys):
-    assert main([*arguments, "--images", "1", "--steps", "2", "--seeds", "5", "6"]) == 0
+    # The time is enough for more than the config's own length.
+    flags = ["--images", "1", "--minutes", "60", "--train.steps", "2", "--seeds", "5", "6"]
+    assert main([*arguments, *flags]) == 0
     told = capsys.readouterr().out
     found = json.loads((tmp_path / "out" / "probe.json").read_text())
     norm = found["verdict"]["norm"]
@@ -52,4 +55,12 @@ def test_tables_answer_and_file(arguments, tmp_path, capsys):
 def test_a_bad_flag_is_named(arguments, tmp_path, capsys, flags, words):
     assert main([*arguments, *flags]) == 2
     assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_time_that_is_too_short_is_refused(arguments, tmp_path, capsys):
+    assert main([*arguments, "--minutes", "1e-6"]) == 2
+    assert re.search(
+        r"--minutes: less than 20 steps .* at least \d+ minutes were expected here", capsys.readouterr().err
+    )
     assert not (tmp_path / "out").exists()
