@@ -5,7 +5,7 @@ SCENES := runs/scenes
 # Without the theme's notice of its successor; a broken link ends the build.
 BUILD_SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: quickstart test test-slow lint docs docs-images clean
+.PHONY: quickstart test test-slow lint docs figures screenshots clean
 
 quickstart: .venv/ready
 	$(BIN)/switchseg make-scenes --out $(SCENES) --images 400 --seed 1
@@ -28,8 +28,12 @@ lint: .venv/ready
 docs: .venv/ready
 	$(BUILD_SITE)
 
-docs-images: .venv/ready
-	$(BIN)/python docs/make_images.py runs/quickstart
+# All tables and figures of README and docs, and the page of the commands, from what lies in the repository.
+figures: .venv/ready
+	$(BIN)/python -m docs.made
+
+screenshots: .venv/ready
+	$(BIN)/python -m docs.made.screenshots runs/quickstart
 
 .venv/ready: pyproject.toml setup.py constraints.txt $(wildcard src/switchseg/*/csrc/*)
 	$(PYTHON) -m venv .venv

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from benchmarks import results
 from switchseg.cli.arguments import parse
 from switchseg.errors import UserError
-from switchseg.models.encoders import create_encoder
+from switchseg.models.encoders.timm_encoder import create_encoder
 from switchseg.norms import NORMS, SwitchNorm2d, SwitchNorm3d
 
 Make = Callable[[int], nn.Module]

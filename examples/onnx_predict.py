@@ -14,6 +14,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps
 
+# Those that `switchseg predict` reads. Pillow knows more, and starts programs for some.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 ROWS = 64  # that are labelled at once, so that memory does not grow with the image
 
 
@@ -41,10 +43,17 @@ def main(model: str, source: str, target: str) -> None:
 
 def read(path: str) -> np.ndarray:
     """Return the image upright, as RGB uint8 [H, W, 3]; of 16 bits the high byte is taken."""
-    with Image.open(path) as file:
-        image = ImageOps.exif_transpose(file)
+    Image.init()
+    # From a file, not from its path, which Pillow would map into memory: it then turns TIFF files wrongly.
+    with open(path, "rb") as file, Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+        image = ImageOps.exif_transpose(image)
     if image.mode == "I" or image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        wide = np.asarray(image)
+        if wide.min() < 0 or wide.max() > 65535:
+            sys.exit(f"{path}: pixels reach from {wide.min()} to {wide.max()}; save the image with 8 or 16 bits")
+        image = Image.fromarray((wide >> 8).astype(np.uint8))
+    if image.mode == "F":
+        sys.exit(f"{path}: float pixels, which have no fixed range; save the image with 8 or 16 bits")
     if image.mode in ("P", "PA", "LA", "La"):
         image = image.convert("RGBA")
     return np.asarray(image.convert("RGB"))

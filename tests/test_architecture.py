@@ -35,6 +35,10 @@ def test_torch_is_not_loaded_where_nothing_is_computed(module):
     assert "torch" not in modules_after(f"import {module}")
 
 
+def test_the_flags_of_a_training_are_known_without_what_takes_long_to_load():
+    assert not modules_after("import switchseg.cli.train") & {"torch", "numpy", "cv2", "PIL"}
+
+
 def test_no_result_depends_on_the_default_device():
     """With all of it imported and used while tensors are made elsewhere by default."""
     code = """

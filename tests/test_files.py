@@ -102,3 +102,13 @@ def test_places_that_cannot_be_written_are_named(tmp_path, wanted, folders, mess
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UserError, match=message):
         files.check_places([tmp_path / name for name in wanted], [tmp_path / name for name in folders])
+
+
+def test_a_digest_is_of_the_content(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b"a")
+    two.write_bytes(b"a")
+    assert files.digest(one) == files.digest(two)
+    two.write_bytes(b"b")
+    assert files.digest(one) != files.digest(two)
+    assert files.digest(tmp_path) is None

@@ -1,4 +1,4 @@
-"""The exceptions that end a command with one line instead of a traceback."""
+"""The exceptions that end a command with one line instead of a traceback, and what others are in such a line."""
 
 
 class UserError(Exception):
@@ -9,6 +9,11 @@ class UserError(Exception):
     """
 
     exit_code = 2
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error of another library says, as a part of a line of ours: its first line, or else its kind."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 class LostRankError(UserError):

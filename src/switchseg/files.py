@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and read without waiting for a pipe."""
 
 import contextlib
+import hashlib
 import json
 import os
 import stat
@@ -140,6 +141,19 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
         file.close()
         raise UserError("cannot be read (it is no regular file)")
     return file
+
+
+def digest(path: str | os.PathLike[str]) -> str | None:
+    """Return a hash of a file's content; None if it is no file that can be read."""
+    result = hashlib.blake2b(digest_size=16)
+    try:
+        with open_regular(path) as file:
+            # In blocks: videos and rasters may be larger than memory.
+            while block := file.read(2**20):
+                result.update(block)
+    except (OSError, UserError):
+        return None
+    return result.hexdigest()
 
 
 def _umask() -> int:

@@ -54,9 +54,9 @@ class Registry(Mapping[str, T], Generic[T]):
         """Raise a UserError that names the setting `key` and the nearest names if there is no entry `name`."""
         if name in self:
             return
-        near = difflib.get_close_matches(name, self._places, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name, self, n=1, cutoff=0.5)
         meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise UserError(f"{key}: there is no {self.kind} {name!r}{meant} (there are {', '.join(self._places)})")
+        raise UserError(f"{key}: there is no {self.kind} {name!r}{meant} (there are {', '.join(self)})")
 
     def __getitem__(self, name: str) -> T:
         if name not in self._entries:
@@ -74,7 +74,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._places)
 
     def __repr__(self) -> str:
-        return f"Registry({self.kind}: {', '.join(self._places)})"
+        return f"Registry({self.kind}: {', '.join(self)})"
 
 
 def named(registry: Registry[Any], default: Any = dataclasses.MISSING) -> Any:

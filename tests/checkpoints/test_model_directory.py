@@ -51,7 +51,7 @@ def test_a_norm_of_the_user_travels_by_its_name(tmp_path: Path) -> None:
         assert torch.equal(load_model(path)(image), model.eval()(image))
     finally:
         del NORMS["own"]
-    with pytest.raises(UserError, match=r"config\.json: unknown norm 'own'; the norms are bn, "):
+    with pytest.raises(UserError, match=r"config\.json: norm: there is no norm 'own'.*\(there are bn, "):
         load_model(path)
 
 

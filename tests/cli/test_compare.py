@@ -57,7 +57,7 @@ def test_a_second_call_trains_nothing_again(compared, capsys):
 def test_an_unknown_norm_is_said_before_anything_is_trained(compared, tmp_path, capsys):
     arguments = [*compared[1], "--norms", "sn", "xn", "--out", str(tmp_path / "none")]
     assert main(arguments) == 2
-    assert "unknown norm 'xn'" in capsys.readouterr().err
+    assert "there is no norm 'xn'" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
 
 

@@ -75,7 +75,7 @@ class Code:
     [
         ({"encoder": "none.pth"}, "none.pth: there is no such file"),
         ({"arch_encoder": "resnet50dilated"}, "encoder.pth: the weights are not those of this model"),
-        ({"arch_encoder": "resnet18dilatet"}, "unknown encoder 'resnet18dilatet'; did you mean resnet18dilated"),
+        ({"arch_encoder": "resnet18dilatet"}, "there is no encoder 'resnet18dilatet'; did you mean resnet18dilated"),
         ({"arch_decoder": "c1_deepsup"}, "decoder.pth: the weights are not those of this model"),
         ({"arch_decoder": "c3"}, "there is no decoder 'c3'"),
         ({"arch_decoder": "aspp"}, "no place for decoder 'aspp'"),

@@ -11,6 +11,8 @@ def test_a_folder(small_model: Path, tiny_camvid: Path, tmp_path: Path, capsys: 
     code = main(["predict", str(small_model), str(folder), "--out", str(tmp_path), "--short-sides", "32"])
     assert code == 0
     assert capsys.readouterr().out.startswith(f"3 of 3 files labelled in {tmp_path} (short side 32")
+    assert main(["predict", str(small_model), str(folder), "--out", str(tmp_path), "--short-sides", "32"]) == 0
+    assert capsys.readouterr().err == "predict: nothing had to be done, all 3 files were finished before\n"
     names = {path.name for path in tmp_path.iterdir()}
     stems = [path.stem for path in folder.iterdir()]
     kinds = ("labels.png", "overlay.png", "shares.json")

@@ -230,6 +230,23 @@ def test_another_training_does_not_go_on_with_this_run(tmp_path, tiny_camvid):
     assert "optim.lr_encoder = 0.02, not 0.5" in done.stderr
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_fewer_steps_than_a_run_has_seen_leave_it_as_it_is(tmp_path, tiny_camvid):
+    flags = ["--model.encoder", "test_resnet", "--train.images-per-device", "2"]
+    assert run(tmp_path, tiny_camvid, *flags, "--train.steps", "3").returncode == 0
+    before = contents(tmp_path / "run")
+    last = tmp_path / "run" / "checkpoints" / "step_3.pt"
+    for shorter in (["--train.steps", "2"], ["--train.epochs", "0.25"], ["--train.steps", "2", "--resume", str(last)]):
+        done = run(tmp_path, tiny_camvid, *flags, *shorter)
+        assert done.returncode == 2, shorter
+        assert done.stderr.count("\n") == 1
+        assert f"{last}: has seen 3 steps, more than the " in done.stderr
+        assert contents(tmp_path / "run") == before
+
+
 def test_a_loss_that_is_not_finite_stops_before_the_update_and_names_the_layer(tmp_path, tiny_camvid):
     done = run(tmp_path, tiny_camvid, "--optim.lr-encoder", "1e6", "--optim.lr-decoder", "1e6")
     assert done.returncode == 2

@@ -92,6 +92,11 @@ def test_configs_of_the_package_are_found_by_their_names(tmp_path, monkeypatch, 
     assert yaml.load("quickstart.yaml", Outer).name == "ours"
 
 
+def test_configs_of_a_checkout_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert yaml.load("configs/quickstart.yaml", RunConfig).data.dataset == "scenes"
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"none\.yaml: no such config file"):
         yaml.load(tmp_path / "none.yaml", Outer)

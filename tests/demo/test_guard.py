@@ -91,6 +91,28 @@ def test_requests_that_are_none_are_refused(tmp_path: Path, body: bytes) -> None
     assert (status, behind.paths) == (400, [])
 
 
+def test_uploads_that_are_on_their_way_take_room(tmp_path: Path) -> None:
+    statuses: list[int] = []
+    headers = [(b"host", b"localhost"), (b"content-length", b"400")]
+    scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": headers}
+
+    async def receive() -> dict:
+        return {"type": "http.request", "body": b"x", "more_body": False}
+
+    async def send(message: dict) -> None:
+        statuses.append(message.get("status", 0))
+
+    async def upload_one_while_this_arrives(*_: Any) -> None:
+        if len(statuses) < 3:
+            await guard(scope, receive, send)
+
+    guard = Guard(upload_one_while_this_arrives, Storage(tmp_path, 1000), [])
+    asyncio.run(guard(scope, receive, send))
+    assert statuses == [503, 0]  # the third, within the second, within the first
+    asyncio.run(guard(scope, receive, send))
+    assert statuses == [503, 0, 503, 0]
+
+
 def test_uploads_need_room_and_a_length(tmp_path: Path) -> None:
     for length, status in (("1000", 200), ("1001", 503), ("x", 411), ("", 411)):
         assert ask(tmp_path, "/gradio_api/upload", b"x", content_length=length)[0] == status

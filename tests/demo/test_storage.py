@@ -67,8 +67,15 @@ def test_samples_stay(tmp_path: Path) -> None:
 def test_room_is_what_is_left(tmp_path: Path) -> None:
     storage = Storage(tmp_path, 100)
     write(tmp_path / "a" / "x", bytes(60))
-    assert storage.has_room(40)
-    assert not storage.has_room(41)
+    for size, there_is in ((41, False), (40, True)):
+        with storage.room_for(size) as found:
+            assert found == there_is
+    with storage.room_for(30), storage.room_for(11) as refused, storage.room_for(10) as found:
+        assert (refused, found) == (False, True)
+    with pytest.raises(ConnectionError), storage.room_for(40):
+        raise ConnectionError  # the visitor has left
+    with storage.room_for(40) as found:
+        assert found
 
 
 @pytest.mark.parametrize("given", [True, False])

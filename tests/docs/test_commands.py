@@ -4,14 +4,14 @@ import contextlib
 import functools
 import io
 import re
-import runpy
 import shlex
 
 import pytest
 
+from docs.made import commands
 from switchseg.cli import COMMANDS, main
 from switchseg.cli.examples import EXAMPLES
-from tests.docs.pages import PAGES, REPOSITORY
+from tests.docs.pages import PAGES
 
 CALL = re.compile(r"(?:^|`|-m |bin/)(switchseg (?!bench|COMMAND)[a-z-]+ (?:[^`\n]*\\\n)*[^`\n]*)", re.MULTILINE)
 
@@ -28,6 +28,7 @@ def help_of(verb):
 def test_help_of_a_command_has_an_example_and_plain_values(verb):
     assert all(line in help_of(verb) for line in EXAMPLES[verb])
     assert not re.search(r"\{None|\[[A-Z]+ \[|\[\.\.\.\]", help_of(verb))
+    assert not re.search(r"\(default: [^)]*\)\.\s", help_of(verb))  # the program adds defaults by itself
 
 
 @pytest.mark.parametrize("verb", ["train", "compare", "find-rate"])
@@ -36,8 +37,7 @@ def test_usage_names_the_config(verb):
 
 
 def test_commands_page_is_what_help_says():
-    make = runpy.run_path(str(REPOSITORY / "docs" / "make_commands.py"))
-    assert (REPOSITORY / "docs" / "commands.md").read_text() == make["page"]()
+    assert commands.PAGE.read_text() == commands.page()
 
 
 def calls(text):

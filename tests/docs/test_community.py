@@ -19,6 +19,12 @@ def test_the_citation_names_paper_and_version():
     assert paper["url"].endswith("1806.10779")
 
 
+def test_the_changelog_begins_with_this_version():
+    released = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())["date-released"]
+    first = re.search(r"^## (.+)$", (REPOSITORY / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1]
+    assert first in ("Unreleased", f"{switchseg.__version__} - {released}")
+
+
 @pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)
 def test_issue_forms_are_complete(form):
     content = yaml.safe_load(form.read_text())

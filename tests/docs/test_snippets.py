@@ -1,7 +1,7 @@
-"""The blocks of the pages for newcomers, run as they stand: each page in a folder of its own, from top to bottom.
+"""The blocks of the pages, run as they stand: each page in a folder of its own, from top to bottom.
 
-Blocks of `sh` are run. Those of `bash` need something that is not there (a data set, a package index); what flags they
-give is looked at in test_commands.
+Blocks of `sh` are run. Those of `bash` need something that is not there (a data set, a package index); that they are
+understood is seen in test_command_lines. Pages on plugins and hosts are run by test_extending and tests/integrations.
 """
 
 import os
@@ -10,9 +10,11 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from tests.docs.pages import REPOSITORY, blocks
+from tests.docs.pages import PAGES, REPOSITORY, blocks
 from tests.integrations.hosts import host
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -22,7 +24,9 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITOR
 
 def run_python(name, folder):
     """Run all blocks of Python of a page as one program."""
-    code = "\n".join(blocks(REPOSITORY / "docs" / name, "python"))
+    found = blocks(REPOSITORY / "docs" / name, "python")
+    # The demo's client needs a server: tests/demo/test_app.py asks one.
+    code = "\n".join(block for block in found if "gradio_client" not in block)
     assert code
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -31,7 +35,6 @@ def run_python(name, folder):
 
 def run_shell(name, folder):
     """Run all blocks of shell of a page, command by command; return what they printed."""
-    (folder / "configs").symlink_to(REPOSITORY / "configs")
     commands = "".join(blocks(REPOSITORY / "docs" / name, "sh")).replace("\\\n", "").splitlines()
     assert commands
     printed = []
@@ -74,3 +77,36 @@ def test_a_volume_trains(tmp_path):
 @pytest.mark.parametrize(("name", "printed"), [("install.md", "[2, 64, 32, 32]"), ("coming-from.md", "2\n")])
 def test_short_snippets(name, printed, tmp_path):
     assert printed in run_python(name, tmp_path)
+
+
+@pytest.fixture
+def workplace(tmp_path):
+    """A folder with what the pages speak of: finished runs, photographs and a data set."""
+    runs = {"mine": "models/camvid-tf_efficientnet_lite0-sn", "quickstart/sn": "models/camvid-tf_efficientnet_lite0-sn"}
+    runs |= {norm: f"docs/results/quickstart/{norm}" for norm in ("syncbn", "gn", "sn")}
+    for name, target in runs.items():
+        (tmp_path / "runs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "runs" / name).symlink_to(REPOSITORY / target)
+    random = np.random.default_rng(0)
+    photographs = ["a.jpg", "b.jpg", "street.jpg", "runs/scenes/images/validation/scene_val_000000.jpg"]
+    for name in [*photographs, *(f"data/CamVid/{split}/1.png" for split in ("train", "test"))]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (60, 80, 3), np.uint8)).save(tmp_path / name)
+    for split in ("train", "test"):
+        (tmp_path / f"data/CamVid/{split}annot").mkdir()
+        Image.fromarray(random.integers(0, 11, (60, 80), np.uint8)).save(tmp_path / f"data/CamVid/{split}annot/1.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["../README.md", "data.md", "evaluation.md", "models.md", "norms.md", "reports.md"])
+def test_snippets_of_the_reference(name, workplace):
+    run_python(name, workplace)
+    if name in ("../README.md", "evaluation.md"):
+        assert (workplace / "overlay.png").is_file()
+
+
+def test_every_block_of_python_is_on_a_page_that_is_run():
+    run = {"README.md", "data.md", "evaluation.md", "models.md", "norms.md", "reports.md"}
+    run |= {"start.md", "convert.md", "volumes.md", "install.md", "coming-from.md"}
+    elsewhere = {"extending.md", "integrations.md"}
+    assert {page.name for page in PAGES if blocks(page, "python")} == run | elsewhere

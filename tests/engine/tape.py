@@ -68,7 +68,7 @@ class _Recorder(TorchDispatchMode):
 
 
 class Tape:
-    """The interface of `engine.capture.Graph`."""
+    """The interface of `engine.cuda_graphs.Graph`."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, Any, Any, list[Tensor]]] = []

@@ -20,7 +20,9 @@ from switchseg.engine import tally
 from switchseg.engine.evaluate import evaluate, write_confusion, write_per_image
 from switchseg.engine.inference import fuse, logit_maps
 from switchseg.errors import UserError
+from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
+from switchseg.preprocessing import Preprocessing
 
 RULE = Rule(short_sides=(48, 64))
 
@@ -190,6 +192,19 @@ def test_a_model_that_diverged_is_an_error_that_names_the_image(model: Segmenter
         next(model.parameters()).fill_(float("inf"))
     with pytest.raises(UserError, match="image0: the logits at short side 48 are not finite"):
         evaluate(model, toy(1), RULE, quiet=True)
+
+
+def test_of_several_images_the_one_that_the_network_fails_on_is_named() -> None:
+    raw = Preprocessing(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    model = create_model("test_resnet", "c1", "bn", classes=toy(1).classes, preprocessing=raw).eval()
+    with torch.no_grad():
+        for parameter in model.encoder.parameters():
+            parameter.mul_(1e30)  # beyond float32 for whatever is not black
+    label = np.zeros((32, 32), np.uint8)
+    values = {"black": 0, "white": 255, "dark": 0}
+    data = Images([Sample(np.full((32, 32, 3), value, np.uint8), label, name) for name, value in values.items()])
+    with pytest.raises(UserError, match="^white: the logits at short side 48 are not finite"):
+        evaluate(model, data, RULE, Compute(images_per_batch=3), quiet=True)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (700, 3)])

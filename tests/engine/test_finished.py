@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from switchseg.config.inference import Rule
-from switchseg.engine.finished import RECORD, Finished, digest
+from switchseg.engine.finished import RECORD, Finished
 from switchseg.engine.predict import find_inputs, predict, without_results
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError
@@ -150,13 +150,3 @@ def test_what_fails_while_it_is_made_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full"):
         fail_halfway()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_digest_is_of_the_content(tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.write_bytes(b"a")
-    two.write_bytes(b"a")
-    assert digest(one) == digest(two)
-    two.write_bytes(b"b")
-    assert digest(one) != digest(two)
-    assert digest(tmp_path) is None

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from switchseg.engine.guard import Guard
 from switchseg.engine.step import Stepper
 from switchseg.errors import UserError
 from switchseg.losses.criterion import Criterion
@@ -51,3 +52,16 @@ def test_an_infinite_loss_with_finite_gradients_updates_nothing_either(precision
     with pytest.raises(UserError, match=r"step 1: the loss is inf .*the labels or the loss are at fault"):
         training.guard.settle()
     assert all(map(torch.equal, before, training.model.parameters()))
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_a_wish_to_stop_is_known_once_the_loss_of_its_step_has_been_read(on_device):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+    guard = Guard(optimizer, torch.device("cpu"), on_device)
+    known = []
+    for wishes in (0.0, 1.0, 0.0):
+        guard.see(torch.tensor(1.0), str, torch.tensor(wishes))
+        guard.queue(str)
+        known.append(guard.asked_to_stop)
+    # A device that stops by itself is not waited for: its step is read when the next one has been queued.
+    assert known == [False, not on_device, True]

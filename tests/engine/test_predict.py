@@ -4,12 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from switchseg.checkpoints.model_directory import save_model
 from switchseg.config.inference import Compute, Rule
+from switchseg.data.label_files import read_label
 from switchseg.engine.predict import find_inputs, predict, without_results
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError
+from switchseg.models.create import create_model
+from switchseg.preprocessing import Preprocessing
 
 
 def stored(path: Path) -> Image.Image:
@@ -133,6 +138,52 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(predictor: Predictor, tmp_p
     assert str(tmp_path / "b.jpg") in failures[str(tmp_path / "b.jpg")]
     assert (tmp_path / "out" / "c_labels.png").is_file()
     assert not (tmp_path / "out" / "b_labels.png").exists()
+
+
+@pytest.fixture(scope="module")
+def overflowing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose features are beyond float32 for whatever is not black."""
+    torch.manual_seed(0)
+    raw = Preprocessing(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    model = create_model("test_resnet", "c1", "bn", num_classes=2, preprocessing=raw)
+    with torch.no_grad():
+        for parameter in model.encoder.parameters():
+            parameter.mul_(1e30)
+    path = tmp_path_factory.mktemp("overflowing")
+    save_model(model, path)
+    return path
+
+
+@pytest.mark.parametrize("rule", [Rule(short_sides=(40,)), Rule(short_sides=(40, 32), flip=True, window=32)])
+def test_an_image_that_the_network_fails_on_is_named_and_those_beside_it_are_labelled(
+    overflowing: Path, tmp_path: Path, rule: Rule
+) -> None:
+    for name in ("a", "c"):
+        Image.new("RGB", (60, 40)).save(tmp_path / f"{name}.png")
+    write(tmp_path / "b.png")
+    out = tmp_path / "out"
+    inputs = find_inputs([tmp_path / f"{name}.png" for name in "abc"])
+    for size in (3, 1):
+        predictor = Predictor(overflowing, rule=rule, device="cpu", compute=Compute(images_per_batch=size))
+        failures = predict(predictor, inputs, out, quiet=True, resume=False)
+        path = str(tmp_path / "b.png")
+        reason = "the logits at short side 40 are not finite; the model is broken, or precision fp32 is needed"
+        assert failures == {path: f"{path}: {reason}"}
+        assert sorted(each.name for each in out.glob("*_labels.png")) == ["a_labels.png", "c_labels.png"]
+
+
+@pytest.mark.parametrize("classes", [255, 256, 300])
+def test_labels_and_submission_of_many_classes_read_back_as_they_were(tmp_path: Path, classes: int) -> None:
+    model = create_model("test_resnet", "c1", "bn", num_classes=classes)
+    with torch.no_grad():
+        model.decoder.classify.bias[classes - 1] = 1e6
+    save_model(model, tmp_path / "model")
+    predictor = Predictor(tmp_path / "model", rule=Rule(short_sides=(32,)), device="cpu")
+    inputs = find_inputs([write(tmp_path / "a.png", size=(8, 8))])
+    assert predict(predictor, inputs, tmp_path / "out", submission=True, quiet=True) == {}
+    last = np.full((8, 8), classes - 1)
+    np.testing.assert_array_equal(read_label(tmp_path / "out" / "a_labels.png"), last)
+    np.testing.assert_array_equal(read_label(tmp_path / "out" / "submission" / "a.png"), last + 1)
 
 
 def test_what_is_finished_is_not_done_again(predictor: Predictor, camvid_model: Path, tmp_path: Path) -> None:

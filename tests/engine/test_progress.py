@@ -1,4 +1,6 @@
+import itertools
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,6 +35,26 @@ def test_it_can_be_silent(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("evaluate", 1, shown=False) as count:
         count(1)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_was_finished_before_is_no_speed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    clock = itertools.count(100, 2)  # each look at it is 2 s after the last one
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with progress("predict", 1003, "files", before=1000) as count:
+        count(3)
+    shown = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", capsys.readouterr().err)
+    assert "1003/1003" in shown
+    (speed,) = {float(speed) for speed in re.findall(r"([\d.]+) files/s", shown)}
+    assert 0 < speed <= 1.5
+    with progress("predict", 1003, "files", before=1003) as count:
+        count(0)
+    line = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", capsys.readouterr().err)
+    assert line == "predict: nothing had to be done, all 1003 files were finished before\n"
 
 
 def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

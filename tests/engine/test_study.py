@@ -44,5 +44,7 @@ def test_another_batch_size_sees_as_many_images() -> None:
 
 @pytest.mark.parametrize("changes", [{"images": (0,)}, {"norms": ("xn",)}])
 def test_mistakes_are_refused(changes: dict) -> None:
-    with pytest.raises(UserError, match=r"^--images: 0; 1 or more|^--norms: unknown norm 'xn'; the norms are bn"):
+    with pytest.raises(
+        UserError, match=r"^--images: 0; 1 or more|^--norms: there is no norm 'xn'; did you mean 'sn'\? \(there are bn"
+    ):
         combinations(CONFIG, changes.get("norms", ("sn",)), changes.get("images", ()))

@@ -1,5 +1,7 @@
 """The example labels as `switchseg predict` does, from what the file says of itself, without torch and SwitchSeg."""
 
+import contextlib
+import itertools
 import runpy
 import subprocess
 import sys
@@ -9,11 +11,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from switchseg.checkpoints.model_directory import save_model
 from switchseg.config.inference import Rule
+from switchseg.data.images import FORMATS, read_image
 from switchseg.engine.predictor import Predictor
+from switchseg.errors import UserError
 from switchseg.export import TARGETS
 from switchseg.export.network import Deployed, Interface
 from switchseg.models.create import create_model
@@ -84,6 +88,56 @@ def test_images_are_read_as_predict_reads_them(tmp_path: Path, kind: str) -> Non
 @pytest.mark.parametrize("output", ["logits", pytest.param("probabilities", marks=pytest.mark.slow)])
 def test_preprocessing_is_that_of_the_file(tmp_path: Path, output: str) -> None:
     check(tmp_path, Interface(output=output), RULES["a short side"], preprocessing=BGR)
+
+
+KINDS = ("RGB", "L", "1", "P", "LA", "RGBA", "CMYK", "16 bits")
+
+
+def picture(kind: str) -> Image.Image:
+    image = Image.fromarray(smooth(1, (9, 14)))
+    if kind == "16 bits":
+        return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) << 8)
+    return image.convert(kind)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg"])
+def test_every_kind_of_image_is_read_as_predict_reads_it(tmp_path: Path, suffix: str) -> None:
+    read = runpy.run_path(str(EXAMPLE))["read"]
+    compared = 0
+    for kind, orientation in itertools.product(KINDS, range(1, 9)):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        path = tmp_path / f"{kind}{orientation}{suffix}"
+        # PNG has no CMYK, JPEG neither alpha, palettes nor 16 bits.
+        with contextlib.suppress(OSError):
+            picture(kind).save(path, exif=exif)
+            np.testing.assert_array_equal(read(str(path)), read_image(path), err_msg=path.name)
+            compared += 1
+    assert compared == {".tif": 64, ".png": 56, ".jpg": 32}[suffix]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "said"),
+    [
+        (np.zeros((4, 5), np.float32), "float pixels, which have no fixed range"),
+        (np.full((4, 5), 70000, np.int32), "pixels reach from 70000 to 70000"),
+    ],
+)
+def test_what_predict_refuses_is_refused(tmp_path: Path, pixels: np.ndarray, said: str) -> None:
+    path = tmp_path / "wide.tif"
+    Image.fromarray(pixels).save(path)
+    for read in (runpy.run_path(str(EXAMPLE))["read"], read_image):
+        with pytest.raises((SystemExit, UserError), match=said):
+            read(str(path))
+
+
+def test_no_format_is_opened_that_predict_does_not_open(tmp_path: Path) -> None:
+    path = tmp_path / "page.jpg"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 30\n%%EndComments\nshowpage\n")
+    module = runpy.run_path(str(EXAMPLE))
+    with pytest.raises(UnidentifiedImageError):
+        module["read"](str(path))
+    assert module["FORMATS"] == tuple(FORMATS)
 
 
 @pytest.mark.parametrize("size", [(90, 121), (31, 200), (400, 57), (1, 1)])

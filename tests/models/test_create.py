@@ -151,11 +151,11 @@ def test_classes_and_preprocessing_become_the_spec() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("resnet19", "c1"), "unknown encoder 'resnet19'; did you mean resnet1"),
-        (("zzz", "c1"), "unknown encoder 'zzz'; `switchseg models` lists"),
-        (("hf-hub:somebody/else", "c1"), "unknown encoder"),
+        (("resnet19", "c1"), "encoder: there is no encoder 'resnet19'; did you mean resnet1"),
+        (("zzz", "c1"), "encoder: there is no encoder 'zzz'; `switchseg models` lists"),
+        (("hf-hub:somebody/else", "c1"), "encoder: 'hf-hub:somebody/else' is no name of an encoder"),
         (("resnet18", "c2"), "decoder: there is no decoder 'c2'; did you mean 'c1'"),
-        (("resnet18", "c1", "batch"), "unknown norm 'batch'; the norms are bn, "),
+        (("resnet18", "c1", "batch"), "norm: there is no norm 'batch' (there are bn, "),
         (("resnet18", "c1", "bn", 0), "num_classes must be at least 1"),
         (("hrnetv2", "upernet"), "with it, take c1, ppm, aspp, segformer"),
         (("hrnetv2", "c1_deepsup"), "an auxiliary head needs 2 feature maps"),

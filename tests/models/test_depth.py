@@ -3,7 +3,7 @@
 import pytest
 
 from switchseg.models.depth import blocks, stages
-from switchseg.models.encoders import create_encoder
+from switchseg.models.encoders.timm_encoder import create_encoder
 
 # encoder -> stages, blocks, and some tensors with their stage and block
 NETWORKS = {

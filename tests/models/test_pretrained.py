@@ -10,7 +10,7 @@ from switchseg.checkpoints.legacy import export_states
 from switchseg.errors import UserError
 from switchseg.models.config import ModelConfig
 from switchseg.models.create import create_model
-from switchseg.models.encoders import create_encoder
+from switchseg.models.encoders.timm_encoder import create_encoder
 from switchseg.models.pretrained import create_pretrained
 from switchseg.norms import norm_shares
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from benchmarks import norms
 from switchseg.errors import UserError
-from switchseg.models.encoders import create_encoder
+from switchseg.models.encoders.timm_encoder import create_encoder
 
 
 @pytest.mark.parametrize("shape", [(2, 32, 6, 5), (2, 32, 3, 4, 5)])

@@ -114,3 +114,87 @@ def test_a_convolution_that_makes_its_weight_anew_is_left_alone(make):
     fold_norms(model)
     torch.testing.assert_close(model(x), before)
     assert isinstance(model[1], nn.BatchNorm2d)
+
+
+def _pair(convolution=None, norm=None):
+    norm = norm or nn.BatchNorm2d(3)
+    nn.init.normal_(norm.running_mean)
+    nn.init.uniform_(norm.running_var, 0.5, 2)
+    nn.init.uniform_(norm.weight, 0.5, 2)
+    return nn.Sequential(convolution or nn.Conv2d(3, 3, 3, padding=1), norm)
+
+
+class _Parts(nn.Module):
+    """Two parts, of which `use` says how they are called; traced together or not."""
+
+    def __init__(self, use, *parts, together=True):
+        super().__init__()
+        self.use, self.together = use, together
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, x):
+        if not self.together and x.sum() > 1e9:
+            return x
+        return self.use(x, *self.parts)
+
+
+def _shared_convolution(**options):
+    convolution = nn.Conv2d(3, 3, 3, padding=1)
+    return _Parts(lambda x, a, b: a(x) + b(x), _pair(convolution), _pair(convolution), **options)
+
+
+def _convolution_used_alone_too(**options):
+    pair = _pair()
+    return _Parts(lambda x, a, b: a(x) + b(x), pair, pair[0], **options)
+
+
+def _shared_norm(**options):
+    norm = nn.BatchNorm2d(3)
+    return _Parts(lambda x, a, b: b(a(x)), _pair(norm=norm), _pair(norm=norm), **options)
+
+
+def _norm_called_by_its_second_name(**options):
+    pair = _pair()
+    return _Parts(lambda x, a, b, c: c(b(x)), pair[1], *pair, **options)
+
+
+def _convolution_called_by_its_second_name(**options):
+    pair = _pair()
+    return _Parts(lambda x, a, b, c: c(b(x)), pair[0], *pair, **options)
+
+
+def _shared_holder_of_a_convolution(**options):
+    holder = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1))
+    return _Parts(lambda x, a, b: a(x) + b(x), _pair(holder), _pair(holder), **options)
+
+
+def _hooked(place, register):
+    def build(**options):
+        pair = _pair()
+        getattr(pair[place], register)(lambda module, values, *output: 2 * (output[0] if output else values[0]))
+        return _Parts(lambda x, a: a(x), pair, **options)
+
+    return build
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(
+    "build",
+    [
+        _shared_convolution,
+        _convolution_used_alone_too,
+        _shared_norm,
+        _norm_called_by_its_second_name,
+        _convolution_called_by_its_second_name,
+        _shared_holder_of_a_convolution,
+        _hooked(0, "register_forward_hook"),
+        _hooked(0, "register_forward_pre_hook"),
+        _hooked(1, "register_forward_hook"),
+        _hooked(1, "register_forward_pre_hook"),
+    ],
+)
+def test_what_others_see_of_a_convolution_and_a_norm_stays_as_it_was(build, together):
+    model = build(together=together).eval()
+    x = torch.randn(2, 3, 8, 8)
+    expected = model(x)
+    torch.testing.assert_close(fold_norms(model)(x), expected, atol=1e-5, rtol=1e-4)

@@ -1,5 +1,7 @@
 """`switch_norm` as a function: what it takes, what it returns, and what it refuses."""
 
+import re
+
 import pytest
 import torch
 
@@ -12,6 +14,15 @@ EVERY = ["reference", *CPU_BACKENDS]
 def test_an_unknown_activation_is_refused():
     with pytest.raises(ValueError, match="unknown activation 'gelu'; it may be one of"):
         functional.switch_norm(**arguments((2, 3, 4, 4), ("in",)), statistics=("in",), activation="gelu")
+
+
+@pytest.mark.parametrize("backend", ["auto", *EVERY])
+@pytest.mark.parametrize("evaluation", [False, True])
+@pytest.mark.parametrize("shape", [(0, 3, 4, 4), (2, 3, 0, 4), (2, 0, 4, 4), (0, 3), (2, 0)])
+def test_an_input_without_elements_is_refused_as_by_the_layers(shape, evaluation, backend):
+    values = arguments(shape, ("in", "ln", "bn"), evaluation=evaluation)
+    with pytest.raises(ValueError, match=f"one element per channel is needed, got shape {re.escape(str(shape))}"):
+        functional.switch_norm(**values, backend=backend)
 
 
 @pytest.mark.parametrize("backend", EVERY)

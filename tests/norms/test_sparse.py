@@ -13,6 +13,7 @@ from switchseg.norms import (
     SparseSwitchNorm3d,
     SwitchNorm2d,
     norm_shares,
+    reference,
     set_sparse_radius,
     sparsestmax,
     unfreeze_sparse,
@@ -93,6 +94,38 @@ def test_frozen_layers_compute_only_what_they_use():
     }
     layer(x).square().sum().backward()
     assert torch.equal(layer.mean_weight.grad, torch.zeros(3))  # there, so that DDP need not search for it
+
+
+def test_a_moment_that_is_fixed_alone_stays_so_and_the_other_follows_the_formula():
+    layer = _favouring([1.0, 0.2, 0.0], [0.5, 0.4, 0.1]).double()
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+    layer.mean_weight.grad = torch.tensor([1.0, -1.0, 0.0], dtype=torch.float64)
+    optimizer.step()  # a momentum away from the first statistic
+    with torch.no_grad():
+        layer.mean_weight.copy_(torch.tensor([1.5, 0.2, 0.0]))
+    assert set_sparse_radius(layer, 0.3) == 0
+    assert (layer.mean_fixed, layer.var_fixed) == (1, 0)
+    for step in range(5):
+        x, grad = torch.randn(2, 2, 4, 5, 5, dtype=torch.float64)
+        var_weight = layer.var_weight.detach().clone().requires_grad_()
+        mean_share = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
+        var_share = sparsestmax(var_weight[:, None], layer.radius.double())[:, 0]
+        expected, *_ = reference.switch_norm(x, mean_share, var_share, layer.weight, layer.bias, eps=layer.eps)
+        found = layer(x)
+        torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
+        optimizer.zero_grad()
+        expected.backward(grad)
+        optimizer.zero_grad()
+        found.backward(grad)
+        torch.testing.assert_close(layer.var_weight.grad, var_weight.grad, atol=1e-10, rtol=1e-10)
+        assert torch.equal(layer.mean_weight.grad, torch.zeros(3, dtype=torch.float64))
+        optimizer.step()
+        loaded = SparseSwitchNorm2d(4)
+        loaded.load_state_dict(layer.state_dict())
+        for each in (layer, copy.deepcopy(layer), loaded):
+            assert norm_shares(each)[""]["mean"] == {"in": 1.0, "ln": 0.0, "bn": 0.0}, step
+    set_sparse_radius(layer, 1.0)
+    assert layer.mixture()[0][0] == "in"
 
 
 def test_evaluation_never_freezes():

@@ -86,6 +86,8 @@ def _check_layers(rank, ranks):
         for name, buffer in plain.named_buffers():
             _close(synced.get_buffer(name), buffer)
         _close(synced.eval()(own_x), plain.eval()(x).split(counts)[rank])
+    with pytest.raises(ValueError, match="needs at least one element per channel"):
+        SyncBatchNorm(CHANNELS)(torch.empty(0, CHANNELS, 4, 5))
     _check_unequal_sizes(rank, ranks)
     _check_ddp(rank, ranks)
     _check_1d(rank, ranks)

@@ -1,5 +1,6 @@
 """Three finished runs, made once per session; tests that damage one copy it first."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,9 @@ def run_folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The run directories of SyncBN, GN and SN, in this order."""
     root = tmp_path_factory.mktemp("runs")
     return [make_run(root / norm, norm) for norm in ("syncbn", "gn", "sn")]
+
+
+@pytest.fixture
+def copy(run_folders: list[Path], tmp_path: Path) -> Path:
+    """A run directory that a test may damage."""
+    return Path(shutil.copytree(run_folders[2], tmp_path / "sn"))

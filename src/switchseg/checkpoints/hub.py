@@ -12,7 +12,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from switchseg import files
 from switchseg.checkpoints.model_directory import CONFIG, WEIGHTS, load_model, save_model
-from switchseg.errors import UserError
+from switchseg.errors import UserError, first_line
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.spec import ModelSpec
 
@@ -66,7 +66,7 @@ def from_pretrained(name: str, revision: str | None = None) -> Segmenter:
         # Two files by their names: a repository may hold gigabytes of other formats.
         return load_model(snapshot_download(name, revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
     except _REFUSED as error:
-        raise UserError(f"{name}: no such folder, and not to be had from the hub ({_reason(error)})") from error
+        raise UserError(f"{name}: no such folder, and not to be had from the hub ({first_line(error)})") from error
 
 
 def push_to_hub(model: Segmenter, name: str, card: Card, folder: str | Path, *, private: bool = False) -> str:
@@ -84,7 +84,9 @@ def push_to_hub(model: Segmenter, name: str, card: Card, folder: str | Path, *, 
         # The folder may be one that the user keeps other things in; only what makes up the model is published.
         api.upload_folder(repo_id=name, folder_path=folder, allow_patterns=[CONFIG, WEIGHTS, CARD])
     except _REFUSED as error:
-        raise UserError(f"{name}: cannot be pushed to the hub ({_reason(error)}); is `hf auth login` done?") from error
+        raise UserError(
+            f"{name}: cannot be pushed to the hub ({first_line(error)}); is `hf auth login` done?"
+        ) from error
     return str(address)
 
 
@@ -120,7 +122,3 @@ logits; their channels are the classes of `config.json`, in its order.
 {training}Trained on {card.dataset}. Licence of the data: {card.data_license}.
 Check that it allows what you want to do with the weights.
 """
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save
 
 from switchseg import files
-from switchseg.errors import UserError
+from switchseg.errors import UserError, first_line
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.spec import ModelSpec
@@ -113,8 +113,7 @@ def read_spec(folder: Path) -> ModelSpec:
     except KeyError as error:
         raise UserError(f"{path}: the key {error} is missing; it should be as `switchseg train` writes it") from error
     except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path}: not as `switchseg train` writes it ({reason})") from error
+        raise UserError(f"{path}: not as `switchseg train` writes it ({first_line(error)})") from error
 
 
 def build(spec: ModelSpec, source: str | Path) -> Segmenter:

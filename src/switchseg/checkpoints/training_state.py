@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from switchseg import files
-from switchseg.errors import UserError
+from switchseg.errors import UserError, first_line
 from switchseg.models.weights import load_torch
 
 _NAME = re.compile(r"step_(\d+)\.pt")
@@ -70,8 +70,7 @@ def load(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such checkpoint") from None
     except Exception as error:  # whatever a damaged file drives torch's reader to, assertions included
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path}: not a checkpoint that can be read safely ({reason})") from None
+        raise UserError(f"{path}: not a checkpoint that can be read safely ({first_line(error)})") from None
     if not isinstance(state, dict) or "step" not in state:
         raise UserError(f"{path}: not a training checkpoint; expected one of RUN/checkpoints/step_N.pt")
     return state

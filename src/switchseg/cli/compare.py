@@ -9,6 +9,8 @@ from pathlib import Path
 from switchseg import files
 from switchseg.cli.run_flags import RunFlags, parse_run, run_config
 from switchseg.errors import UserError
+from switchseg.models.norm_names import NORM_NAMES
+from switchseg.registry import named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +22,7 @@ class CompareFlags(RunFlags):
     image that is pooled to one value) is named and left out.
     """
 
-    norms: tuple[str, ...] = ("syncbn", "gn", "sn")
+    norms: tuple[str, ...] = named(NORM_NAMES, ("syncbn", "gn", "sn"))
     """Which norms; differences are taken to the first."""
     images: tuple[int, ...] = ()
     """Images per device in a step, in place of train.images_per_device. What is counted in steps, their number too, is
@@ -28,7 +30,7 @@ class CompareFlags(RunFlags):
     seeds: tuple[int, ...] = ()
     """Seeds, in place of train.seed."""
     out: Path | None = None
-    """Where the runs, tables, figure and report.html go (default: runs/NAME_OF_CONFIG)."""
+    """Where the runs, tables, figure and report.html go; runs/NAME_OF_CONFIG unless given."""
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -35,11 +35,11 @@ class RuleFlags:
     window: int | None = None
     """Show the network squares of so many pixels instead of the whole scaled image."""
     stride: int | None = None
-    """Pixels from one window to the next (default: two thirds of a window)."""
+    """Pixels from one window to the next; two thirds of a window unless given."""
     whole_image_statistics: bool = False
     """Let norms normalize windows with the mean and variance of the whole image, so that windows leave no seams."""
     max_long_side: int | None = None
-    """Longest side in pixels of a scaled image (default: 1000)."""
+    """Longest side in pixels of a scaled image; 1000 unless given."""
 
     def resolve(self, usual: Rule) -> Rule:
         """Return the rule that the flags describe; `usual` is the one where no rule is named."""
@@ -57,7 +57,7 @@ class LabelFlags(RuleFlags):
     """A rule for commands that make labels themselves, and do not leave that to whoever uses a file."""
 
     threshold: float | None = None
-    """Of two classes, label the foreground where its probability is at least this (default: the likelier class)."""
+    """Of two classes, label the foreground where its probability is at least this; else the likelier class."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +149,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from switchseg.terminal import print_line
+
     console, result, entry = Console(), evaluation.scores, evaluation.to_json()
     table = Table("class", "name", "IoU", "Dice", "precision", "recall", "pixels", box=None)
     for column in table.columns[2:]:
@@ -169,7 +171,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
         "rule": entry["rule"],
     }
     for title, text in lines.items():
-        console.print(f"{title:<15} {text}", markup=False, highlight=False, soft_wrap=True)
+        print_line(console, f"{title:<15} {text}")
 
 
 def _percent(fraction: float | None) -> str:

@@ -32,7 +32,7 @@ class FindRateFlags(RunFlags):
     highest: float = 10.0
     """The last rate, unless the loss explodes before."""
     out: Path | None = None
-    """Where rates.csv and rates.svg go (default: runs/NAME_OF_CONFIG-rates)."""
+    """Where rates.csv and rates.svg go; runs/NAME_OF_CONFIG-rates unless given."""
 
 
 def run(arguments: Sequence[str]) -> None:

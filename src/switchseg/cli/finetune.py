@@ -28,7 +28,7 @@ class FinetuneFlags:
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
     """Images and labels, in any layout of `--dataset` (docs/data.md)."""
     out: Path | None = None
-    """The run directory (default: runs/NAME_OF_FOLDER)."""
+    """The run directory; runs/NAME_OF_FOLDER unless given."""
     minutes: float | None = None
     """Time from the start to the report, which the length of the training is fitted to; by default the number of images
     decides."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from switchseg.cli.arguments import parse
 from switchseg.errors import UserError
 from switchseg.limits import LONGEST_SIDE
+from switchseg.models.norm_names import NORM_NAMES
+from switchseg.registry import named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +22,7 @@ class Options:
 
     encoder: str = "resnet50_dilated8"
     """The encoder that the decoders are listed with."""
-    norm: str = "sn"
+    norm: str = named(NORM_NAMES, "sn")
     num_classes: int = 150
     side: int = 512
     """Height and width, in pixels, of the image that the operations are counted for."""

@@ -14,11 +14,11 @@ class TrainFlags(RunFlags):
     """Train a model as CONFIG.yaml says, the first argument; every setting of it is a flag too.
 
     Ends with exit code 0 when the run is complete and 75 when SIGINT or SIGTERM stopped it; the same command then goes
-    on where it was. On several GPUs: torchrun --nproc-per-node 8 -m switchseg train CONFIG.yaml.
+    on where it was. On several GPUs: `torchrun --nproc-per-node 8 -m switchseg train CONFIG.yaml`.
     """
 
     out: Path | None = None
-    """The run directory (default: runs/NAME_OF_CONFIG)."""
+    """The run directory; runs/NAME_OF_CONFIG unless given."""
     resume: str = "auto"
     """auto: go on from the last checkpoint in the run directory; never: start at step 0; or a checkpoint's path."""
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from switchseg.classes import Classes
 from switchseg.geometry import fit_short_side, round_up
 from switchseg.limits import LONGEST_SIDE, SIDE
+
+if TYPE_CHECKING:
+    # Its NumPy takes a third of the time of `train --help`.
+    from switchseg.classes import Classes
 
 Precision = Literal["fp64", "fp32", "bf16", "fp16"]
 """What a network computes in; bf16 and fp16 are those of autocast."""

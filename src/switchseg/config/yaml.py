@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 # PyYAML takes seconds for a megabyte, so what cannot be a config is refused before it is parsed.
 _MOST_CHARACTERS = 1 << 15
-_SHIPPED = Path(__file__).parents[1] / "configs"  # in an installed package; a checkout has them at its top
+# In an installed package; a checkout, of which an editable installation is made, has them at its top.
+_SHIPPED = next(filter(Path.is_dir, (Path(__file__).parents[up] / "configs" for up in (1, 3))), Path("configs"))
 
 
 def load(path: str | Path, kind: type[T], *, with_plugins: bool = False) -> T:

@@ -71,8 +71,11 @@ class Guard:
             # Without it the room cannot be looked at before the body is written to the disk.
             if not length.isdigit():
                 return await _refuse(send, 411, "the length of an upload must be told")
-            if not self._storage.has_room(int(length)):
-                return await _refuse(send, 503, "there are too many images at the moment; try again in a minute")
+            with self._storage.room_for(int(length)) as there_is:
+                if not there_is:
+                    return await _refuse(send, 503, "there are too many images at the moment; try again in a minute")
+                await self._app(scope, receive, self._masked(send))
+                return None
         elif scope["method"] == "POST":
             try:
                 receive = await self._checked(receive)

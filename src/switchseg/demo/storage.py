@@ -23,12 +23,13 @@ class Storage:
 
     Args:
         folder: An empty folder.
-        most_bytes: How much may lie in it; see `has_room`.
+        most_bytes: How much may lie in it, or be on its way there; see `room_for`.
     """
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self.folder, self._most_bytes = folder, most_bytes
         self._kept: frozenset[Path] = frozenset()
+        self._arriving = 0
         self._deadlines: dict[Path, float] = {}
         self._lock = threading.Lock()
 
@@ -44,9 +45,19 @@ class Storage:
         """The answer is given, or the file refused."""
         self._set(path, SECONDS_AFTER_ANSWER)
 
-    def has_room(self, more_bytes: int) -> bool:
-        """Whether so many bytes more may be stored."""
-        return sum(map(_size, self._files())) + more_bytes <= self._most_bytes
+    @contextlib.contextmanager
+    def room_for(self, more_bytes: int) -> Iterator[bool]:
+        """Hold room for an upload of so many bytes while it arrives; yield whether there is any."""
+        with self._lock:
+            # What has arrived of an upload is counted twice until it is over, lest it not be counted at all: how much
+            # that is, and where it lies, only Gradio knows.
+            there_is = sum(map(_size, self._files())) + self._arriving + more_bytes <= self._most_bytes
+            self._arriving += more_bytes if there_is else 0
+        try:
+            yield there_is
+        finally:
+            with self._lock:
+                self._arriving -= more_bytes if there_is else 0
 
     def sweep(self) -> None:
         """Remove the files whose time is over, or that nobody asked about, with the folders that are empty then."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-Result: TypeAlias = "Tensor | None"
+from switchseg.engine.cuda_graphs import Graph, Result
+from switchseg.errors import first_line
+
 State: TypeAlias = Mapping[str, Sequence[Tensor]]
 
 LIMIT = 16
@@ -24,57 +25,6 @@ TOLERANCE = 0.1
 low precision, stay far below; a stale input, a missing update or other random numbers are far above."""
 
 _log = logging.getLogger(__name__)
-
-
-class Graph(Protocol):
-    """What `torch.cuda.CUDAGraph` can do."""
-
-    def record(self, work: Callable[[], Result]) -> Result:
-        """Record what `work` queues on the device, without running it; return where its result will lie."""
-        ...
-
-    def replay(self) -> None:
-        """Run what was recorded, on the tensors that it was recorded with."""
-        ...
-
-
-class CudaGraphs:
-    """Makes graphs for the current device in one pool of memory: they never run at the same time."""
-
-    def __init__(self) -> None:
-        self._pool = torch.cuda.graph_pool_handle()
-
-    def __call__(self) -> Graph:
-        """Return an empty graph."""
-        return _CudaGraph(self._pool)
-
-
-class _CudaGraph:
-    def __init__(self, pool: Any) -> None:
-        self._graph, self._pool = torch.cuda.CUDAGraph(), pool
-
-    def record(self, work: Callable[[], Result]) -> Result:
-        current = torch.cuda.current_stream()
-        # On the stream of the eager calls, whose workspaces are there; the default stream cannot be recorded.
-        stream = None if current == torch.cuda.default_stream() else current
-        device = torch.cuda.current_device()
-        # Recording changes the generator's state; one that breaks would leave it as it was in the middle.
-        generator = torch.cuda.default_generators[device]
-        untouched = generator.clone_state()
-        try:
-            # "thread_local": a data loader's thread may pin memory meanwhile.
-            with torch.cuda.graph(self._graph, self._pool, stream, capture_error_mode="thread_local"):
-                return work()
-        except BaseException:
-            # A recording that breaks leaves these as they were in the middle of it.
-            torch.cuda.set_stream(current)
-            generator.graphsafe_set_state(untouched)
-            with contextlib.suppress(RuntimeError, AttributeError):  # where ending it came as far as this
-                torch._C._cuda_endAllocateToPool(device, self._pool)
-            raise
-
-    def replay(self) -> None:
-        self._graph.replay()
 
 
 @dataclass(frozen=True)
@@ -158,7 +108,7 @@ class Recordings:
             # Kind by kind: an update of the optimizer that is missing would drown in the size of the parameters.
             drifts = {kind: _drift(found[kind], wanted[kind], before.get(kind)) for kind in wanted}
         except Exception as error:  # whatever it is, an eager call has done the work
-            reason = _first_line(error)
+            reason = _reason(error)
         else:
             kind = max(drifts, key=lambda kind: drifts[kind])
             if any(map(math.isnan, drifts.values())):
@@ -234,7 +184,7 @@ def _distance(tensors: Sequence[Tensor], origin: Sequence[Tensor] | None) -> flo
     return float(total**0.5)
 
 
-def _first_line(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     while error.__context__ is not None:  # ending a broken recording fails too, and says less
         error = error.__context__
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return first_line(error)

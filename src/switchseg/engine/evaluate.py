@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import math
 from collections.abc import Iterator, Sequence
@@ -114,18 +115,16 @@ def evaluate(
     if partial is not None and world.size > 1:
         # Each rank counts its own images; one file would hold those of whichever wrote last.
         partial = partial.with_name(f"{partial.name}.{world.rank}")
-    network = Network(model, compute)
+    label = functools.partial(_labelled, Network(model, compute), rule=rule, compute=compute, order=order)
     # In turn rather than in blocks, so that images sorted by size are spread over the ranks.
     own = range(world.rank, len(dataset), world.size)
     tally = Tally(len(dataset.classes), boundary, partial, key, lambda images: data_key(dataset, own[:images]))
     kept = _spread(len(dataset), len(dataset) if pictures is None else pictures) if save is not None else frozenset()
     show = world.is_main and not quiet
-    with evaluating(model), tally.kept(), progress("evaluate", len(own), shown=show) as count:
-        count(tally.images)
+    with evaluating(model), tally.kept(), progress("evaluate", len(own), shown=show, before=tally.images) as count:
         for indices, samples in _batches(dataset, own[tally.images :], compute.images_per_batch):
             # A generator: of a batch only one label map of full size exists at a time.
-            labelled = _labelled(network, samples, rule, compute, order)
-            for index, sample, (labels, confidence) in zip(indices, samples, labelled, strict=True):
+            for index, sample, (labels, confidence) in zip(indices, samples, label(samples), strict=True):
                 # In the order of the data set: where the counts end is all that is known of where to go on.
                 tally.add(sample.name, labels, _truth(sample), find_seams(labels, rule, model))
                 if save is not None and index in kept:
@@ -138,23 +137,14 @@ def evaluate(
     per_image, seams = tally.total_per_image(world), tally.total_seams(world)
     if save is not None:
         # Read and labelled once more: only now it is known which they are.
-        missing = (_extremes(per_image, extremes) - kept).intersection(own)
-        for index in sorted(missing):
+        for index in sorted((_extremes(per_image, extremes) - kept).intersection(own)):
             sample = dataset.read(index)
             with evaluating(model):
-                labels, confidence = next(_labelled(network, [sample], rule, compute, order))
+                labels, confidence = next(label([sample]))
             write_pictures(save, sample, labels, confidence, dataset.classes)
     tally.discard()
-    return Evaluation(
-        scores(matrix, dataset.classes),
-        matrix,
-        rule,
-        len(dataset),
-        tally.seconds,
-        tuple(per_image),
-        boundaries,
-        seams,
-    )
+    found = scores(matrix, dataset.classes)
+    return Evaluation(found, matrix, rule, len(dataset), tally.seconds, tuple(per_image), boundaries, seams)
 
 
 def write_confusion(path: Path, matrix: npt.NDArray[np.int64], classes: Classes) -> None:
@@ -186,7 +176,7 @@ def _labelled(
     try:
         maps = logit_maps(network.model, [sample.image for sample in samples], rule, compute, network)
     except NonFiniteError as error:
-        names = ", ".join(sample.name for sample in samples)
+        names = ", ".join(samples[index].name for index in error.images)
         raise UserError(f"{names}: {error}; the model is broken, or --precision fp32 is needed") from None
     for sample, own in zip(samples, maps, strict=True):
         height, width = _truth(sample).shape

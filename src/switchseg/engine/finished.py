@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from switchseg import files
-from switchseg.errors import UserError
-from switchseg.files import open_regular
+from switchseg.files import digest
 
 RECORD = "predict.jsonl"
 LEGEND = "legend.png"
@@ -90,19 +89,6 @@ class Finished:
         if parent.endswith("_labels"):
             names.add(parent.removesuffix("_labels"))
         return bool(self._made) and (text == LEGEND or not names.isdisjoint(self._made))
-
-
-def digest(path: Path) -> str | None:
-    """Return a hash of a file's content; None if it is no file that can be read."""
-    result = hashlib.blake2b(digest_size=16)
-    try:
-        with open_regular(path) as file:
-            # In blocks: videos and rasters may be larger than memory.
-            while block := file.read(2**20):
-                result.update(block)
-    except (OSError, UserError):
-        return None
-    return result.hexdigest()
 
 
 def _remove(out: Path, name: str) -> None:

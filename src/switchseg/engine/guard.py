@@ -15,9 +15,9 @@ from switchseg.errors import UserError
 
 @dataclass(frozen=True)
 class _Read:
-    """A loss on its way to the host."""
+    """A loss on its way to the host, and how many ranks wish to stop."""
 
-    loss: Tensor
+    seen: Tensor
     arrived: torch.cuda.Event | None
     explain: Callable[[float], str]
 
@@ -29,6 +29,9 @@ class Guard:
     is not finite stops all further updates there, and the host finds it one step later, when the next one is queued.
     Other optimizers wait until the host has seen the loss.
 
+    What else the ranks have to agree on in every step comes to the host with the loss, so that nothing waits for it
+    alone.
+
     Args:
         optimizer: What is to be stopped.
         device: Where losses are.
@@ -36,26 +39,33 @@ class Guard:
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device, on_device: bool) -> None:
-        self.loss = torch.zeros((), dtype=torch.float64, device=device)
+        self._seen = torch.zeros(2, dtype=torch.float64, device=device)
+        self.loss, self._wishes = self._seen.unbind()
         self.stopped = torch.zeros((), device=device)
         """1 once a loss was not finite."""
         self.on_device = on_device
+        self.asked_to_stop = False
+        """Whether some rank wished to stop in a step whose loss has been read: the same on every rank."""
+        self._agreeing = False
         self._read: _Read | None = None
         if on_device:
             optimizer.register_step_pre_hook(self._stop)
 
-    def see(self, loss: Tensor, explain: Callable[[float], str]) -> None:
-        """Take the loss of a step, before its update.
+    def see(self, loss: Tensor, explain: Callable[[float], str], wishes: Tensor | None = None) -> None:
+        """Take the loss of a step, before its update, and how many ranks wish to stop after it.
 
         Raises:
             UserError: it is not finite, and the optimizer waits for the host; with what `explain` says of its value.
         """
         self.loss.copy_(loss)
+        self._agreeing = wishes is not None
+        if wishes is not None:
+            self._wishes.copy_(wishes)
         if self.on_device:
             # It stays 1: by the time that the host reads the loss, further steps have been queued.
             torch.maximum(self.stopped, (~torch.isfinite(loss)).to(self.stopped.dtype), out=self.stopped)
         else:
-            self._read = _Read(loss, None, explain)
+            self._read = _Read(self._seen, None, explain)
             self.settle()
 
     def queue(self, explain: Callable[[float], str]) -> None:
@@ -70,10 +80,11 @@ class Guard:
         cuda = self.loss.is_cuda
         # A copy of its own for each step, in pinned memory: the next step overwrites `loss`, and a copy to any other
         # memory waits.
-        loss = torch.empty((), dtype=self.loss.dtype, device="cpu", pin_memory=cuda).copy_(self.loss, non_blocking=True)
+        seen = torch.empty(2, dtype=self._seen.dtype, device="cpu", pin_memory=cuda)
+        seen.copy_(self._seen, non_blocking=True)
         # The event is recorded before the loss of the step before is waited for, so the device always has a step to do.
-        self._read = _Read(loss, torch.cuda.current_stream().record_event() if cuda else None, explain)
-        _look(before)
+        self._read = _Read(seen, torch.cuda.current_stream().record_event() if cuda else None, explain)
+        self._look(before)
 
     def settle(self) -> None:
         """Wait for the last step.
@@ -83,7 +94,19 @@ class Guard:
         """
         # Taken out first: a loss that was told once is not told again by whoever cleans up.
         read, self._read = self._read, None
-        _look(read)
+        self._look(read)
+
+    def _look(self, read: _Read | None) -> None:
+        if read is None:
+            return
+        if read.arrived is not None:
+            read.arrived.synchronize()
+        seen = read.seen.cpu()  # the one wait of a step, where it was not on its way to the host before
+        loss = float(seen[0])
+        if self._agreeing:
+            self.asked_to_stop |= float(seen[1]) > 0
+        if not math.isfinite(loss):
+            raise UserError(read.explain(loss))
 
     def _stop(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         # GradScaler has set it to what it found, and removes it afterwards.
@@ -91,13 +114,3 @@ class Guard:
         optimizer.found_inf = (  # type: ignore[attr-defined]
             found if found is self.stopped else torch.maximum(found, self.stopped)
         )
-
-
-def _look(read: _Read | None) -> None:
-    if read is None:
-        return
-    if read.arrived is not None:
-        read.arrived.synchronize()
-    loss = float(read.loss)  # the one read of a step
-    if not math.isfinite(loss):
-        raise UserError(read.explain(loss))

@@ -31,7 +31,16 @@ _TILE_ELEMENTS_GPU = 2**25
 
 
 class NonFiniteError(ValueError):
-    """A network answered with infinities or what is no number."""
+    """A network answered with infinities or what is no number.
+
+    Args:
+        message: At which scale.
+        images: The places of the images that it answered so, if there were several.
+    """
+
+    def __init__(self, message: str, images: Sequence[int] = (0,)) -> None:
+        super().__init__(message)
+        self.images = tuple(images)
 
 
 @contextlib.contextmanager
@@ -68,7 +77,7 @@ def logit_maps(
         For each image its logits at the decoder's stride, one float32 [h, w, C] for each scale (and mirror image).
 
     Raises:
-        NonFiniteError: the logits are not finite.
+        NonFiniteError: the logits of an image are not finite.
     """
     network = network or Network(model, replace(compute, capture="off"))
     device, dtype = next(model.parameters()).device, next(model.parameters()).dtype
@@ -82,16 +91,22 @@ def logit_maps(
             logits = _forward(network, inputs.flip(-1) if mirrored else inputs, rule)
             logits = logits.float().flip(-1) if mirrored else logits.float()
             # Kept on the device and read once, after the last scale: each read would wait for it.
-            finite.append(torch.isfinite(logits).all())
+            finite.append(torch.isfinite(logits).flatten(1).all(1))
             # Classes last: the tiles are softmaxed over them, which then lie side by side in memory.
             for own, image_logits in zip(maps, logits.permute(0, 2, 3, 1).contiguous(), strict=True):
                 own.append(image_logits)
-    for index, good in enumerate(torch.stack(finite).tolist()):
-        if not good:
-            raise NonFiniteError(
-                f"the logits at short side {rule.short_sides[index // (1 + rule.flip)]} are not finite"
-            )
+    _require_finite(torch.stack(finite).tolist(), rule)
     return maps
+
+
+def _require_finite(finite: list[list[bool]], rule: Rule) -> None:
+    """Raise a NonFiniteError unless the logits of all images are finite at every scale (and in the mirror)."""
+    broken = [index for index, scales in enumerate(zip(*finite, strict=True)) if not all(scales)]
+    if broken:
+        first = next(index for index, images in enumerate(finite) if not all(images))
+        raise NonFiniteError(
+            f"the logits at short side {rule.short_sides[first // (1 + rule.flip)]} are not finite", broken
+        )
 
 
 def scaled_pixels(images: Sequence[Pixels], rule: Rule, short_side: int) -> Pixels:

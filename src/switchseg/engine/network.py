@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from switchseg.config.inference import Compute
-from switchseg.engine.capture import CudaGraphs, Recordings
+from switchseg.engine.capture import Recordings
+from switchseg.engine.cuda_graphs import CudaGraphs
 from switchseg.engine.precision import computing
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms.image_statistics import ImageStatistics

@@ -24,11 +24,20 @@ def label_image(labels: Labels, classes: Classes) -> Image.Image:
 
     Up to 255 classes it is a palette image in the classes' colours, with 255 (ignored) in black; beyond, 16-bit grey.
     """
-    if len(classes) > IGNORED:
-        return Image.fromarray(labels.astype(np.uint16))
-    image = Image.fromarray(labels.astype(np.uint8))
-    image.putpalette(classes.colours().tobytes())
+    image = _grey(labels, classes)
+    if image.mode == "L":
+        image.putpalette(classes.colours().tobytes())
     return image
+
+
+def submission_image(labels: Labels, classes: Classes) -> Image.Image:
+    """Return a label map [H, W] without ignored pixels as a grey image of class + 1; 16 bits beyond 255 classes."""
+    # Bytes would wrap here as well: 254 is the highest index of 255 classes.
+    return _grey(labels.astype(np.int32) + 1, classes)
+
+
+def _grey(values: Labels, classes: Classes) -> Image.Image:
+    return Image.fromarray(values.astype(np.uint8 if len(classes) <= IGNORED else np.uint16))
 
 
 def overlay(image: Pixels, labels: Labels, classes: Classes, opacity: float = 0.5) -> Pixels:

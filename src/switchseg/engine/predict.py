@@ -11,10 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from PIL import Image
+from typing import Any, TypeAlias
 
 from switchseg import files
 from switchseg.checkpoints.model_directory import CONFIG, WEIGHTS
@@ -22,9 +19,9 @@ from switchseg.data.images import SUFFIXES, read_image
 from switchseg.data.paths import describe_suffixes, files_below, has_suffix
 from switchseg.data.rasters import is_raster
 from switchseg.engine.ahead import read_ahead
-from switchseg.engine.finished import LEGEND, SUBMISSION, Finished, digest
+from switchseg.engine.finished import LEGEND, SUBMISSION, Finished
 from switchseg.engine.inference import Pixels
-from switchseg.engine.pictures import label_image, legend, save
+from switchseg.engine.pictures import label_image, legend, save, submission_image
 from switchseg.engine.predictor import Prediction, Predictor
 from switchseg.engine.progress import progress
 from switchseg.engine.raster import label_raster
@@ -66,6 +63,10 @@ class Input:
             kinds = ("_labels.png", "_overlay.png")
         paths = tuple(out / f"{self.name}{kind}" for kind in (*kinds, "_shares.json"))
         return (*paths, out / SUBMISSION / f"{self.name}.png") if submission else paths
+
+
+_Found: TypeAlias = "tuple[Input, str | None, Pixels]"
+"""An image, the digest of what it was read from, and its pixels."""
 
 
 def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
@@ -117,7 +118,8 @@ def predict(
         predictor: The model and its rule.
         inputs: What `find_inputs` returned.
         out: The folder for the results.
-        submission: Also write submission/NAME.png with class + 1, as the ADE20K server takes it.
+        submission: Also write submission/NAME.png with class + 1 (16 bits beyond 255 classes), as the ADE20K server
+            takes it.
         resume: Leave out what an earlier call with the same model and rule has finished.
         quiet: Show no progress.
         seams: Is told of each image and raster where windows meet in its labels.
@@ -137,27 +139,22 @@ def predict(
     images = [each for each in waiting if not (each.is_video or each.is_raster)]
     step = predictor.compute.images_per_batch
     failures: dict[str, str] = {}
-    with progress("predict", len(inputs), "files", shown=not quiet) as count:
-        count(len(inputs) - len(waiting))
+    done = len(inputs) - len(waiting)
+    with progress("predict", len(inputs), "files", shown=not quiet, before=done) as count:
         for group, reading in read_ahead(_read, [images[i : i + step] for i in range(0, len(images), step)]):
-            found, unreadable = reading.result()
-            try:
-                predictions = predictor.batch([pixels for _, _, pixels in found])
-            except UserError as error:
-                unreadable |= {str(each.path): f"{each.path}: {error}" for each, _, _ in found}
-            else:
-                for (each, source, _), prediction in zip(found, predictions, strict=True):
-                    with _told(each, unreadable), finished.making(each.name, source):
-                        _write(out, each, write_prediction(prediction, out, each.name, submission))
-                    seams(find_seams(prediction.labels, predictor.rule, predictor.model))
-            failures |= unreadable
+            found, failed = reading.result()
+            for (each, source, _), prediction in _labelled(predictor, found, failed):
+                with _told(each, failed), finished.making(each.name, source):
+                    _write(out, each, write_prediction(prediction, out, each.name, submission))
+                seams(find_seams(prediction.labels, predictor.rule, predictor.model))
+            failures |= failed
             for each in group:
-                if str(each.path) in unreadable:
+                if str(each.path) in failed:
                     # Its old results are those of a file that is no more.
                     finished.discard(each.name)
             count(len(group))
         for each in others:
-            with _told(each, failures), finished.making(each.name, digest(each.path)):
+            with _told(each, failures), finished.making(each.name, files.digest(each.path)):
                 if each.is_video:
                     shares = label_video(predictor, each.path, out / each.name)
                 else:
@@ -179,8 +176,26 @@ def write_prediction(prediction: Prediction, out: Path, name: str, submission: b
     save(label_image(prediction.labels, prediction.classes), out / f"{name}_labels.png")
     save(prediction.overlay(), out / f"{name}_overlay.png")
     if submission:
-        save(Image.fromarray((prediction.labels + 1).astype(np.uint8)), out / SUBMISSION / f"{name}.png")
+        save(submission_image(prediction.labels, prediction.classes), out / SUBMISSION / f"{name}.png")
     return {key: round(share, 6) for key, share in prediction.shares.items()}
+
+
+def _labelled(
+    predictor: Predictor, found: Sequence[_Found], failures: dict[str, str]
+) -> Iterator[tuple[_Found, Prediction]]:
+    """Yield images that share a pass with what the model says of them; of others `failures` is told why not."""
+    try:
+        predictions = predictor.batch([pixels for _, _, pixels in found])
+    except UserError as error:
+        if len(found) == 1:
+            path = str(found[0][0].path)
+            failures[path] = f"{path}: {error}"
+            return
+        # One by one: what the network makes of one image is no fault of those beside it.
+        for each in found:
+            yield from _labelled(predictor, [each], failures)
+    else:
+        yield from zip(found, predictions, strict=True)
 
 
 @contextlib.contextmanager
@@ -196,14 +211,14 @@ def _told(each: Input, failures: dict[str, str]) -> Iterator[None]:
         failures[str(each.path)] = f"{each.path}: its result {error.filename} cannot be written ({error.strerror})"
 
 
-def _read(group: Sequence[Input]) -> tuple[list[tuple[Input, str | None, Pixels]], dict[str, str]]:
+def _read(group: Sequence[Input]) -> tuple[list[_Found], dict[str, str]]:
     """Return the images of a group, each with what it was read from, and why the others cannot be read."""
-    found: list[tuple[Input, str | None, Pixels]] = []
+    found: list[_Found] = []
     unreadable: dict[str, str] = {}
     for each in group:
         try:
             # The hash first: if the file changes in between, its result does not hold and is made again.
-            found.append((each, digest(each.path), read_image(each.path)))
+            found.append((each, files.digest(each.path), read_image(each.path)))
         except UserError as error:
             unreadable[str(each.path)] = str(error)
     return found, unreadable
@@ -246,7 +261,7 @@ def _check_inputs_are_kept(inputs: Sequence[Input], out: Path, submission: bool)
 def _settings(predictor: Predictor, submission: bool) -> dict[str, Any]:
     rule = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(predictor.rule).items()}
     # By content too: a run directory keeps its path when its model becomes a better one.
-    model = {name: digest(predictor.path / name) for name in (CONFIG, WEIGHTS)}
+    model = {name: files.digest(predictor.path / name) for name in (CONFIG, WEIGHTS)}
     path = os.path.realpath(predictor.path)
     return {
         "model": {"path": path, **model},

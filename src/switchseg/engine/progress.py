@@ -7,36 +7,45 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from switchseg.terminal import print_line, progress_bar
 
 SECONDS_BETWEEN_LINES = 15.0
 
 
 @contextmanager
-def progress(what: str, total: int, unit: str = "images", shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show the progress of `what` on stderr while the context lasts; yields a function that counts finished units."""
+def progress(
+    what: str, total: int, unit: str = "images", shown: bool = True, before: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """Show the progress of `what` on stderr while the context lasts; yields a function that counts finished units.
+
+    Args:
+        what: The work.
+        total: How many units it has.
+        unit: What they are called, in the plural.
+        shown: Whether anything is said.
+        before: How many of them an earlier call has finished; they count as done, not as fast.
+    """
     # stderr: what a command prints may be piped into another one.
     console = Console(stderr=True, quiet=not shown)
-    if console.is_terminal:
-        with _bar(console, unit) as bar:
-            task = bar.add_task(what, total=total, speed="")
+    if before and before == total:
+        print_line(console, f"{what}: nothing had to be done, all {total} {unit} were finished before")
+        yield lambda finished: None
+    elif console.is_terminal:
+        with progress_bar(console) as bar:
+            task = bar.add_task(what, total=total, completed=before)
             started = time.monotonic()
 
             def count(finished: int) -> None:
                 bar.advance(task, finished)
-                bar.update(task, speed=f"{bar.tasks[0].completed / max(time.monotonic() - started, 1e-9):.1f}")
+                # Two readings of the clock can be equal.
+                speed = (bar.tasks[0].completed - before) / max(time.monotonic() - started, 1e-9)
+                bar.update(task, description=f"{what}  {speed:.1f} {unit}/s")
 
             yield count
     else:
-        yield _Lines(console, what, total, unit).count
+        yield _Lines(console, what, total, unit, before).count
 
 
 @contextmanager
@@ -49,19 +58,19 @@ def working(what: str) -> Iterator[None]:
             spinner.add_task(what, total=None)
             yield
     else:
-        console.print(f"{what} ...", markup=False, highlight=False, soft_wrap=True)
+        print_line(console, f"{what} ...")
         yield
     seconds = time.monotonic() - started
-    console.print(f"{what}: {seconds:.1f} s", markup=False, highlight=False, soft_wrap=True)
+    print_line(console, f"{what}: {seconds:.1f} s")
 
 
 class _Lines:
     """Prints a line after the first units, then every few seconds, and at the end."""
 
-    def __init__(self, console: Console, what: str, total: int, unit: str) -> None:
-        self._console, self._what, self._total, self._unit = console, what, total, unit
+    def __init__(self, console: Console, what: str, total: int, unit: str, before: int) -> None:
+        self._console, self._what, self._total, self._unit, self._before = console, what, total, unit, before
         # The clock starts with the lines: short work says nothing but its last line.
-        self._done, self._started, self._spoke = 0, time.monotonic(), time.monotonic()
+        self._done, self._started, self._spoke = before, time.monotonic(), time.monotonic()
 
     def count(self, finished: int) -> None:
         self._done += finished
@@ -70,19 +79,5 @@ class _Lines:
             return
         self._spoke = now
         # Two readings of the clock can be equal.
-        speed = self._done / max(now - self._started, 1e-9)
-        # One line without markup, colours or wrapping, for it may go to a file: rich would break it.
-        line = f"{self._what}: {self._done}/{self._total} {self._unit}, {speed:.1f} {self._unit}/s"
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _bar(console: Console, unit: str) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn(f"{{task.fields[speed]}} {unit}/s"),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-        console=console,
-    )
+        speed = (self._done - self._before) / max(now - self._started, 1e-9)
+        print_line(self._console, f"{self._what}: {self._done}/{self._total} {self._unit}, {speed:.1f} {self._unit}/s")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from switchseg import files
 from switchseg.checkpoints import training_state
 from switchseg.config.schema import RunConfig
 from switchseg.data.config import DataConfig
@@ -15,6 +17,7 @@ from switchseg.data.datasets import open_dataset
 from switchseg.data.held_out import hold_out
 from switchseg.data.loader import build_loader
 from switchseg.data.sample import Batch
+from switchseg.distributed import World
 from switchseg.engine.data_checks import same_images
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
@@ -83,26 +86,63 @@ def restore(training: Training, run: RunDirectory, resume: str) -> bool:
     """Bring `training` to where `resume` says: `auto`, `never` or the path of a checkpoint. Return whether it moved.
 
     `auto` goes on from the run's last checkpoint, if there is one. `never` starts at step 0, and only in a directory
-    without checkpoints, so that no work is overwritten by accident.
+    without checkpoints, so that no work is overwritten by accident. Every rank must call it.
 
     Raises:
-        UserError: the checkpoint cannot be read or belongs to another training, or there is one to be overwritten.
+        UserError: the checkpoint cannot be read, belongs to another training or to a longer one, or there is one to be
+            overwritten; or the ranks do not find the same one. All ranks raise it.
     """
-    last = training_state.latest(run.checkpoints)
-    if resume == "never":
-        if last is not None:
-            raise UserError(f"{last}: --resume never would overwrite this run; pass another --out, or --resume auto")
+    path, state = _same_on_all_ranks(run, resume, training.world)
+    if path is None or state is None:
         return False
-    if resume == "auto":
-        if last is None:
-            return False
-        path = last
-    else:
-        path = Path(resume)
     try:
-        training.load_state_dict(training_state.load(path))
+        if state["step"] > training.steps:
+            # The config would say less than the weights have seen, and so would every report.
+            raise UserError(
+                f"{path}: has seen {state['step']} steps, more than the {training.steps} that train.steps or "
+                "train.epochs give; keep at least as many to go on, or pass another --out for a new run"
+            )
+        training.load_state_dict(state)
     # What torch and the schedulers raise of a foreign state is no contract: any of these means that it does not fit.
     except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: belongs to another training ({reason[:300]})") from None
     return True
+
+
+def _same_on_all_ranks(run: RunDirectory, resume: str, world: World) -> tuple[Path | None, dict[str, Any] | None]:
+    """Return the checkpoint that `resume` stands for and what is in it, None for step 0."""
+    path, state, place, fault = None, None, "step 0 without a checkpoint", None
+    try:
+        path = _checkpoint(run, resume)
+        if path is not None:
+            state = training_state.load(path)
+            # By content too: a node may have a copy of the run as it was once.
+            content = files.digest(path) if world.size > 1 else None
+            place = f"step {state['step']} of {path} ({str(content)[:12]})"
+    except UserError as error:
+        fault = str(error)
+    # Told to all before any leaves: the others would wait, or train from somewhere else.
+    for other in world.gather([fault]):
+        if other[0] is not None:
+            raise UserError(other[0])
+    ranks: dict[str, list[int]] = {}
+    for rank, found in enumerate(world.gather([place])):
+        ranks.setdefault(found[0], []).append(rank)
+    if len(ranks) > 1:
+        found_by = ", ".join(f"{_named(of)} at {place}" for place, of in ranks.items())
+        raise UserError(
+            f"the ranks would not begin at the same place: {found_by}; every node needs the run directory {run.path}"
+        )
+    return path, state
+
+
+def _named(ranks: Sequence[int]) -> str:
+    return f"rank{'s' if len(ranks) > 1 else ''} {' '.join(map(str, ranks))}"
+
+
+def _checkpoint(run: RunDirectory, resume: str) -> Path | None:
+    last = training_state.latest(run.checkpoints)
+    if resume == "never" and last is not None:
+        raise UserError(f"{last}: --resume never would overwrite this run; pass another --out, or --resume auto")
+    return last if resume in ("auto", "never") else Path(resume)

@@ -14,7 +14,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from switchseg.config.schema import RunConfig
 from switchseg.data.sample import Batch
-from switchseg.engine.capture import CudaGraphs, Graph, Recordings
+from switchseg.engine.capture import Recordings
+from switchseg.engine.cuda_graphs import CudaGraphs, Graph
 from switchseg.engine.diagnosis import first_non_finite
 from switchseg.engine.precision import computing, parameter_dtype
 from switchseg.engine.single_values import single_values_named
@@ -39,10 +40,18 @@ class Stepper:
     Args:
         training: What is trained; no other stepper may be at it.
         graphs: Makes the graphs; by default CUDA graphs, or none where `obstacle` names a reason.
+        wish_to_stop: Whether this rank wishes to stop. With several, `training.guard.asked_to_stop` tells every one of
+            them, from the same step on.
     """
 
-    def __init__(self, training: Training, graphs: Callable[[], Graph] | None = None) -> None:
+    def __init__(
+        self,
+        training: Training,
+        graphs: Callable[[], Graph] | None = None,
+        wish_to_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._training = training
+        self._wish_to_stop = wish_to_stop
         self._stage = Staging(training.world.device)
         if graphs is None and training.world.device.type == "cuda" and training.config.train.capture == "auto":
             reason = obstacle(training.config, training.world.size)
@@ -94,10 +103,14 @@ class Stepper:
                 with _statistics_kept(training):
                     training.scaler.scale(weighted).backward()
             loss += weighted.detach()
-        # DDP averages gradients over ranks and the factors are made for that, so the loss is a mean as well.
-        loss = world.sum(loss) / world.size
+        wishes = None
+        if world.size > 1:
+            # Filled in by the device: a number sent there would wait for it.
+            loss, wishes = world.sum(torch.stack([loss, torch.full_like(loss, self._wish_to_stop())]))
+            # DDP averages gradients over ranks and the factors are made for that, so the loss is a mean as well.
+            loss = loss / world.size
         # Between backward and update: every rank sees the same sum, so all of them stop or none.
-        training.guard.see(loss, partial(_explain_non_finite, training, self._current, training.step))
+        training.guard.see(loss, partial(_explain_non_finite, training, self._current, training.step), wishes)
         _update(training)
         training.meter.add_loss(loss)
 

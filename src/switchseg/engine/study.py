@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from switchseg.config.schema import DEFAULT_STEPS, RunConfig
 from switchseg.errors import UserError
-from switchseg.models.create import parse_norm
+from switchseg.models.norm_names import NORM_NAMES
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def combinations(
 
     Args:
         config: what the runs have in common; its own batch size and seed hold where none are given.
-        norms: names of `norms.NORMS`.
+        norms: names of `NORM_NAMES`.
         images: per device in a step; see `with_images`.
         seeds: of initialisation and data order.
 
@@ -36,10 +36,7 @@ def combinations(
         UserError: there is no such norm, or a number of images is below 1.
     """
     for norm in norms:
-        try:
-            parse_norm(norm)
-        except UserError as error:
-            raise UserError(f"--norms: {error}") from error
+        NORM_NAMES.require("--norms", norm)
     found = []
     # Each value once and in the order given: a study may be asked for the same seed twice by mistake.
     for seed in dict.fromkeys(seeds) or (config.train.seed,):

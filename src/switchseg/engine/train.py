@@ -55,7 +55,6 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         # Not before: a rank that waits for others has nothing to save.
         stop = stack.enter_context(stop_on_signals())
         if world.is_main:
-            stack.enter_context(run.locked())
             run.check_same_run(config)
         say = print if world.is_main else _silent
         dataset = open_training(config.data)
@@ -72,6 +71,9 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         validation = open_validation(config.data, say)
         torch.manual_seed(config.train.seed)
         model = start_model(config.model, dataset.classes, say)
+        # Not before data and model are there: a directory is made, and a name that is wrong shall leave none.
+        if world.is_main:
+            stack.enter_context(run.locked())
         training = Training.start(config, world, model, class_weights(config, dataset, run, world, say))
         if reason := obstacle(config, world.size):
             raise UserError(reason)
@@ -108,7 +110,7 @@ def run_steps(
     """Run the steps that are left; return whether a signal ended them early, with a checkpoint of where it was."""
     config = training.config.train
     training.set_training_mode()
-    train_step = Stepper(training)
+    train_step = Stepper(training, wish_to_stop=lambda: stop.made)
     while not training.is_over:
         began = time.perf_counter()
         accumulated = list(itertools.islice(batches, config.accumulate))
@@ -121,8 +123,9 @@ def run_steps(
             evaluate_and_keep_best(training, run, monitor, validation)
             training.set_training_mode()
 
-        # A signal may reach the ranks at different steps: they must agree, or one waits for others that have left.
-        stopping = training.world.any(stop.made)
+        # A signal may reach the ranks at different steps: they must agree, or one waits for others that have left. What
+        # they agree on comes with the loss, for asking the others would wait for the device in every step.
+        stopping = training.guard.asked_to_stop if training.world.size > 1 else stop.made
         if stopping or training.is_over or training.step % config.checkpoint_every == 0:
             save(training, run, monitor)
         if stopping and not training.is_over:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,7 +29,7 @@ def label_video(predictor: Predictor, path: Path, target: Path) -> dict[str, flo
         The share of each class over all frames.
 
     Raises:
-        UserError: PyAV is not installed, or the file is no video that it can decode.
+        UserError: PyAV is not installed, the file is no video that it can decode, or the model's output is not finite.
     """
     av = _av()
     counts = np.zeros(len(predictor.classes))
@@ -37,12 +38,13 @@ def label_video(predictor: Predictor, path: Path, target: Path) -> dict[str, flo
     try:
         with ExitStack() as stack:
             source = stack.enter_context(av.open(stack.enter_context(_opened(path))))
-            if not source.streams.video:
+            # What a player shows, not the first one: that may be a cover.
+            stream = source.streams.best("video")
+            if stream is None:
                 raise UserError(f"{path}: a file without a video stream")
-            stream = source.streams.video[0]
             sink = stack.enter_context(files.replacing(target.parent / f"{target.name}_overlay.mp4"))
             writer = stack.enter_context(_Writer(av, sink, stream))
-            for prediction, time in _predictions(predictor, source.decode(stream)):
+            for prediction, time in _predictions(predictor, path, _timed(source.decode(stream), stream)):
                 frames += 1
                 # Shares, not pixels: every frame counts the same, also where their sizes change.
                 counts += np.bincount(prediction.labels.reshape(-1), minlength=len(counts)) / prediction.labels.size
@@ -69,7 +71,7 @@ class _Writer(AbstractContextManager["_Writer"]):
     def __init__(self, av: Any, sink: Any, source: Any) -> None:
         self._av = av
         self._container = av.open(sink, "w", format="mp4")
-        self._stream = self._container.add_stream("libx264", rate=source.average_rate or 25)
+        self._stream = self._container.add_stream("libx264", rate=_rate(source))
         self._stream.pix_fmt, self._stream.options = "yuv420p", {"crf": "20"}
         # The source's own, so that its time stamps can be taken as they are: players keep a changing frame rate.
         self._stream.time_base = self._stream.codec_context.time_base = source.time_base
@@ -92,17 +94,33 @@ class _Writer(AbstractContextManager["_Writer"]):
         self._container.close()
 
 
-def _predictions(predictor: Predictor, frames: Any) -> Iterator[tuple[Prediction, int]]:
-    waiting: list[tuple[Pixels, int]] = []
-    time = -1
+def _timed(frames: Iterable[Any], stream: Any) -> Iterator[tuple[Any, int]]:
+    """Yield each frame with the time from which it is shown, in units of the stream's time base."""
+    usual = max(1, round(1 / (_rate(stream) * stream.time_base)))
+    time = 0
     for frame in frames:
-        # Some containers have no time stamps; they must rise all the same.
-        time = time + 1 if frame.pts is None else frame.pts
+        # Some files have no time stamps (a bare H.264 stream): one frame follows when the one before is over.
+        time = time if frame.pts is None else frame.pts
+        yield frame, time
+        time += frame.duration or usual
+
+
+def _rate(stream: Any) -> Fraction:
+    """Return how many frames a second a stream has, as far as can be told."""
+    # What a file without time stamps has for an average is made up; the guess asks the codec as well.
+    return Fraction(stream.guessed_rate or stream.average_rate or 25)
+
+
+def _predictions(
+    predictor: Predictor, path: Path, frames: Iterable[tuple[Any, int]]
+) -> Iterator[tuple[Prediction, int]]:
+    waiting: list[tuple[Pixels, int]] = []
+    for frame, time in frames:
         waiting.append((_upright(frame), time))
         if len(waiting) == predictor.compute.images_per_batch:
-            yield from _flush(predictor, waiting)
+            yield from _flush(predictor, path, waiting)
             waiting = []
-    yield from _flush(predictor, waiting)
+    yield from _flush(predictor, path, waiting)
 
 
 def _upright(frame: Any) -> Pixels:
@@ -128,8 +146,11 @@ def _display_matrix(frame: Any) -> tuple[tuple[int, int], tuple[int, int]] | Non
     return (a, b), (c, d)
 
 
-def _flush(predictor: Predictor, frames: list[tuple[Pixels, int]]) -> Iterator[tuple[Prediction, int]]:
-    predictions = predictor.batch([pixels for pixels, _ in frames]) if frames else []
+def _flush(predictor: Predictor, path: Path, frames: list[tuple[Pixels, int]]) -> Iterator[tuple[Prediction, int]]:
+    try:
+        predictions = predictor.batch([pixels for pixels, _ in frames])
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     yield from zip(predictions, (time for _, time in frames), strict=True)
 
 

@@ -18,7 +18,7 @@ from torch.utils._sympy.numbers import int_oo
 from torch.utils._sympy.value_ranges import ValueRanges
 
 from switchseg.config.inference import Rule
-from switchseg.errors import UserError
+from switchseg.errors import UserError, first_line
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import fold_norms
 
@@ -140,9 +140,9 @@ def refused(network: Deployed) -> Iterator[None]:
         raise
     # Exporters raise whatever their passes stumble over; the types differ from version to version of torch.
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"encoder {network.spec.encoder!r} with decoder {network.spec.decoder!r} cannot be exported ({reason})"
+            f"encoder {network.spec.encoder!r} with decoder {network.spec.decoder!r} cannot be exported "
+            f"({first_line(error)})"
         ) from error
 
 

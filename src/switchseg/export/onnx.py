@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.export import ExportedProgram
 
 from switchseg import files
 from switchseg.errors import UserError
@@ -34,15 +35,20 @@ def export_onnx(network: Deployed, path: Path) -> Parity:
     return parity
 
 
-def to_onnx(network: Deployed) -> bytes:
+def to_onnx(network: Deployed, traced: ExportedProgram | None = None) -> bytes:
     """Return the network as an ONNX model with free batch size, height and width.
 
     Its first output is the interface's, its last one the logits; if these are the same, there is one.
+
+    Args:
+        network: The model behind its interface.
+        traced: What `trace` returned of it for these outputs, if it is there already.
     """
     require_onnx()
     # Two outputs of one name are not allowed in ONNX.
     outputs = list(dict.fromkeys([network.interface.output, LOGITS]))
-    traced = trace(network, with_logits=len(outputs) > 1)
+    if traced is None:
+        traced = trace(network, with_logits=len(outputs) > 1)
     with refused(network):
         program = torch.onnx.export(
             traced,

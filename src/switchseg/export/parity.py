@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from switchseg.errors import UserError
+from switchseg.errors import UserError, first_line
 from switchseg.export.network import Deployed
 
 SIZES = ((1, 3, 128, 160), (2, 3, 200, 136), (1, 3, 264, 328), (1, 3, 33, 97), (2, 3, 8, 8))
@@ -48,8 +48,9 @@ def compare(network: Deployed, run: Run) -> Parity:
         try:
             found = run(images.numpy())
         except Exception as error:  # whatever the runtime says of a program that was frozen at another size
-            reason = str(error).strip().splitlines()[0]
-            raise UserError(f"the export does not run on images {size} ({reason}); it was not written") from None
+            raise UserError(
+                f"the export does not run on images {size} ({first_line(error)}); it was not written"
+            ) from None
         # NumPy would broadcast and compare what does not correspond.
         if found.shape != expected.shape:
             raise UserError(f"the export returns the shape {found.shape} for images {size}, not {expected.shape}")

@@ -2,7 +2,8 @@
 
 from switchseg.metrics.boundary import boundary_counts, boundary_iou
 from switchseg.metrics.confusion import confusion_matrix, confusion_of_classes
-from switchseg.metrics.scores import ClassScore, ImageScore, Scores, image_score, mean_iou, pixel_accuracy, scores
+from switchseg.metrics.scores import ImageScore, image_score, mean_iou, pixel_accuracy, scores
+from switchseg.results import ClassScore, Scores
 
 __all__ = [
     "ClassScore",

@@ -7,6 +7,8 @@ from typing import Literal
 
 from switchseg.errors import UserError
 from switchseg.models.decoders import DECODERS, parse_decoder
+from switchseg.models.encoders import parse_encoder
+from switchseg.models.norm_names import NORM_NAMES
 from switchseg.registry import named
 
 
@@ -19,9 +21,8 @@ class ModelConfig:
     `_dilated8` or `_dilated16` keeps the maps at that stride."""
     decoder: str = named(DECODERS, "c1_bilinear_deepsup")
     """`_deepsup` after its name adds the auxiliary head; `_bilinear` is understood and changes nothing."""
-    norm: str = "sn"
-    """bn, syncbn, gn, in, ln, sn, sn_in_ln, syncsn, ssn or syncssn, in the decoder and in place of the
-    encoder's BatchNorms."""
+    norm: str = named(NORM_NAMES, "sn")
+    """In the decoder and in place of the encoder's BatchNorms."""
     pretrained: str | None = None
     """Where the training starts: None is random weights; `imagenet` the encoder's from an installed package (the extra
     `weights`) or timm's from the hub; otherwise the path of an ImageNet checkpoint of the encoder, or of a model or run
@@ -39,7 +40,10 @@ class ModelConfig:
     """Start from a model directory with other classes: its last layers begin at random, all the rest is loaded."""
 
     def __post_init__(self) -> None:
+        # Not by `check_names`, since these two names may have endings.
+        parse_encoder(self.encoder, "model.encoder")
         parse_decoder(self.decoder, "model.decoder")
+        NORM_NAMES.require("model.norm", self.norm)
         # Shares of 0 and 1 would need mixing weights at minus or plus infinity.
         if isinstance(self.norm_init, float) and not 0 < self.norm_init < 1:
             raise UserError(f"model.norm_init: {self.norm_init:g}; uniform, bn or a share between 0 and 1 was expected")

@@ -9,6 +9,7 @@ from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.models.blocks import AuxiliaryHead, Decoder, MapSizes
 from switchseg.models.decoders import DECODERS, parse_decoder
+from switchseg.models.norm_names import NORM_NAMES
 from switchseg.models.pretrained import create_pretrained, pretrained_preprocessing
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.spec import ModelSpec
@@ -79,9 +80,11 @@ def parse_norm(norm: str | norms.Factory) -> norms.Kind:
     Raises:
         UserError: there is no such norm.
     """
+    if isinstance(norm, str):
+        NORM_NAMES.require("norm", norm)
     try:
         return norms.find_kind(norm)
-    except (TypeError, ValueError) as error:
+    except TypeError as error:
         raise UserError(str(error)) from error
 
 

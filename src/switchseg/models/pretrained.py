@@ -11,7 +11,7 @@ from torch import Tensor
 from switchseg import norms
 from switchseg.errors import UserError
 from switchseg.models.blocks import Encoder
-from switchseg.models.encoders import create_encoder, timm_network
+from switchseg.models.encoders.timm_encoder import create_encoder, timm_network
 from switchseg.models.installed import find_installed
 from switchseg.models.layouts import CLASSIFIERS, ENCODER_LAYOUTS, encoder_keys
 from switchseg.models.weights import read_weights, translate

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from switchseg.models.blocks import MapSizes
 from switchseg.models.create import create_model
-from switchseg.models.encoders import create_encoder
+from switchseg.models.encoders.timm_encoder import create_encoder
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from switchseg.errors import UserError
+from switchseg.errors import UserError, first_line
 from switchseg.models.pickled import check_torch_file
 from switchseg.norms import from_2018
 
@@ -35,7 +35,8 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     except UserError:
         raise
     except Exception as error:  # whatever a damaged file drives torch's readers to, assertions included
-        raise UserError(f"{path}: no whole weight file ({_first_line(error)}); copy or download it again") from error
+        reason = f"{type(error).__name__}: {first_line(error).split('. ')[0]}"
+        raise UserError(f"{path}: no whole weight file ({reason}); copy or download it again") from error
     # One after the other, so that a `model` inside of a `state_dict` is found too.
     for wrapper in ("state_dict", "model"):
         inner: Any = content.get(wrapper)
@@ -139,7 +140,3 @@ def _some(keys: Iterable[str], count: int = 3) -> str:
 
 def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "scalar"
-
-
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0].split(". ")[0]

@@ -26,7 +26,7 @@ def resolve_backend(x: Tensor, statistics: Sequence[str] = STATISTICS, backend: 
     Raises:
         ValueError: `backend` is unknown, or cannot take `x`.
     """
-    return choose(x, tuple(statistics), backend)
+    return choose(x, tuple(statistics), backend, torch.compiler.is_compiling())
 
 
 def switch_norm(
@@ -63,8 +63,13 @@ def switch_norm(
     Returns:
         The output with the shape, type and memory format of `x`, and the BN moments (2, C) that were used, without
         gradient; those are empty if "bn" is not mixed.
+
+    Raises:
+        ValueError: an argument is of another shape, type or name than these, or `x` has no elements.
     """
     check_activation(activation)
+    if x.dim() < 2 or not x.numel():
+        raise ValueError(f"(N, C, ...) with at least one element per channel is needed, got shape {tuple(x.shape)}")
     mean_mix, var_mix = (shares, None) if isinstance(shares, Tensor) else shares
     moments = (None, None) if running is None else (running[0], running[1])
     inputs = Inputs(x, residual, mean_mix, var_mix, weight, bias, *moments)
@@ -73,7 +78,7 @@ def switch_norm(
     options = Options(
         tuple(statistics), eps, None, activation == "relu", running is None, not isinstance(shares, Tensor), group
     )
-    y, batch = with_batch(inputs, options, choose(x, options.statistics, backend))
+    y, batch = with_batch(inputs, options, choose(x, options.statistics, backend, torch.compiler.is_compiling()))
     # Without "bn" nothing has written that part of what backends keep.
     return y, batch if "bn" in statistics else batch.new_empty(2, 0)
 
@@ -89,11 +94,10 @@ def layer(inputs: Inputs, options: Options, backend: str) -> Tensor:
 
     A backend does all of it in one call each way if the tensors are as it takes them.
     """
-    statistics = options.statistics
-    choice = choose(inputs.x, statistics, backend)
+    statistics, compiling = options.statistics, torch.compiler.is_compiling()
+    choice = choose(inputs.x, statistics, backend, compiling)
     # Where others share the moments, and under a compiler, which has to see that buffers change, `move` does it.
-    alone = not options.group and not torch.compiler.is_compiling()
-    if choice.backend != "reference" and alone and inputs.are_plain(len(statistics)):
+    if not (compiling or options.group or choice.backend == "reference") and inputs.are_plain(len(statistics)):
         return eager.run(find_backend(choice.backend), inputs, options)
     y, batch = with_batch(inputs._replace(batches=None), options, choice)
     move(inputs, options, batch)

@@ -70,17 +70,30 @@ class SparseMixin(SwitchNorm):
         self.register_buffer("radius", torch.zeros((), device=device))
         self.register_buffer("mean_fixed", torch.zeros((), dtype=torch.long, device=device))
         self.register_buffer("var_fixed", torch.zeros((), dtype=torch.long, device=device))
+        self._fixed = (False, False)
+        """Of mean and variance: the values of the two buffers, which would have to come from the device."""
         self._kept: tuple[str, ...] | None = None
+        """What a frozen layer computes."""
 
     def mixture(self) -> tuple[tuple[str, ...], Tensor]:
-        """Return K statistics and how much of each goes into mean and variance; a frozen layer returns what it uses."""
+        """Return K statistics and how much of each goes into mean and variance; a frozen layer returns what it uses.
+
+        A moment that is fixed stays with its statistic whatever becomes of its logits, which get gradients of zero.
+        """
         logits = torch.stack([self.mean_weight, self.var_weight], 1)
         logits = logits.to(statistics_dtype(logits.dtype))
-        if self._kept is None:
+        if not any(self._fixed):
             return self.statistics, sparsestmax(logits, self.radius.to(logits.dtype))
         hot = torch.zeros_like(logits).scatter(0, logits.detach().argmax(0, keepdim=True), 1.0)
         # Zero times the logits keeps the parameters in the graph, where DistributedDataParallel waits for them.
-        rows = dict(zip(self.statistics, (hot + 0.0 * logits).unbind(), strict=True))
+        hot = hot + 0.0 * logits
+        if self._kept is None:
+            # Not by sparsestmax alone: one-hot logits lie at the edge of their face, and an optimizer's momentum or
+            # weight decay would push them over it.
+            free = sparsestmax(logits, self.radius.to(logits.dtype))
+            columns = zip(self._fixed, hot.unbind(1), free.unbind(1), strict=True)
+            return self.statistics, torch.stack([one if fixed else mixed for fixed, one, mixed in columns], 1)
+        rows = dict(zip(self.statistics, hot.unbind(), strict=True))
         return self._kept, torch.stack([rows[name] for name in self._kept])
 
     def _mixture(self) -> tuple[Tensor, None, tuple[str, ...]]:
@@ -99,10 +112,9 @@ class SparseMixin(SwitchNorm):
                 shares.t(), (self.mean_weight, self.var_weight), (self.mean_fixed, self.var_fixed), strict=True
             ):
                 if column.max() > 1 - _TIE:
-                    # sparsestmax returns one-hot logits as they are, at every radius: the other moment may go on.
                     weight.copy_(column)
                     fixed.fill_(1)
-            self._find_kept()
+            self._find_fixed()
         return self._kept is not None
 
     @torch.no_grad()
@@ -113,7 +125,7 @@ class SparseMixin(SwitchNorm):
                 weight.fill_(1)
             fixed.zero_()
         self.radius.fill_(radius)
-        self._kept = None
+        self._fixed, self._kept = (False, False), None
 
     def reset_parameters(self) -> None:
         """Start over: no scale or offset, equal shares, radius 0, no batches seen."""
@@ -121,8 +133,9 @@ class SparseMixin(SwitchNorm):
         if "radius" in self._buffers:  # not yet while SwitchNorm is being constructed
             self.unfreeze()
 
-    def _find_kept(self) -> None:
-        if not (self.mean_fixed and self.var_fixed):
+    def _find_fixed(self) -> None:
+        self._fixed = bool(self.mean_fixed), bool(self.var_fixed)
+        if not all(self._fixed):
             self._kept = None
             return
         used = {int(self.mean_weight.argmax()), int(self.var_weight.argmax())}
@@ -135,7 +148,7 @@ class SparseMixin(SwitchNorm):
                 state_dict.setdefault(prefix + name, torch.zeros_like(getattr(self, name)))
         super()._load_from_state_dict(state_dict, prefix, *rest)
         # No tensor says which statistics are computed: it follows from what has just been loaded.
-        self._find_kept()
+        self._find_fixed()
 
 
 class SparseSwitchNorm1d(SparseMixin, SwitchNorm1d):

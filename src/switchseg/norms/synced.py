@@ -66,11 +66,18 @@ class SyncBatchNorm(BatchNorm):
         self.process_group = process_group
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize `x` (N, C, ...) with the moments of all processes, or with the running ones in evaluation."""
+        """Normalize `x` (N, C, ...) with the moments of all processes, or with the running ones in evaluation.
+
+        Raises:
+            ValueError: `x` has fewer than 2 dimensions, or no elements while moments are shared.
+        """
         group = name_group(self.process_group) if self.training else ""
         if not group:
             return super().forward(x)
         self._check_input_dim(x)
+        # Moments of nothing would be no numbers, in every process.
+        if not x.numel():
+            raise ValueError(f"{type(self).__name__} needs at least one element per channel, got {tuple(x.shape)}")
         values = x.to(statistics_dtype(x.dtype)).transpose(0, 1).flatten(1)  # [C, elements]
         var, mean = torch.var_mean(values, dim=1, correction=0)
         mean, var, total = combine_moments(mean, var, values.shape[1], group)

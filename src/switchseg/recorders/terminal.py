@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import datetime
 
-import rich.console
-import rich.progress
-import rich.table
+from rich.console import Console
 
 from switchseg.recorders.recorder import Event, Outcome, Recorder, Start
+from switchseg.terminal import print_line, progress_bar
 
 
 class Terminal(Recorder):
     """Standard output."""
 
     def __init__(self, start: Start) -> None:
-        self._console = rich.console.Console()
+        self._console = Console()
         self._steps, self._images_per_step = start.steps, start.environment["images_per_step"]
-        self._bar = _progress_bar(self._console)
+        self._bar = progress_bar(self._console)
         self._task = self._bar.add_task("", total=start.steps, completed=start.step)
         self._bar.start()
 
@@ -40,22 +39,7 @@ class Terminal(Recorder):
         self._bar.update(self._task, completed=step)
 
     def say(self, line: str) -> None:  # noqa: D102
-        # Paths may hold [brackets] that rich would take for styles, and must not be broken where a user copies them.
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_line(self._console, line)
 
     def close(self, outcome: Outcome) -> None:  # noqa: D102
         self._bar.stop()
-
-
-def _progress_bar(console: rich.console.Console) -> rich.progress.Progress:
-    fixed = rich.table.Column(no_wrap=True)  # only the bar gives way where the terminal is narrow
-    return rich.progress.Progress(
-        rich.progress.MofNCompleteColumn(table_column=fixed),
-        rich.progress.BarColumn(bar_width=None),
-        rich.progress.TextColumn("{task.description}", table_column=fixed.copy()),
-        rich.progress.TextColumn("ETA", table_column=fixed.copy()),
-        rich.progress.TimeRemainingColumn(table_column=fixed.copy()),
-        console=console,
-        disable=not console.is_terminal,
-        expand=True,
-    )

@@ -4,88 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from switchseg.classes import Classes
 from switchseg.errors import UserError
+from switchseg.reports.evaluations import Evaluation, read_evaluations
 from switchseg.reports.run_files import (
     Record,
-    is_number,
     read_classes,
     read_config,
     read_confusion,
     read_image_scores,
-    read_json,
     read_log,
     read_suspects,
 )
 from switchseg.reports.theme import STATISTICS
 from switchseg.runs.journal import events_of
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """The scores of one class as fractions; `iou` and `accuracy` are None where the class does not occur."""
-
-    index: int
-    name: str
-    iou: float | None
-    accuracy: float | None
-    pixels: int
-
-    @classmethod
-    def from_json(cls, entry: Record) -> ClassScore:
-        """Read the scores of one class; raises as `Evaluation.from_json` does."""
-        values = {f.name: entry[f.name] for f in fields(cls)}
-        numbers = [values["index"], values["pixels"], *(v for k in ("iou", "accuracy") if (v := values[k]) is not None)]
-        if not all(map(is_number, numbers)) or not isinstance(values["name"], str):
-            raise TypeError(f"per_class holds {values}")
-        return cls(**values)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What `switchseg evaluate --json` wrote: scores as fractions, `short_sides` in pixels."""
-
-    mean_iou: float
-    mean_iou_all_classes: float
-    pixel_accuracy: float
-    overall_score: float
-    mean_class_accuracy: float
-    frequency_weighted_iou: float
-    per_class: tuple[ClassScore, ...]
-    images: int
-    short_sides: tuple[int, ...]
-    flip: bool
-    seconds: float
-
-    NUMBERS: ClassVar = (
-        *("mean_iou", "mean_iou_all_classes", "pixel_accuracy", "overall_score", "mean_class_accuracy"),
-        *("frequency_weighted_iou", "images", "seconds"),
-    )
-
-    @property
-    def data(self) -> tuple[Any, ...]:
-        """What tells the data that was scored on from others: the images, and the classes with the pixels of each."""
-        return self.images, tuple((score.name, score.pixels) for score in self.per_class)
-
-    @classmethod
-    def from_json(cls, entry: Record) -> Evaluation:
-        """Read one evaluation; keys that this version does not know are left out.
-
-        Raises:
-            KeyError, TypeError: a key is missing, or its value is not of the kind that is written.
-        """
-        values = {f.name: entry[f.name] for f in fields(cls)}
-        for key in cls.NUMBERS:
-            if not is_number(values[key]):
-                raise TypeError(f"{key} must be a number, but is {values[key]!r}")
-        scores = tuple(ClassScore.from_json(each) for each in entry["per_class"])
-        return cls(**{**values, "per_class": scores, "short_sides": tuple(entry["short_sides"])})
 
 
 @dataclass(frozen=True)
@@ -180,7 +118,6 @@ def read_run(path: str | Path) -> Run:
         raise UserError(f"{path}: no run directory (it has no log.jsonl); give the --out folder of a training")
     events, seconds, unreadable = read_log(path / "log.jsonl")
     config = read_config(path / "config.yaml")
-    evaluations = _read_evaluations(path / "metrics.json")
     run = Run(
         path=path,
         label=path.name,
@@ -188,15 +125,23 @@ def read_run(path: str | Path) -> Run:
         events=events,
         seconds=seconds,
         unreadable_lines=unreadable,
+        classes=read_classes(path / "model" / "config.json"),
+        suspects=read_suspects(path / "suspects" / "suspects.json"),
+    )
+    run = replace(run, label=norm_title(run.norm)) if run.norm else run
+    scored = events.get("scores")
+    # Of a run that was prolonged, scores and pictures are those of its shorter training until it ends again.
+    if scored and scored[-1]["step"] < run.last_step:
+        return run
+    evaluations = read_evaluations(path / "metrics.json")
+    return replace(
+        run,
         single=evaluations.get("single"),
         multi=evaluations.get("multi"),
-        classes=read_classes(path / "model" / "config.json"),
         confusion=read_confusion(path / "confusion_single.csv"),
         pictures=tuple(_find_pictures(path / "pictures")),
         image_scores=read_image_scores(path / "images_single.csv"),
-        suspects=read_suspects(path / "suspects" / "suspects.json"),
     )
-    return replace(run, label=norm_title(run.norm)) if run.norm else run
 
 
 def norm_title(norm: str) -> str:
@@ -220,16 +165,6 @@ def _first_start(folder: Path) -> tuple[float, str]:
     with (folder / "log.jsonl").open("rb") as file:
         records = list(events_of([file.readline()]))
     return (records[0]["time"] if records else float("inf")), folder.name
-
-
-def _read_evaluations(path: Path) -> dict[str, Evaluation]:
-    if not path.is_file():
-        return {}
-    entries = read_json(path)
-    try:
-        return {name: Evaluation.from_json(entries[name]) for name in ("single", "multi") if entries.get(name)}
-    except (AttributeError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not the scores of a run ({error}); `switchseg evaluate --json` writes them") from None
 
 
 def _find_pictures(folder: Path) -> Iterator[Picture]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from switchseg.reports.runs import Evaluation, Run
+from switchseg.reports.evaluations import Evaluation
+from switchseg.reports.runs import Run
 
 RULE = (
     "Scores in percent. mIoU by the 2018 rule: the mean over all classes, where a class that occurs neither in the "

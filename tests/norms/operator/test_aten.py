@@ -5,7 +5,7 @@ import torch
 
 from switchseg.norms import functional
 from switchseg.norms.operator import aten
-from tests.norms.cases import arguments, assert_same, run
+from tests.norms.cases import CPU_BACKENDS, arguments, assert_same, run
 
 SHAPES = [(2, 3, 1, 1), (2, 3, 2, 1), (1, 8, 7, 5), (3, 1, 4, 4), (2, 3, 2, 3, 4), (2, 5, 9)]
 
@@ -44,6 +44,24 @@ def test_a_large_mean_costs_no_digits(lay_out):
     found, _ = functional.switch_norm(**values | {"x": x}, backend="aten")
     expected, _ = functional.switch_norm(**values | {"x": x.double()}, backend="reference")
     torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("backend", CPU_BACKENDS)
+@pytest.mark.parametrize("lay_out", [torch.Tensor.contiguous, last])
+@pytest.mark.parametrize("ratio", [0, 1e2, 1e4, 1e6])
+def test_gradients_at_a_large_mean_are_as_exact_as_the_mean_can_be_stored(backend, lay_out, ratio):
+    values = arguments((2, 8, 20, 20), ("in", "ln", "bn"), torch.float32)
+    normalized = (values["x"] - 1) / 2
+    values["x"] = lay_out(normalized + ratio)
+    # Along the input too, or its own part in the gradient would be too small to tell.
+    grad = normalized + torch.randn(normalized.shape)
+    found = run(values, grad, backend=backend)
+    exact = run(
+        {name: None if v is None else v.double() for name, v in values.items()}, grad.double(), backend="reference"
+    )
+    for name in ("x", "shares", "weight", "bias"):
+        error = (found[name].double() - exact[name]).norm() / exact[name].norm()
+        assert error < 1e-6 + ratio * 2**-24, name  # half a unit in the last place of the mean, in deviations
 
 
 def test_it_takes_every_type():

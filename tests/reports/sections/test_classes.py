@@ -1,8 +1,6 @@
 import re
 from dataclasses import replace
 
-import numpy as np
-
 from switchseg.reports.runs import read_runs
 from switchseg.reports.sections import classes
 
@@ -23,7 +21,8 @@ def test_many_classes_scroll_and_absent_ones_have_no_score(run_folders):
     (run,) = read_runs(run_folders[:1])
     score = run.single.per_class[0]
     many = tuple(replace(score, index=i, name=f"thing {i}", pixels=1000 - i, iou=None) for i in range(150))
-    markup = classes.section([replace(run, single=replace(run.single, per_class=many), classes=None, confusion=None)])
+    page = classes.section([replace(run, single=replace(run.single, per_class=many), classes=None)])
+    markup, _ = page.split("<details>")
     assert markup.count("<td>–</td>") == 150
     assert 'class="scroll tall"' in markup
     assert classes.section([replace(run, single=None)]) is None
@@ -37,10 +36,11 @@ def test_each_class_shows_how_far_the_other_runs_are_from_the_first(run_folders)
     assert re.findall(r'class="delta \w*">([^<]+)<', row) == [f"{points:+.1f}".replace("-", "−")]
 
 
-def test_precision_and_recall_are_those_of_the_confusion_matrix(run_folders):
+def test_precision_and_recall_stand_beside_each_other_and_old_runs_have_no_precision(run_folders):
     (run,) = read_runs(run_folders[:1])
-    matrix = np.array([[6, 2], [3, 9]])
-    two = tuple(replace(score, pixels=pixels) for score, pixels in zip(run.single.per_class[:2], (8, 12), strict=True))
-    markup = classes.section([replace(run, single=replace(run.single, per_class=two), confusion=matrix)])
+    first, second, *_ = run.single.per_class
+    two = (replace(first, precision=0.818, accuracy=0.75), replace(second, precision=None, accuracy=0.5))
+    markup = classes.section([replace(run, single=replace(run.single, per_class=two))])
     details = markup.split("<details>")[1]
-    assert re.findall(r"<td>([\d.]+)</td>", details) == ["81.8", "75.0", "66.7", "75.0"]
+    assert set(re.findall(r"<td>([\d.]+)</td><td>([\d.]+)</td>", details)) == {("81.8", "75.0")}
+    assert set(re.findall(r"<td>–</td><td>([\d.]+)</td>", details)) == {"50.0"}

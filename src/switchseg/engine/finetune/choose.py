@@ -19,7 +19,7 @@ from switchseg.data.config import DataConfig
 from switchseg.engine.finetune.look import Found
 from switchseg.geometry import fit_short_side, round_up
 from switchseg.models.config import ModelConfig
-from switchseg.models.encoders import timm_network
+from switchseg.models.encoders.timm_encoder import timm_network
 from switchseg.models.installed import PACKAGES, find_installed
 from switchseg.models.pretrained import IMAGENET
 from switchseg.optim.config import OptimConfig

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from switchseg.norms.operator.call import Gradients, Inputs, Kept, Options, Saved
-from switchseg.norms.operator.layout import laid_out_like
+from switchseg.norms.operator.layout import strided_like
 from switchseg.norms.operator.mixing import mix, mix_backward
 from switchseg.norms.operator.tracking import move
 from switchseg.norms.reference import statistics_dtype
@@ -61,7 +61,7 @@ def backward(grad: Tensor, saved: Saved, options: Options) -> Gradients:
     x, weight = saved.x, saved.weight
     images, channels = x.shape[:2]
     kept = Kept(saved.kept, images, channels)
-    grad = laid_out_like(x, grad)
+    grad = strided_like(x, grad)
     if saved.y is not None:
         grad = torch.ops.aten.threshold_backward(grad, saved.y, 0)
     elements = x.numel() // channels
@@ -143,11 +143,13 @@ def _gradient_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple
 
 def _gradient_affine(grad: Tensor, x: Tensor, scale: Tensor, slope: Tensor, shift: Tensor) -> Tensor:
     """Return grad * scale + x * slope + shift for coefficients (N, C)."""
+    # At a large mean the last two terms nearly cancel; they come first, where nothing else has been rounded to their
+    # size, and where the sum is fused.
     shape = (*scale.shape, *[1] * (x.dim() - 2))
     if x.is_contiguous() and x.dtype == scale.dtype:
-        return _affine(grad, scale, shift).addcmul_(x, slope.view(shape))
-    result = torch.addcmul(shift.view(shape), grad, scale.view(shape))  # float32 for half precision
-    return result.addcmul_(x, slope.view(shape)).to(x.dtype)
+        return _affine(x, slope, shift).addcmul_(grad, scale.view(shape))
+    result = torch.addcmul(shift.view(shape), x, slope.view(shape))  # float32 for half precision
+    return result.addcmul_(grad, scale.view(shape)).to(x.dtype)
 
 
 def _channel_sums(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor]:

@@ -41,24 +41,26 @@ def check_backend(name: str) -> None:
         raise ValueError(f"unknown backend {name!r}; the backends are {', '.join(BACKENDS)}")
 
 
-def choose(x: Tensor, statistics: tuple[str, ...], backend: str = "auto") -> Choice:
-    """Return what a call with inputs like `x` runs, and why.
+def choose(x: Tensor, statistics: tuple[str, ...], backend: str, compiling: bool) -> Choice:
+    """Return what a call with inputs like `x` runs, and why; `compiling` is what `torch.compiler.is_compiling` says.
 
     Raises:
         ValueError: `backend` is unknown, or cannot take `x`.
     """
-    compiling = torch.compiler.is_compiling()
-    # A compiler looks into what it traces, and a cache would hide it.
-    choice = (_choose if compiling else _choose_once)(x.device.type, x.dtype, x.dim(), statistics, backend)
-    if choice.backend == "reference":
-        return choice
-    if not compiling and torch_private.is_followed():
+    if not compiling:
+        # A device takes ten times as long to tell its type as a tensor to tell whether it is on the CPU or CUDA.
+        device = "cpu" if x.is_cpu else "cuda" if x.is_cuda else x.device.type
+        choice = _choose_once(device, x.dtype, x.dim(), statistics, backend)
+        if choice.backend == "reference" or not torch_private.is_followed():
+            return choice
         return _refused(choice, backend, "a tracer, a transform or forward-mode AD follows ATen's calls alone")
-    if backend != "auto":
+    # A compiler looks into what it traces, and a cache would hide it.
+    choice = _choose(x.device.type, x.dtype, x.dim(), statistics, backend)
+    if choice.backend == "reference" or backend != "auto":
         return choice
-    if torch_private.is_exporting() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+    if torch_private.is_exporting():
         return Choice("reference", "an exported program holds only ATen operators, to run without this library")
-    if compiling and choice.backend == "aten" and x.is_contiguous():
+    if choice.backend == "aten" and x.is_contiguous():
         return Choice("reference", "Inductor fuses the formula into as few passes, without leaving its graph")
     return choice
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from switchseg.norms.operator.backends import find_backend
-from switchseg.norms.operator.call import STATISTICS, Gradients, Inputs, Kept, Options, Saved
-from switchseg.norms.operator.layout import dense
+from switchseg.norms.operator.call import STATISTICS, Gradients, Inputs, Kept, Options, Saved, what_a_relu_keeps
+from switchseg.norms.operator.layout import dense, laid_out_like
 
 
 @torch.library.custom_op("switchseg::switch_norm", mutates_args=())
@@ -67,7 +67,10 @@ def backward_operator(
     backend: str,
 ) -> List[Tensor]:  # noqa: UP006 - custom_op of torch 2.6 knows no list[Tensor]
     """Return `Gradients`, empty tensors for None; the arguments are those of `Saved` and `Options`."""
-    saved = Saved(dense(x), y, weight, bias, kept, with_residual, with_bias)
+    x = dense(x)
+    grad = laid_out_like(x, grad)
+    saved = Saved(x, y, weight, bias, kept, with_residual, with_bias)
+    saved.check_unchanged(grad)
     options = Options(tuple(statistics.split()), eps, None, relu, training, softmax, group)
     found = find_backend(backend).backward(grad, saved, options)
     # An operator may not return what it was given: without a ReLU that is the residual's gradient.
@@ -106,11 +109,11 @@ def _(
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     x, residual, _, var_mix, weight, bias, _, _, statistics, eps, relu, training, group, backend = inputs
     y, kept = output
-    keeps_output = relu and (find_backend(backend).keeps_output or residual is not None)
+    keeps_output, keeps_bias = what_a_relu_keeps(find_backend(backend), relu, residual is not None)
     ctx.mark_non_differentiable(kept)
     # Nothing depends on `kept`, so there would be zeros to be made for its gradient in every pass.
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(x, y if keeps_output else None, weight, bias, kept)
+    ctx.save_for_backward(x, y if keeps_output else None, weight, bias if keeps_bias else None, kept)
     ctx.how = (
         residual is not None,
         bias is not None,

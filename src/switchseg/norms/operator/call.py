@@ -5,7 +5,6 @@ Shapes: N images, C channels, K statistics that are mixed. Everything but the ma
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
@@ -61,20 +60,20 @@ class Inputs(NamedTuple):
         It sees memory, and takes no other types, shapes or places. Written to touch little: behind a large map the
         caches are cold, and each line costs several times what it does in a loop.
         """
-        x, _, mean_mix, var_mix, *of_channels, batches = self
-        if type(x) is not Tensor or x.numel() == 0 or not is_dense(x):
+        x, _, mean_mix, var_mix, weight, bias, mean, var, batches = self
+        if type(x) is not Tensor or not is_dense(x):
             return False
         device, channels = x.get_device(), x.shape[1]
         dtype = torch.float64 if x.dtype is torch.float64 else torch.float32
-        for each in of_channels:
-            if each is not None and not (_is_plain(each, dtype, device) and each.numel() == channels):
-                return False
         size = 2 * count if var_mix is None else count
         return (
-            _is_plain(mean_mix, dtype, device)
-            and mean_mix.numel() == size
-            and (var_mix is None or (_is_plain(var_mix, dtype, device) and var_mix.numel() == size))
-            and (batches is None or (_is_plain(batches, torch.int64, device) and batches.numel() == 1))
+            is_plain(mean_mix, dtype, device, size)
+            and (var_mix is None or is_plain(var_mix, dtype, device, size))
+            and (weight is None or is_plain(weight, dtype, device, channels))
+            and (bias is None or is_plain(bias, dtype, device, channels))
+            and (mean is None or is_plain(mean, dtype, device, channels))
+            and (var is None or is_plain(var, dtype, device, channels))
+            and (batches is None or is_plain(batches, torch.int64, device, 1))
         )
 
 
@@ -82,9 +81,18 @@ class Inputs(NamedTuple):
 _PLAIN = (torch.nn.Parameter, Tensor)
 
 
-def _is_plain(few: Tensor, dtype: torch.dtype, device: int) -> bool:
-    """Look at type and place: `get_device` is -1 on the CPU, and takes a tenth of the time of comparing devices."""
-    return type(few) in _PLAIN and few.dtype is dtype and few.get_device() == device and few.is_contiguous()
+def is_plain(few: Tensor, dtype: torch.dtype, device: int, count: int) -> bool:
+    """Return whether these are `count` numbers in a row, of a type and in a place.
+
+    `get_device` is -1 on the CPU, and takes a tenth of the time of comparing devices.
+    """
+    return (
+        few.numel() == count
+        and few.dtype is dtype
+        and few.get_device() == device
+        and few.is_contiguous()
+        and type(few) in _PLAIN
+    )
 
 
 class Options(NamedTuple):
@@ -118,6 +126,7 @@ class Saved(NamedTuple):
     """The output, where a ReLU ended it and the backend does not work its sign out again."""
     weight: Tensor | None
     bias: Tensor | None
+    """Where a ReLU ended the output and its sign is worked out again."""
     kept: Tensor
     """See `Kept`."""
     with_residual: bool
@@ -130,11 +139,19 @@ class Saved(NamedTuple):
             RuntimeError: a tensor has got another type, shape or place.
         """
         x, y, weight, bias, kept, *_ = self
-        dtype, device, channels = kept.dtype, kept.get_device(), x.shape[1]
-        same = x.shape == grad.shape and x.dtype is grad.dtype and x.get_device() == device and is_dense(x)
-        for each in (weight, bias):
-            same = same and (each is None or (_is_plain(each, dtype, device) and each.numel() == channels))
-        if not same or (y is not None and (y.shape != x.shape or y.dtype is not x.dtype)):
+        dtype, device, shape = x.dtype, x.get_device(), x.shape
+        few, channels = torch.float64 if dtype is torch.float64 else torch.float32, shape[1]
+        # What the gradient is like is what the output was like, which autograd has made sure of.
+        if not (
+            grad.dtype is dtype
+            and grad.shape == shape
+            and grad.get_device() == device
+            and is_dense(x)
+            and is_plain(kept, few, device, Kept.size(shape[0], channels))
+            and (weight is None or is_plain(weight, few, device, channels))
+            and (bias is None or is_plain(bias, few, device, channels))
+            and (y is None or (y.dtype is dtype and y.shape == shape))
+        ):
             raise RuntimeError("a tensor that the gradient of a SwitchNorm needs got other data after the forward pass")
 
 
@@ -158,15 +175,15 @@ def gradients_like(saved: Saved, options: Options, grad: Tensor, written: Tensor
         grad: of the output, which is the residual's too if no ReLU came after it.
         written: room for the residual's where a ReLU did, else None.
     """
-    x, kept, count = saved.x, saved.kept, len(options.statistics)
-    few = partial(torch.empty, dtype=kept.dtype, device=kept.device)
+    x, y, weight, _, kept, with_residual, with_bias = saved
+    count, channels, few = len(options.statistics), x.shape[1], kept.new_empty
     return Gradients(
         torch.empty_like(x),
-        grad if saved.with_residual and saved.y is None else written,
+        grad if with_residual and y is None else written,
         few(count) if options.softmax else few(count, 2),
         few(count) if options.softmax else None,
-        None if saved.weight is None else few(x.shape[1]),
-        few(x.shape[1]) if saved.with_bias else None,
+        None if weight is None else few(channels),
+        few(channels) if with_bias else None,
     )
 
 
@@ -208,6 +225,12 @@ class Kept:
     def size(images: int, channels: int) -> int:
         """Return how many numbers are kept."""
         return 4 * images * channels + 2 * images + 2 * channels + 6
+
+
+def what_a_relu_keeps(backend: Backend, relu: bool, with_residual: bool) -> tuple[bool, bool]:
+    """Return whether backward reads the output and whether it reads the bias: where a ReLU let values pass."""
+    keeps_output = relu and (backend.keeps_output or with_residual)
+    return keeps_output, relu and not keeps_output
 
 
 class Backend(Protocol):

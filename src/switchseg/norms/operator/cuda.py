@@ -14,7 +14,7 @@ from switchseg.norms import torch_private
 from switchseg.norms.collective import gather_gradient, gather_moments
 from switchseg.norms.operator.call import Gradients, Inputs, Kept, Options, Saved, gradients_like
 from switchseg.norms.operator.cut import Cut
-from switchseg.norms.operator.layout import laid_out_like
+from switchseg.norms.operator.layout import laid_out_like, strided_like
 from switchseg.norms.operator.mixing import merge_images
 
 name = "cuda"
@@ -43,8 +43,8 @@ def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
     plan = _plans().plan_forward(device, x.dtype, x.shape, x.is_contiguous(), absent, options)
     cut = plan.cut
     y = torch.empty_like(x)
-    kept = torch.empty(Kept.size(cut.images, cut.channels), dtype=torch.float32, device=device)
-    partial = torch.empty(cut.room, dtype=torch.float32, device=device)
+    few = inputs.mean_mix.new_empty
+    kept, partial = few(Kept.size(cut.images, cut.channels)), few(cut.room)
     _launch(plan.first, device, *inputs, y, kept, partial)
     if plan.second is not None:
         moments = Kept(kept, cut.images, cut.channels).moments
@@ -58,13 +58,13 @@ def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
 def backward(grad: Tensor, saved: Saved, options: Options) -> Gradients:
     """Compute the gradients, see `call.Backend`."""
     x, y, weight, bias, kept, _, with_bias = saved
-    grad, device = laid_out_like(x, grad), x.device
+    grad, device = strided_like(x, grad), x.device
     absent = (y is None, weight is None, bias is None, not with_bias)
     plan = _plans().plan_backward(device, x.dtype, x.shape, x.is_contiguous(), absent, options)
     cut = plan.cut
     masked = None if y is None else torch.empty_like(x)
     found = gradients_like(saved, options, grad, masked)
-    partial = torch.empty(cut.room, dtype=torch.float32, device=device)
+    partial = kept.new_empty(cut.room)
     tensors = (grad, x, y, weight, bias, kept, partial, found.x, masked, *found[2:])
     _launch(plan.first, device, *tensors)
     if plan.second is not None:

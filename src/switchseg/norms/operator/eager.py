@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from switchseg.norms.operator.call import Backend, Inputs, Kept, Options, Saved
+from switchseg.norms.operator.call import Backend, Inputs, Kept, Options, Saved, what_a_relu_keeps
 
 
 def run(backend: Backend, inputs: Inputs, options: Options) -> Tensor:
     """Compute a layer's output, differentiable once; a count among the inputs moves the running statistics."""
     if torch.is_grad_enabled():
-        # What gets no gradient goes into a tuple, which `apply` does not look into.
-        return _Eager.apply(*inputs[:6], (inputs[6:], options, backend, None))  # type: ignore[no-any-return]
+        return _Eager.apply(*inputs[:6], (inputs, options, backend, None))  # type: ignore[no-any-return]
     return _forward(backend, inputs, options)[0]
 
 
@@ -23,7 +22,7 @@ def run_with_batch(backend: Backend, inputs: Inputs, options: Options) -> tuple[
     """Compute a layer's output, and the BN moments (2, 1, C) that were mixed, which have no gradient."""
     found: list[Tensor] = []
     if torch.is_grad_enabled():
-        y = _Eager.apply(*inputs[:6], (inputs[6:], options, backend, found))
+        y = _Eager.apply(*inputs[:6], (inputs, options, backend, found))
     else:
         y, kept = _forward(backend, inputs, options)
         found.append(kept)
@@ -49,14 +48,15 @@ class _Eager(torch.autograd.Function):
         var_mix: Tensor | None,
         weight: Tensor | None,
         bias: Tensor | None,
-        how: tuple[tuple[Tensor | None, ...], Options, Backend, list[Tensor] | None],
+        how: tuple[Inputs, Options, Backend, list[Tensor] | None],
     ) -> Tensor:
-        tracked, options, backend, found = how
-        y, kept = _forward(backend, Inputs(x, residual, mean_mix, var_mix, weight, bias, *tracked), options)
+        # All of them once more in a tuple, which `apply` does not look into, with those that get no gradient.
+        inputs, options, backend, found = how
+        y, kept = _forward(backend, inputs, options)
         if found is not None:
             found.append(kept)
-        keeps_output = options.relu and (backend.keeps_output or residual is not None)
-        ctx.save_for_backward(x, y if keeps_output else None, weight, bias, kept)
+        keeps_output, keeps_bias = what_a_relu_keeps(backend, options.relu, residual is not None)
+        ctx.save_for_backward(x, y if keeps_output else None, weight, bias if keeps_bias else None, kept)
         ctx.how = backend, options, residual is not None, bias is not None
         return y
 

@@ -10,8 +10,10 @@ _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 def is_dense(x: Tensor) -> bool:
     """Return whether `x` (N, C, ...) is contiguous or channels_last."""
+    if x.is_contiguous():
+        return True
     order = _CHANNELS_LAST.get(x.dim())
-    return x.is_contiguous() or (order is not None and x.is_contiguous(memory_format=order))
+    return order is not None and x.is_contiguous(memory_format=order)
 
 
 def dense(x: Tensor) -> Tensor:
@@ -25,6 +27,11 @@ def dense(x: Tensor) -> Tensor:
 
 def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
     """Return `other`, copied if its shape, its type or its place in memory is not that of `x`."""
+    same = other.dtype is x.dtype and other.device == x.device and other.shape == x.shape
+    return strided_like(x, other) if same else torch.empty_like(x).copy_(other)
+
+
+def strided_like(x: Tensor, other: Tensor) -> Tensor:
+    """Return `other`, of the shape, type and device of `x`, copied if its order in memory is another."""
     # By strides: kernels reach all maps of a call with the same offsets.
-    same = other.dtype == x.dtype and other.device == x.device and other.shape == x.shape
-    return other if same and other.stride() == x.stride() else torch.empty_like(x).copy_(other)
+    return other if other.stride() == x.stride() else torch.empty_like(x).copy_(other)

@@ -8,11 +8,11 @@ import numpy as np
 
 from switchseg.classes import Classes
 from switchseg.reports.markup import Markup, join, tag
-from switchseg.reports.runs import ClassScore, Run
-from switchseg.reports.sections.confusion import class_names
+from switchseg.reports.runs import Run
 from switchseg.reports.sections.parts import delta, line_key, swatch, titled_table
 from switchseg.reports.table import DASH
 from switchseg.reports.theme import run_class
+from switchseg.results import ClassScore
 
 MOST_CLASSES = 30
 """Beyond this, the table scrolls within the page."""
@@ -49,7 +49,7 @@ def _frequencies(runs: Sequence[Run]) -> dict[str, float]:
 
 def _table(scored: Scored, names: Sequence[str], share: dict[str, float], classes: Classes | None) -> Markup:
     largest = max(share.values(), default=0.0) or 1.0
-    scores = [{s.name: s for s in run.single.per_class} for _, run in scored if run.single is not None]
+    scores = [_by_name(run) for _, run in scored]
     rows = [
         tag(
             "tr",
@@ -67,35 +67,26 @@ def _table(scored: Scored, names: Sequence[str], share: dict[str, float], classe
     return titled_table("IoU per class", head, rows, "bars sortable", tall=len(names) > MOST_CLASSES)
 
 
-def _details(scored: Scored, names: Sequence[str], classes: Classes | None) -> Markup | None:
-    """Return precision and recall of every run whose confusion matrix is known."""
-    known = [(index, run, _precision_recall(run)) for index, run in scored if run.confusion is not None]
-    if not known:
-        return None
-    groups = [tag("th", line_key(i), run.label, colspan=2, scope="colgroup") for i, run, _ in known]
-    titles = [tag("th", title, scope="col") for _ in known for title in ("Precision", "Recall")]
+def _details(scored: Scored, names: Sequence[str], classes: Classes | None) -> Markup:
+    """Return precision and recall of every run."""
+    groups = [tag("th", line_key(index), run.label, colspan=2, scope="colgroup") for index, run in scored]
+    titles = [tag("th", title, scope="col") for _ in scored for title in ("Precision", "Recall")]
     head = join(tag("tr", tag("td"), groups), tag("tr", tag("th", "Class", scope="col"), titles))
-    rows = [
-        tag(
-            "tr", _row_head(name, classes), [_percent(v) for _, _, found in known for v in found.get(name, (None,) * 2)]
-        )
-        for name in names
-    ]
+    found = [_by_name(run) for _, run in scored]
+    rows = [tag("tr", _row_head(name, classes), [_both(scores.get(name)) for scores in found]) for name in names]
     table = titled_table("Precision and recall per class", head, rows, "dense sortable", tall=len(names) > MOST_CLASSES)
     words = "Precision and recall per class: how much of what is predicted is right, how much of the truth is found"
     return tag("details", tag("summary", words), table)
 
 
-def _precision_recall(run: Run) -> dict[str, tuple[float | None, float | None]]:
-    """Return class name -> precision and recall, None where nothing is predicted, or nothing there."""
-    assert run.confusion is not None
-    matrix = run.confusion
-    hits = matrix.diagonal().tolist()
-    sums = zip(class_names(run, len(matrix)), hits, matrix.sum(0).tolist(), matrix.sum(1).tolist(), strict=True)
-    return {
-        name: (hit / predicted if predicted else None, hit / true if true else None)
-        for name, hit, predicted, true in sums
-    }
+def _by_name(run: Run) -> dict[str, ClassScore]:
+    return {score.name: score for score in run.single.per_class} if run.single is not None else {}
+
+
+def _both(score: ClassScore | None) -> Markup:
+    # Accuracy of a class is the share of it that was found, which is its recall.
+    fractions = (None, None) if score is None else (score.precision, score.accuracy)
+    return join(*map(_percent, fractions))
 
 
 def _row_head(name: str, classes: Classes | None) -> Markup:

@@ -6,9 +6,9 @@
 import triton
 import triton.language as tl
 
+from switchseg.norms.operator.kernels.shares import keep_shares, shares_of
 from switchseg.norms.operator.kernels.tiles import (
     join,
-    load_entries,
     load_pair,
     load_tile,
     offsets_of,
@@ -16,29 +16,6 @@ from switchseg.norms.operator.kernels.tiles import (
     store_pair,
     tile_of,
 )
-
-
-@triton.jit
-def _softmax(logits, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr):
-    """Return the shares of the three statistics, 0 for one that is not mixed."""
-    of_in, of_ln, of_bn = load_entries(logits, IN, LN, BN, 1, float("-inf"))
-    # What is not mixed has the logit -inf, so that its exponential is 0 and the code the same for all mixtures.
-    top = tl.maximum(tl.maximum(of_in, of_ln), of_bn)
-    of_in, of_ln, of_bn = tl.exp(of_in - top), tl.exp(of_ln - top), tl.exp(of_bn - top)
-    total = of_in + of_ln + of_bn
-    return of_in / total, of_ln / total, of_bn / total
-
-
-@triton.jit
-def _shares(mean_mix, var_mix, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr, SOFTMAX: tl.constexpr):
-    """Return the shares of the three statistics in the mean and in the variance."""
-    if SOFTMAX:
-        of_mean = _softmax(mean_mix, IN, LN, BN)
-        of_var = _softmax(var_mix, IN, LN, BN)
-    else:
-        of_mean = load_entries(mean_mix, IN, LN, BN, 2, 0.0)
-        of_var = load_entries(mean_mix + 1, IN, LN, BN, 2, 0.0)
-    return of_mean, of_var
 
 
 @triton.jit
@@ -86,20 +63,6 @@ def _move(running, batches, moment, momentum, c, exists):
 
 
 @triton.jit
-def _keep_shares(shares, of_mean, of_var, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr):
-    """Write the shares (K, 2) of the statistics that are mixed."""
-    if IN >= 0:
-        tl.store(shares + 2 * IN, of_mean[0])
-        tl.store(shares + 2 * IN + 1, of_var[0])
-    if LN >= 0:
-        tl.store(shares + 2 * LN, of_mean[1])
-        tl.store(shares + 2 * LN + 1, of_var[1])
-    if BN >= 0:
-        tl.store(shares + 2 * BN, of_mean[2])
-        tl.store(shares + 2 * BN + 1, of_var[2])
-
-
-@triton.jit
 def apply(
     x, y, residual, kept, partial, mean_mix, var_mix, weight, bias, running_mean, running_var, batches,
     images, channels, length, span, spans, eps, momentum,
@@ -124,7 +87,7 @@ def apply(
     loaded = load_tile(x, start, begin + lane, end, exists, channels, CHANNELS_LAST)
     rows = images * channels
     parts = partial + spans * 2 * rows
-    of_mean, of_var = _shares(mean_mix, var_mix, IN, LN, BN, SOFTMAX)
+    of_mean, of_var = shares_of(mean_mix, var_mix, IN, LN, BN, SOFTMAX)
     common = kept + 4 * rows
     mean = tl.zeros([BLOCK_R], tl.float32)
     var = tl.zeros([BLOCK_R], tl.float32)
@@ -156,8 +119,20 @@ def apply(
     if split == 0:
         store_pair(kept + 2 * rows, rows, mean, rstd, row, exists)
         if program == 0:
-            _keep_shares(common + 2 * images + 2 * channels, of_mean, of_var, IN, LN, BN)
+            keep_shares(common + 2 * images + 2 * channels, of_mean, of_var, IN, LN, BN)
     scale, shift = scale_and_shift(rstd, weight, bias, c, exists)
+    _write_normalized(
+        x, y, residual, loaded, start, begin, end, exists, channels, mean, scale, shift, RELU, CHANNELS_LAST, BLOCK_L
+    )
+
+
+@triton.jit
+def _write_normalized(
+    x, y, residual, loaded, start, begin, end, exists, channels, mean, scale, shift,
+    RELU: tl.constexpr, CHANNELS_LAST: tl.constexpr, BLOCK_L: tl.constexpr,
+):  # fmt: skip
+    """Write (x - mean) scale + shift, added to and rectified where asked; the first tile of x has been loaded."""
+    lane = tl.arange(0, BLOCK_L)
     for first in range(begin, end, BLOCK_L):
         values = loaded.to(tl.float32)
         loaded = load_tile(x, start, first + BLOCK_L + lane, end, exists, channels, CHANNELS_LAST)

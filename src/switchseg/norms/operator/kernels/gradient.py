@@ -6,8 +6,8 @@
 import triton
 import triton.language as tl
 
+from switchseg.norms.operator.kernels.shares import shares_gradient
 from switchseg.norms.operator.kernels.tiles import (
-    load_entries,
     load_tile,
     offsets_of,
     rectified_gradient,
@@ -53,6 +53,17 @@ def _write_parameter_gradients(totals, products, grad_weight, grad_bias, c, exis
         tl.store(grad_weight + c, products.to(grad_weight.dtype.element_ty), mask=exists)
     if grad_bias is not None:
         tl.store(grad_bias + c, totals.to(grad_bias.dtype.element_ty), mask=exists)
+
+
+@triton.jit
+def _through_map(mixed, shares, IN: tl.constexpr):
+    """Return what reaches the IN moments by themselves, of the gradients of the mixed ones."""
+    d_mean = tl.zeros(mixed[0].shape, tl.float32)
+    d_var = tl.zeros(mixed[1].shape, tl.float32)
+    if IN >= 0:
+        d_mean += tl.load(shares + 2 * IN) * mixed[0]
+        d_var += tl.load(shares + 2 * IN + 1) * mixed[1]
+    return d_mean, d_var
 
 
 @triton.jit
@@ -116,13 +127,9 @@ def gradient(
         mean = tl.load(kept + row, mask=exists, other=0.0)
     total = tl.load(summed + row, mask=exists, other=0.0)
     products = tl.load(summed + rows + row, mask=exists, other=0.0)
-    own_mean, own_var = _mixed_gradients(total, products, rstd, weight, c, exists)
+    mixed = _mixed_gradients(total, products, rstd, weight, c, exists)
     # The gradients of the map's own moments, by each way on which these reach the mixed ones.
-    d_mean = tl.zeros([BLOCK_R], tl.float32)
-    d_var = tl.zeros([BLOCK_R], tl.float32)
-    if IN >= 0:
-        d_mean += tl.load(shares + 2 * IN) * own_mean
-        d_var += tl.load(shares + 2 * IN + 1) * own_var
+    d_mean, d_var = _through_map(mixed, shares, IN)
     if LN >= 0:
         by_mean, by_var = _through_layer(parts, common, shares + 2 * LN, mean, n, channels, BLOCK_C, BLOCK_B, images)
         d_mean += by_mean
@@ -144,10 +151,23 @@ def gradient(
         _write_parameter_gradients(totals, all_products, grad_weight, grad_bias, c, exists)
     if is_first & (program == 0):
         grad_var = grad_var_mix if SOFTMAX else grad_mean_mix + 1
-        _shares_gradient(kept, parts, grad_mean_mix, 0, images, channels, IN, LN, BN, SOFTMAX, BLOCK_C)
-        _shares_gradient(kept, parts, grad_var, 1, images, channels, IN, LN, BN, SOFTMAX, BLOCK_C)
+        shares_gradient(kept, parts, grad_mean_mix, 0, images, channels, IN, LN, BN, SOFTMAX, BLOCK_C)
+        shares_gradient(kept, parts, grad_var, 1, images, channels, IN, LN, BN, SOFTMAX, BLOCK_C)
     slope = 2.0 * d_var / tl.maximum(length - 1, 1)  # a single element is its own mean
-    offset = d_mean / length
+    _write_input_gradient(
+        grad, x, grad_x, loaded, loaded_g, start, begin, end, exists, channels,
+        mixed_mean, scale, shift, mean, slope, d_mean / length, RELU, CHANNELS_LAST, BLOCK_L,
+    )  # fmt: skip
+
+
+@triton.jit
+def _write_input_gradient(
+    grad, x, grad_x, loaded, loaded_g, start, begin, end, exists, channels,
+    mixed_mean, scale, shift, mean, slope, offset,
+    RELU: tl.constexpr, CHANNELS_LAST: tl.constexpr, BLOCK_L: tl.constexpr,
+):  # fmt: skip
+    """Write g scale + (x - mean) slope + offset; the first tiles of x and of the gradient have been loaded."""
+    lane = tl.arange(0, BLOCK_L)
     for first in range(begin, end, BLOCK_L):
         values, g = loaded.to(tl.float32), loaded_g.to(tl.float32)
         loaded = load_tile(x, start, first + BLOCK_L + lane, end, exists, channels, CHANNELS_LAST)
@@ -158,46 +178,3 @@ def gradient(
             g = rectified_gradient(g, values, mixed_mean, scale, shift, x)
         d_x = g * scale[:, None] + (values - mean[:, None]) * slope[:, None] + offset[:, None]
         tl.store(grad_x + offsets, d_x.to(grad_x.dtype.element_ty), mask=mask)
-
-
-@triton.jit
-def _shares_gradient(
-    kept, parts, gradient, column: tl.constexpr, images, channels,
-    IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr, SOFTMAX: tl.constexpr, BLOCK_C: tl.constexpr,
-):  # fmt: skip
-    """Write the gradient of one column of the shares or of their logits: 0 of the mean's, 1 of the variance's."""
-    CHUNK: tl.constexpr = 256
-    STRIDE: tl.constexpr = 1 if SOFTMAX else 2
-    blocks = tl.cdiv(channels, BLOCK_C)
-    # The six numbers of every block follow each other: means at the even places, variances at the odd ones.
-    common = kept + 4 * images * channels
-    shares = common + 2 * images + 2 * channels + column
-    in_sum = tl.zeros([CHUNK], tl.float32)
-    ln_sum = tl.zeros([CHUNK], tl.float32)
-    bn_sum = tl.zeros([CHUNK], tl.float32)
-    for first in range(0, images * blocks, CHUNK):
-        part = first + tl.arange(0, CHUNK)
-        mask = part < images * blocks
-        own = parts + part * 6 + column
-        if IN >= 0:
-            in_sum += tl.load(own + 2, mask=mask, other=0.0)
-        if LN >= 0:
-            layer = tl.load(common + column * images + part // blocks, mask=mask, other=0.0)
-            ln_sum += tl.load(own, mask=mask, other=0.0) * layer
-        if BN >= 0:
-            bn_sum += tl.load(own + 4, mask=mask, other=0.0)
-    in_grad, ln_grad, bn_grad = tl.sum(in_sum, 0), tl.sum(ln_sum, 0), tl.sum(bn_sum, 0)
-    if SOFTMAX:
-        # From shares to logits: d logit_k = share_k (d share_k - sum_j share_j d share_j).
-        in_share, ln_share, bn_share = load_entries(shares, IN, LN, BN, 2, 0.0)
-        inner = in_share * in_grad + ln_share * ln_grad + bn_share * bn_grad
-        in_grad = in_share * (in_grad - inner)
-        ln_grad = ln_share * (ln_grad - inner)
-        bn_grad = bn_share * (bn_grad - inner)
-    kind = gradient.dtype.element_ty
-    if IN >= 0:
-        tl.store(gradient + IN * STRIDE, in_grad.to(kind))
-    if LN >= 0:
-        tl.store(gradient + LN * STRIDE, ln_grad.to(kind))
-    if BN >= 0:
-        tl.store(gradient + BN * STRIDE, bn_grad.to(kind))

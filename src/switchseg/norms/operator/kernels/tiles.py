@@ -8,7 +8,9 @@ import triton.language as tl
 
 
 @triton.jit
-def tile_of(program, channels, length, CHANNELS_LAST: tl.constexpr, BLOCK_R: tl.constexpr):
+def tile_of(
+    program: tl.tensor, channels: tl.tensor, length: tl.tensor, CHANNELS_LAST: tl.constexpr, BLOCK_R: tl.constexpr
+):
     """Return a tile's image n, its rows n * C + c, its channels c, which of them exist, and where each row starts."""
     blocks = tl.cdiv(channels, BLOCK_R)
     n = program // blocks
@@ -20,7 +22,7 @@ def tile_of(program, channels, length, CHANNELS_LAST: tl.constexpr, BLOCK_R: tl.
 
 
 @triton.jit
-def offsets_of(start, positions, channels, CHANNELS_LAST: tl.constexpr):
+def offsets_of(start: tl.tensor, positions: tl.tensor, channels: tl.tensor, CHANNELS_LAST: tl.constexpr):
     """Return where the elements of a tile lie."""
     if CHANNELS_LAST:
         return start[:, None] + positions[None, :].to(tl.int64) * channels
@@ -28,14 +30,22 @@ def offsets_of(start, positions, channels, CHANNELS_LAST: tl.constexpr):
 
 
 @triton.jit
-def load_tile(x, start, positions, end, exists, channels, CHANNELS_LAST: tl.constexpr):
+def load_tile(
+    x: tl.tensor,
+    start: tl.tensor,
+    positions: tl.tensor,
+    end: tl.tensor,
+    exists: tl.tensor,
+    channels: tl.tensor,
+    CHANNELS_LAST: tl.constexpr,
+):
     """Load a tile. The loops load one ahead, so that memory is at work while they compute."""
     mask = exists[:, None] & (positions < end)[None, :]
     return tl.load(x + offsets_of(start, positions, channels, CHANNELS_LAST), mask=mask, other=0.0)
 
 
 @triton.jit
-def join(mean, squares, counts, total, origin):
+def join(mean: tl.tensor, squares: tl.tensor, counts: tl.tensor, total: tl.tensor, origin: tl.tensor):
     """Join lanes (axis 1) that hold `counts` values each, of which `total` in all.
 
     Args:
@@ -56,7 +66,7 @@ def join(mean, squares, counts, total, origin):
 
 @triton.jit
 def load_entries(
-    column, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr, STRIDE: tl.constexpr, ABSENT: tl.constexpr
+    column: tl.tensor, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr, STRIDE: tl.constexpr, ABSENT: tl.constexpr
 ):
     """Load what a column holds for each of the three statistics, or ABSENT."""
     absent = tl.full([], ABSENT, tl.float32)
@@ -67,7 +77,7 @@ def load_entries(
 
 
 @triton.jit
-def scale_and_shift(rstd, weight, bias, c, exists):
+def scale_and_shift(rstd: tl.tensor, weight: tl.tensor | None, bias: tl.tensor | None, c: tl.tensor, exists: tl.tensor):
     """Return what deviations from the mean are multiplied with, and what is added to them then."""
     scale = rstd
     if weight is not None:
@@ -79,21 +89,25 @@ def scale_and_shift(rstd, weight, bias, c, exists):
 
 
 @triton.jit
-def load_pair(means, variances, places, exists):
+def load_pair(means: tl.tensor, variances: tl.tensor, places: tl.tensor, exists: tl.tensor):
     """Load means and variances; those of running statistics may be of another type."""
     mean = tl.load(means + places, mask=exists, other=0.0).to(tl.float32)
     return mean, tl.load(variances + places, mask=exists, other=0.0).to(tl.float32)
 
 
 @triton.jit
-def store_pair(target, distance, mean, var, places, exists):
+def store_pair(
+    target: tl.tensor, distance: tl.tensor, mean: tl.tensor, var: tl.tensor, places: tl.tensor, exists: tl.tensor
+):
     """Store means at `target` and what belongs to them `distance` numbers further on."""
     tl.store(target + places, mean, mask=exists)
     tl.store(target + distance + places, var, mask=exists)
 
 
 @triton.jit
-def rectified_gradient(g, values, mean, scale, shift, like):
+def rectified_gradient(
+    g: tl.tensor, values: tl.tensor, mean: tl.tensor, scale: tl.tensor, shift: tl.tensor, like: tl.tensor
+):
     """Return g where the output, computed and rounded as `apply` does, is positive or NaN, else 0."""
     output = ((values - mean[:, None]) * scale[:, None] + shift[:, None]).to(like.dtype.element_ty)
     return tl.where(output <= 0.0, 0.0, g)

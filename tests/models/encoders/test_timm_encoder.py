@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from switchseg.models.encoders import ALIASES, LISTED, create_encoder
+from switchseg.models.encoders import ALIASES, LISTED
+from switchseg.models.encoders.timm_encoder import create_encoder
 
 
 def geometry(module: nn.Module) -> list[tuple]:

@@ -1,4 +1,4 @@
-"""Draw the pictures of README and docs from real runs: `python docs/make_images.py runs/quickstart` (make docs-images).
+"""Photograph report and demo of real runs: `python -m docs.made.screenshots runs/quickstart` (`make screenshots`).
 
 Needs the extras `demo` and `dev`, and chromium.
 """
@@ -20,31 +20,26 @@ from switchseg.cli.demo import load_predictors
 from switchseg.demo.app import build_app, launch
 from switchseg.demo.storage import temporary_storage
 from switchseg.demo.uploads import Limits
-from switchseg.reports.figures import FIGURES, write_figure
 from switchseg.reports.page import report_page
 from switchseg.reports.runs import Run, read_runs
-from switchseg.reports.series import last_shares
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).parents[1] / "images"
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def main(folders: list[str]) -> int:
-    """Draw all pictures of the runs in `folders`."""
+    """Photograph the runs in `folders`."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
-        print("make_images: needs chromium (apt-get install chromium)", file=sys.stderr)
+        print("screenshots: needs chromium (apt-get install chromium)", file=sys.stderr)
         return 2
     runs = read_runs(folders)
-    for kind in FIGURES:
-        if kind != "study" and (kind != "shares" or any(last_shares(run) for run in runs)):
-            write_figure(kind, runs, IMAGES / f"{kind}.svg")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         draw_report(browser, runs)
         draw_demo(browser, runs)
         browser.close()
-    print(*sorted(IMAGES.iterdir()), sep="\n")
+    print(*sorted(IMAGES.glob("*.webp")), sep="\n")
     return 0
 
 

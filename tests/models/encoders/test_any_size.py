@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from switchseg.errors import UserError
-from switchseg.models.any_size import padding_multiple
 from switchseg.models.create import create_model
-from switchseg.models.encoders import create_encoder
+from switchseg.models.encoders.any_size import padding_multiple
+from switchseg.models.encoders.timm_encoder import create_encoder
 
 FAMILIES = (
     *("resnet18", "resnet18_dilated8", "swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256", "swinv2_cr_tiny_224"),

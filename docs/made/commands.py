@@ -1,4 +1,4 @@
-"""Write docs/commands.md from the help of the commands: `python docs/make_commands.py` after help has changed."""
+"""The page of the commands, from their help."""
 
 import contextlib
 import io
@@ -10,7 +10,7 @@ from pathlib import Path
 from switchseg.cli import COMMANDS, main
 from switchseg.cli.examples import EXAMPLES
 
-PAGE = Path(__file__).parent / "commands.md"
+PAGE = Path(__file__).parents[1] / "commands.md"
 HEAD = """# The commands
 
 What each command is for, and how it is called. `switchseg COMMAND --help` lists its flags; for `train`, `compare` and
@@ -79,7 +79,3 @@ def folded(line: str) -> str:
             lines.append("   ")
         lines[-1] += f" {word}"
     return " \\\n".join(lines).lstrip()
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

