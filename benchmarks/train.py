@@ -233,11 +233,11 @@ def _overhead(options: Arguments, scenes: Path, folder: Path) -> Iterator[dict[s
         longer = dataclasses.replace(training.config.train, steps=steps, checkpoint_every=steps)
         whole = dataclasses.replace(training.config, train=longer)
         with closing(_ahead(training, whole, dataset)) as batches:
-            run_steps(training, batches, run, monitor, StopRequest())
+            run_steps(training, batches, run, monitor, StopRequest(), dataset)
             training.config = whole
             clock.seconds, saving.seconds, waited_before = 0.0, 0.0, monitor.waited_seconds
             began = time.perf_counter()
-            run_steps(training, batches, run, monitor, StopRequest())
+            run_steps(training, batches, run, monitor, StopRequest(), dataset)
             wall = time.perf_counter() - began - saving.seconds
         waited = monitor.waited_seconds - waited_before
     for measure, share in (("loop overhead", (wall - clock.seconds - waited) / wall), ("data wait", waited / wall)):

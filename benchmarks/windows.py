@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ class WindowFlags:
     """Sides of windows in pixels."""
     strides: tuple[int, ...] = (160, 160)
     """From one window to the next, for each of them."""
+    mosaic: int = 1
+    """Lay so many images across, and as many down, side by side as one."""
     threads: int = 1
 
 
@@ -53,7 +56,8 @@ def run(arguments: Sequence[str]) -> None:
     """Measure, and print a line for each kind of window after every image."""
     flags = parse(WindowFlags, "bench windows", arguments)
     torch.set_num_threads(flags.threads)
-    whole = Rule(short_sides=(flags.short_side,))
+    short_side = flags.short_side * flags.mosaic
+    whole = Rule(short_sides=(short_side,), max_long_side=4 * short_side)
     rules = {"in one piece": whole}
     for window, stride in zip(flags.windows, flags.strides, strict=True):
         plain = replace(whole, window=window, stride=stride)
@@ -61,8 +65,9 @@ def run(arguments: Sequence[str]) -> None:
         rules[f"{window} every {stride}, whole-image statistics"] = replace(plain, whole_image_statistics=True)
     predictor = Predictor(flags.model, rule=whole, device="cpu")
     rows = {name: Row([]) for name in rules}
-    for path in sorted(files_below(flags.images))[:: flags.every]:
-        image = read_image(flags.images / path)
+    paths = sorted(files_below(flags.images))[:: flags.every]
+    for start in range(0, len(paths) - flags.mosaic**2 + 1, flags.mosaic**2):
+        image = _mosaic([read_image(flags.images / path) for path in paths[start : start + flags.mosaic**2]])
         labels = {name: _label(predictor, rule, image, rows[name]) for name, rule in rules.items()}
         for name, rule in rules.items():
             rows[name].equal.append(float((labels[name] == labels["in one piece"]).mean()))
@@ -73,6 +78,12 @@ def run(arguments: Sequence[str]) -> None:
             seams = f"seams {row.seams.score:.2f} (in one piece {row.unseamed.score:.2f})"
             equal = f"{100 * np.mean(row.equal):.2f} % equal, at least {100 * min(row.equal):.2f} %"
             print(f"{name:<38} {equal}, {seams}, {row.seconds / len(row.equal):.2f} CPU s an image", flush=True)
+
+
+def _mosaic(images: Sequence[np.ndarray]) -> np.ndarray:
+    across = math.isqrt(len(images))
+    rows = [np.concatenate(images[start : start + across], 1) for start in range(0, len(images), across)]
+    return np.concatenate(rows)
 
 
 def _label(predictor: Predictor, rule: Rule, image: np.ndarray, row: Row) -> np.ndarray:

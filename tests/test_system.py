@@ -1,3 +1,4 @@
+import ctypes
 import io
 import os
 import subprocess
@@ -49,3 +50,24 @@ def test_a_pipe_is_unread_once_its_reader_is_gone():
         os.close(reader)
         assert system.is_unread(stream)
     assert not system.is_unread(io.StringIO())
+
+
+def test_the_peak_is_forgotten_and_never_less_than_what_is_held():
+    assert system.free_memory() > 0
+    held = bytearray(64 << 20)
+    assert system.peak_memory() >= system.resident_memory() >= len(held)
+
+
+@pytest.mark.parametrize(("layout", "size"), [("IIQQQQQQQ", 64), ("IINNNNNNNN", 72)])
+def test_structs_for_windows_tell_their_size_and_have_its_layout(layout, size):
+    """Of 64 bits, as Windows documents them; Windows itself could not be asked."""
+
+    def ask(answer, told):
+        own = ctypes.create_string_buffer(size)
+        ctypes.memmove(own, answer, size)
+        assert int.from_bytes(own.raw[:4], sys.byteorder) == told == size
+        ctypes.memmove(answer, bytes(range(size)), size)
+
+    expected = [(0, 4), (4, 8), (8, 16), (16, 24)]
+    fields = system._filled_in(layout, ask)
+    assert fields[:4] == [int.from_bytes(bytes(range(*ends)), sys.byteorder) for ends in expected]

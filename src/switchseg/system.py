@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import select
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any
 
 if sys.platform == "win32":
@@ -14,6 +18,7 @@ if sys.platform == "win32":
     _BINARY, _AT_ONCE = os.O_BINARY, 0
 else:
     import fcntl
+    import resource
 
     _BINARY, _AT_ONCE = 0, os.O_NONBLOCK
 
@@ -77,3 +82,64 @@ def is_unread(stream: IO[Any]) -> bool:
         return False
     # A pipe whose reading end is closed polls as an error; asking costs nothing and writes nothing.
     return any(events & select.POLLERR for _, events in poll.poll(0))
+
+
+def free_memory() -> int:
+    """Return the bytes of memory that are free; all that the machine has where the system does not tell (macOS)."""
+    if sys.platform == "win32":
+        return _filled_in("IIQQQQQQQ", lambda answer, size: ctypes.windll.kernel32.GlobalMemoryStatusEx(answer))[3]
+    if found := _entry("/proc/meminfo", "MemAvailable"):
+        return found
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def resident_memory() -> int:
+    """Return the bytes of memory that this process holds; the most that it held where only that is told (macOS)."""
+    if sys.platform == "win32":
+        return _of_this_process()[3]
+    return _entry("/proc/self/status", "VmRSS") or peak_memory()
+
+
+def peak_memory() -> int:
+    """Return the most bytes that this process held at once, since `forget_peak_memory` where that can be forgotten."""
+    if sys.platform == "win32":
+        return _of_this_process()[2]
+    if found := _entry("/proc/self/status", "VmHWM"):
+        return found
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def forget_peak_memory() -> None:
+    """Let `peak_memory` begin anew, on Linux."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):  # not every kernel can
+            # 5 sets the kernel's own peak back, which no sampling can miss.
+            Path("/proc/self/clear_refs").write_text("5")
+
+
+def _entry(path: str, key: str) -> int:
+    """Return an entry of a table of Linux in bytes, 0 where there is none."""
+    with contextlib.suppress(OSError):
+        for line in Path(path).read_text().splitlines():
+            if line.startswith(f"{key}:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _of_this_process() -> list[int]:
+    """Return Windows' PROCESS_MEMORY_COUNTERS."""
+    this = ctypes.c_void_p(-1)
+    ask = ctypes.windll.kernel32.K32GetProcessMemoryInfo  # type: ignore[attr-defined, unused-ignore]
+    return _filled_in("IINNNNNNNN", lambda answer, size: ask(this, answer, size))
+
+
+def _filled_in(layout: str, ask: Callable[[Any, int], Any]) -> list[int]:
+    """Return the fields of a struct that a function of Windows fills in: I 32 bits, Q 64, N as wide as a pointer."""
+    types = {"I": ctypes.c_uint32, "Q": ctypes.c_uint64, "N": ctypes.c_size_t}
+    fields = [(f"field_{index}", types[letter]) for index, letter in enumerate(layout)]
+    answer = type("Answer", (ctypes.Structure,), {"_fields_": fields})()
+    # Both structs that are asked for begin with their own size.
+    answer.field_0 = ctypes.sizeof(answer)
+    ask(ctypes.byref(answer), ctypes.sizeof(answer))
+    return [getattr(answer, name) for name, _ in fields]

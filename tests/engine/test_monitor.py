@@ -54,10 +54,10 @@ def run(tmp_path) -> RunDirectory:
     return RunDirectory(tmp_path)
 
 
-def watch(run: RunDirectory, *recorders: str) -> Monitor:
+def watch(run: RunDirectory, *recorders: str, resumed: bool = False) -> Monitor:
     training = make_training(encoder="test_resnet_dilated8", recorders=recorders)
     yaml.save(run.config, training.config)
-    return Monitor(run, training, resumed=False, images=4)
+    return Monitor(run, training, resumed=resumed, images=4)
 
 
 def test_a_recorder_of_a_plugin_is_told_everything(run, register):
@@ -66,6 +66,15 @@ def test_a_recorder_of_a_plugin_is_told_everything(run, register):
         monitor.say("hello")
         monitor.event("end", steps=10)
     assert Kept.told == [("start", 0), ("start", 0), ("say", "hello"), ("end", 0), ("close", "finished")]
+
+
+def test_each_session_of_a_run_is_in_its_record(run):
+    for resumed in (False, True, True):
+        with watch(run, resumed=resumed):
+            pass
+    events = journal.read(run.journal)
+    assert [event["event"] for event in events] == ["start", "resume", "resume"]
+    assert all(event["environment"]["ranks"] == 1 for event in events)
 
 
 @pytest.mark.parametrize("place", ["make", "record", "say", "close"])

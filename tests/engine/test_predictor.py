@@ -83,6 +83,8 @@ def test_exif_orientation_of_a_pil_image_is_applied(predictor: Predictor, tmp_pa
         (torch.randn(3, 8, 8), ValueError, "from 0 to 1"),
         (picture()[None], ValueError, r"not \(1, 40, 60, 3\)"),
         (picture()[:0], ValueError, "shape"),
+        (torch.empty(3, 0, 8), ValueError, "shape"),
+        (Image.new("RGB", (0, 8)), ValueError, "shape"),
         (5, TypeError, "not int"),
         ("absent.jpg", UserError, r"^absent\.jpg: no such file$"),
     ],

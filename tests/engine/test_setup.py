@@ -1,10 +1,19 @@
-"""From a config to the images of a training, and its length."""
+"""From a config to the images of a training, its length, and the checkpoint to go on from."""
+
+from pathlib import Path
 
 import pytest
+import torch
+import torch.distributed as dist
 
+from switchseg.checkpoints import training_state
 from switchseg.config.schema import RunConfig, TrainConfig
 from switchseg.data.config import DataConfig
-from switchseg.engine.setup import open_training, open_validation, with_steps
+from switchseg.distributed import World
+from switchseg.engine.setup import open_training, open_validation, restore, with_steps
+from switchseg.errors import UserError
+from switchseg.runs.directory import RunDirectory
+from tests.engine.steps import make_training
 
 
 @pytest.mark.parametrize(
@@ -50,3 +59,48 @@ def test_a_folder_without_splits_has_no_other_one(tmp_path, tiny_camvid):
     assert len(trained | held) == 8
     assert not trained & held
     assert said == []
+
+
+@pytest.mark.slow
+def test_ranks_that_find_different_checkpoints_do_not_begin(tmp_path):
+    torch.multiprocessing.spawn(_rank, (tmp_path,), nprocs=2)
+
+
+def _rank(rank: int, folder: Path) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder / 'store'}", rank=rank, world_size=2)
+    torch.set_num_threads(1)
+    try:
+        training = make_training("gn", encoder="test_resnet_dilated8", world=World(rank, 2, torch.device("cpu")))
+        run = RunDirectory(folder / str(rank))  # a disk of its own
+        assert not restore(training, run, "auto")
+        state = training.state_dict()
+
+        def save(step: int, best_score: float = -1.0) -> Path:
+            return training_state.save(run.checkpoints, {**state, "step": step, "best_score": best_score}, step, 9)
+
+        def refused(resume: str = "auto") -> str:
+            with pytest.raises(UserError) as raised:
+                restore(training, run, resume)
+            return str(raised.value)
+
+        places = [folder / str(each) / "checkpoints" for each in range(2)]
+        if rank == 0:
+            save(1)
+        found = refused()
+        assert found.startswith(f"the ranks would not begin at the same place: rank 0 at step 1 of {places[0]}")
+        assert ", rank 1 at step 0 without a checkpoint; every node needs the run directory " in found
+        assert f"{places[0] / 'step_1.pt'}: --resume never would overwrite this run" in refused("never")
+        assert f"rank 1 at step 2 of {places[1]}" in refused(str(save(1 + rank)))
+        last = save(3, best_score=0.1 * rank)  # the same step of another training
+        found = refused()
+        assert all(f"rank {each} at step 3 of {places[each]}" in found for each in range(2))
+        if rank == 1:
+            last.write_bytes(last.read_bytes()[:1000])
+        assert f"{places[1] / 'step_3.pt'}: not a checkpoint that can be read safely" in refused()
+        assert training.step == 0
+        save(4)
+        dist.barrier()  # both on one disk now
+        assert restore(training, RunDirectory(folder / "0"), "auto")
+        assert training.step == 4
+    finally:
+        dist.destroy_process_group()

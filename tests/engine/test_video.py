@@ -65,6 +65,23 @@ def test_frames_without_time_stamps_follow_each_other_at_the_rate_of_the_video(
         assert [frame.time for frame in container.decode(video=0)] == pytest.approx([index / 10 for index in range(6)])
 
 
+def test_the_video_is_labelled_not_the_picture_before_it(predictor: Predictor, tmp_path: Path) -> None:
+    clip, out = tmp_path / "clip.mkv", tmp_path / "out"
+    with av.open(str(clip), "w") as container:
+        cover = container.add_stream("mjpeg", rate=10)
+        cover.width, cover.height, cover.pix_fmt = 16, 16, "yuvj420p"
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8)).reformat(format="yuvj420p")
+        container.mux([*cover.encode(picture), *cover.encode()])
+        for index in range(4):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((32, 48, 3), 60 * index, np.uint8))))
+        container.mux(stream.encode())
+    assert predict(predictor, find_inputs([clip]), out, quiet=True) == {}
+    maps = sorted((out / "clip_labels").iterdir())
+    assert [stored(each).size for each in maps] == [(48, 32)] * 4
+
+
 def test_a_video_that_the_network_fails_on_is_named(predictor: Predictor, camvid_model: Path, tmp_path: Path) -> None:
     broken = Predictor(camvid_model, rule=predictor.rule, device="cpu")
     with torch.no_grad():

@@ -53,6 +53,32 @@ def test_windows_with_the_statistics_of_the_image_give_its_logits(norm: str) -> 
         assert torch.allclose(whole_logits(network, inputs, windows), whole, atol=1e-3 * float(whole.abs().max()))
 
 
+def test_more_than_goes_through_at_once_has_nearly_the_same_logits() -> None:
+    torch.manual_seed(0)
+    network = Network(create_model("resnet18", "c1", "sn", num_classes=3).eval())
+    inputs = torch.randn(1, 3, 64, 320, generator=torch.Generator().manual_seed(0)) + torch.linspace(-2, 2, 320)
+    windows = Windows((64, 320), 64, 64, 32, alike=True)
+
+    def logits(pixels: int) -> torch.Tensor:
+        read = lambda row, column: inputs[..., row.seen, column.seen]  # noqa: E731
+        with torch.inference_mode():
+            return torch.cat([part for *_, part in each_as_part(network, windows, read, pixels=pixels)])
+
+    at_once, in_batches = logits(2**22), logits(2 * 64 * 64)
+    assert 0 < (in_batches - at_once).abs().max() < 0.05 * at_once.abs().max()
+
+
+def test_a_sample_that_stands_for_an_image_is_told(caplog: pytest.LogCaptureFixture, monkeypatch) -> None:
+    monkeypatch.setattr("switchseg.engine.windows.BATCHES", 3)
+    network = Network(create_model("resnet18", "c1", "in", num_classes=3).eval())
+    windows = Windows((32, 160), 32, 32, 32, alike=True)
+    with torch.inference_mode():
+        assert len(list(each_as_part(network, windows, lambda *_: torch.randn(1, 3, 32, 32), pixels=1))) == 5
+        assert caplog.messages == ["the statistics of the image are those of 3 of its 5 windows"]
+        list(each_as_part(network, windows, lambda *_: torch.randn(1, 3, 32, 32), pixels=2 * 32 * 32))
+    assert len(caplog.messages) == 1
+
+
 def test_some_windows_stand_for_all_and_empty_ones_are_left_out() -> None:
     torch.manual_seed(0)
     network = Network(create_model("resnet18", "c1", "in", num_classes=3).eval())

@@ -59,6 +59,23 @@ def test_what_is_kept_normalizes_other_tiles() -> None:
         torch.testing.assert_close(tile, model(x)[..., 3:5, :7], atol=1e-5, rtol=1e-5)
 
 
+def test_batches_come_near_to_one_batch_of_all() -> None:
+    model, x = network("sn"), image()
+    halves, parts = (x[..., :10], x[..., 6:]), (((0, 1), (0, 0.8)), ((0, 1), (0.2, 1)))
+    statistics, errors = ImageStatistics(model), []
+    with torch.no_grad():
+        expected = model(x)
+        with statistics.attached():
+            for _ in range(4):
+                for index, (half, part) in enumerate(zip(halves, parts, strict=True)):
+                    statistics.gather([part], index)
+                    model(half)
+                statistics.keep()
+                errors.append(float((model(x) - expected).abs().max()))
+    assert errors[0] > 0.01
+    assert errors[3] < 0.01 * errors[0]
+
+
 @pytest.mark.parametrize("norm", ["bn", "syncbn"])
 def test_norms_of_no_image_are_left_alone(norm: str) -> None:
     assert len(ImageStatistics(network(norm))) == 0

@@ -21,7 +21,8 @@ def test_a_log_counts_what_it_cannot_read_and_the_time_at_work(tmp_path):
     lines = [
         {"event": "start", "step": 0, "time": 100.0, "environment": {}},
         {"event": "train", "step": 1, "time": 104.0},
-        {"event": "start", "step": 1, "time": 900.0, "environment": {}},  # the pause is no work
+        {"event": "end", "step": 1, "time": 104.0},
+        {"event": "resume", "step": 1, "time": 900.0, "environment": {}},  # the pause is no work
         {"event": "train", "step": 2, "time": 903.0},
     ]
     path = tmp_path / "log.jsonl"
@@ -29,6 +30,8 @@ def test_a_log_counts_what_it_cannot_read_and_the_time_at_work(tmp_path):
     events, seconds, unread = run_files.read_log(path)
     assert [record["step"] for record in events["train"]] == [1, 2]
     assert (seconds, unread) == (7.0, 1)
+    assert len(events["start"]) == 2
+    assert "end" not in events
 
 
 def test_a_confusion_matrix_is_read_as_it_was_written(tmp_path):

@@ -43,15 +43,22 @@ def test_time_at_work_leaves_out_the_pause_before_a_run_went_on(copy):
     def line(event: str, time: float) -> str:
         return json.dumps({"event": event, "step": 0, "time": START + time})
 
-    times = [("start", 0), ("train", 50), ("start", 9000), ("train", 9020), ("end", 9030)]
+    times = [("start", 0), ("train", 50), ("resume", 9000), ("train", 9020), ("end", 9030)]
     (copy / "log.jsonl").write_text("\n".join(line(*entry) for entry in times))
     assert read_run(copy).seconds == pytest.approx(50 + 30)
 
 
 def test_a_run_that_was_prolonged_is_not_finished(copy):
     with (copy / "log.jsonl").open("a") as log:
-        log.write(json.dumps({"event": "start", "step": 240, "time": START + 999}) + "\n")
-    assert not read_run(copy).finished
+        log.write(json.dumps({"event": "scores", "step": 240, "time": START + 998}) + "\n")
+        log.write(json.dumps({"event": "resume", "step": 240, "time": START + 999}) + "\n")
+    run = read_run(copy)
+    assert not run.finished
+    assert run.single is not None
+    with (copy / "log.jsonl").open("a") as log:
+        log.write(json.dumps({"event": "checkpoint", "step": 250, "time": START + 1999}) + "\n")
+    run = read_run(copy)
+    assert (run.single, run.multi, run.confusion, run.pictures, run.image_scores) == (None, None, None, (), {})
 
 
 def test_runs_of_one_norm_get_labels_of_their_own(tmp_path):

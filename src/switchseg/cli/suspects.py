@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,6 +46,7 @@ def run(arguments: Sequence[str]) -> int:
         raise UserError(f"--folds {flags.folds}: 0, or 2 to {_MOST_FOLDS} were expected")
     if flags.folds and flags.split == "val":
         raise UserError("--folds: those of the training split; the model has not been trained on --split val")
+    from switchseg.checkpoints.model_directory import load_model
     from switchseg.cli.report import write_report
     from switchseg.config import yaml
     from switchseg.config.inference import Compute
@@ -58,16 +59,21 @@ def run(arguments: Sequence[str]) -> int:
     folder = flags.run / "suspects"
     files.check_places(folders=[folder])
     config = yaml.load(flags.run / "config.yaml", RunConfig)
+    if flags.device != "auto":
+        config = replace(config, train=replace(config.train, device=flags.device))
+    # First: without one, the folds would be trained in vain.
+    model = load_model(flags.run)
     if code := train_folds(config, folder, flags.folds):
         return code
-    judges = find_judges(flags.run, config, flags.split, folder, flags.folds)
-    compute, rule = Compute(), config.evaluate.single_rule
+    judges = find_judges(model, config, flags.split, folder, flags.folds)
+    # Both ways round: what a model doubts only one way is mostly its own mistake.
+    compute, rule = Compute(), replace(config.evaluate.single_rule, flip=True)
     with joined_world(flags.device) as world:
         parts = [
-            Part(split, dataset, model_tiles(prepare(model, compute, world.device), rule, compute))
-            for split, dataset, model in judges
+            Part(split, dataset, model_tiles(prepare(judge, compute, world.device), rule, compute))
+            for split, dataset, judge in judges
         ]
-        classes = judges[0].model.spec.classes
+        classes = model.spec.classes
         suspects, typical = search(parts, classes)
     images = sum(len(part.dataset) for part in parts)
     write_suspects(folder, suspects, typical, images, classes, flags.pictures)

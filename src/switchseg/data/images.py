@@ -65,8 +65,9 @@ def read_image(source: Source, name: str = "", decoder: str = "pillow", upright:
     """
     with opened(source, name) as image:
         if decoder == "simplejpeg" and image.format == "JPEG" and image.mode in ("RGB", "L"):
-            pixels = Image.fromarray(_simplejpeg(source))
-            return np.array(_turned(pixels, _UPRIGHT, orientation_of(image) if upright else 1))
+            pixels, orientation = _simplejpeg(source), orientation_of(image) if upright else 1
+            # Only what is turned goes through Pillow: the copies there and back take a seventh of the time of a sample.
+            return pixels if orientation == 1 else np.array(_turned(Image.fromarray(pixels), _UPRIGHT, orientation))
         return rgb_pixels(image, upright)
 
 

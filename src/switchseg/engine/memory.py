@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+
+from switchseg import system
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -34,7 +35,7 @@ class Memory:
         if self._device.type == "cuda":
             return int(torch.cuda.mem_get_info(self._device)[0])
         # Both: a container sees the memory of its host, and a limit may be larger than what the host has left.
-        return min(_available(), _left_of_limit())
+        return min(system.free_memory(), _left_of_limit())
 
     @contextlib.contextmanager
     def peak(self) -> Iterator[Peak]:
@@ -43,15 +44,13 @@ class Memory:
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
         else:
-            with contextlib.suppress(OSError):  # where the kernel cannot begin anew, the peak is that of the process
-                # 5 sets the kernel's own peak back, which no sampling can miss.
-                Path("/proc/self/clear_refs").write_text("5")
+            system.forget_peak_memory()
         yield peak
         if self._device.type == "cuda":
             # Reserved, not allocated: what the allocator cannot give back between its blocks is gone for others too.
             peak.size = torch.cuda.max_memory_reserved(self._device)
         else:
-            peak.size = max(0, _status("VmHWM") - self._before)
+            peak.size = max(0, system.peak_memory() - self._before)
 
     def give_back(self) -> None:
         """Return what is not in use to the device."""
@@ -61,15 +60,7 @@ class Memory:
             torch.cuda.empty_cache()
 
     def _resident(self) -> int:
-        return _status("VmRSS") if self._device.type == "cpu" else 0
-
-
-def _available() -> int:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return system.resident_memory() if self._device.type == "cpu" else 0
 
 
 def _left_of_limit() -> int:
@@ -77,12 +68,3 @@ def _left_of_limit() -> int:
     with contextlib.suppress(OSError, ValueError):
         return int((_CGROUP / "memory.max").read_text()) - int((_CGROUP / "memory.current").read_text())
     return 1 << 62
-
-
-def _status(key: str) -> int:
-    """Return an entry of this process's status in bytes, 0 where there is none."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith(f"{key}:"):
-                return int(line.split()[1]) * 1024
-    return 0

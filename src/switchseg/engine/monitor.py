@@ -126,9 +126,7 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
         except BaseException:
             self._close("failed")
             raise
-        # A resumed run goes on with the journal that has its `start` event.
-        if not resumed:
-            self.event("start", **environment)
+        self.event("resume" if resumed else "start", **environment)
 
     def _close(self, outcome: Outcome) -> None:
         for name in reversed([*self._recorders]):  # the journal last

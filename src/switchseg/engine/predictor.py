@@ -169,11 +169,11 @@ def as_pixels(image: ImageLike) -> Pixels:
     if isinstance(image, (str, os.PathLike)):
         return np.asarray(read_image(image), np.uint8)
     if isinstance(image, Image.Image):
-        return rgb_pixels(image)
-    if isinstance(image, Tensor):
+        image = rgb_pixels(image)
+    elif isinstance(image, Tensor):
         if image.is_floating_point():
             # Negated, so that NaN is refused too; normalized values would be clipped to a picture of nothing.
-            if not (image.min() >= 0 and image.max() <= 1):
+            if image.numel() and not (image.min() >= 0 and image.max() <= 1):
                 raise ValueError("a tensor of floats must hold RGB from 0 to 1, not normalized values")
             image = (image * 255).round().to(torch.uint8)
         image = image.detach().permute(1, 2, 0).cpu().numpy() if image.ndim == 3 else image.detach().cpu().numpy()

@@ -38,9 +38,10 @@ def label_video(predictor: Predictor, path: Path, target: Path) -> dict[str, flo
     try:
         with ExitStack() as stack:
             source = stack.enter_context(av.open(stack.enter_context(_opened(path))))
-            if not source.streams.video:
+            # What a player shows, not the first one: that may be a cover.
+            stream = source.streams.best("video")
+            if stream is None:
                 raise UserError(f"{path}: a file without a video stream")
-            stream = source.streams.video[0]
             sink = stack.enter_context(files.replacing(target.parent / f"{target.name}_overlay.mp4"))
             writer = stack.enter_context(_Writer(av, sink, stream))
             for prediction, time in _predictions(predictor, path, _timed(source.decode(stream), stream)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -15,8 +16,14 @@ from switchseg.geometry import round_up
 
 _GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, cut to their fractions, are spread evenly
 
+_log = logging.getLogger(__name__)
+
 PIXELS = 2**22
 """Of an image, that go through the network at once to learn its moments."""
+BATCHES = 16
+"""Of so many pixels, at most, stand for an image."""
+ROUNDS = 3
+"""Through the batches, if there are several: the moments are then those of one batch of all (docs/results.md)."""
 
 
 class Span(NamedTuple):
@@ -143,27 +150,41 @@ def each_as_part(
         network: what is run on one window after the other, and before that on some side by side.
         windows: all of one size, so that they can be.
         read: returns what a window shows, normalized [1, 3, H, W], or None to leave it out.
-        pixels: how many the network may be shown at once: the windows of so many, spread over the image, stand for it.
+        pixels: how many the network may be shown at once.
     """
+    batches = _batches(windows, read, pixels)
     statistics = network.image_statistics
-    # At least one, however large a window is: without any there would be no moments.
-    most = max(1, pixels // math.prod(windows.sides))
+    known: dict[tuple[Span, Span], Tensor] = {}
     with statistics.attached():
-        found = ((window, inputs) for window in windows.spread() if (inputs := read(*window)) is not None)
-        chosen = dict(itertools.islice(found, most))
-        if not chosen:
-            return
-        # Own parts only: pixels that several windows show would count several times.
-        statistics.gather([(row.part, column.part) for row, column in chosen])
-        logits = network.eagerly(torch.cat([*chosen.values()]))
-        # The pass that gathered has computed these logits; they are not computed twice.
-        known = dict(zip(chosen, torch.split(logits, 1), strict=True))
-        for window in windows:
+        for _ in range(ROUNDS if len(batches) > 1 else 1):
+            for index, batch in enumerate(batches):
+                # Own parts only: pixels that several windows show would count several times.
+                statistics.gather([(row.part, column.part) for row, column in batch], index)
+                shown = [inputs for window in batch if (inputs := read(*window)) is not None]
+                logits = network.eagerly(torch.cat(shown))
+                if len(batches) == 1:
+                    # The pass that gathered has computed these logits; they are not computed twice.
+                    known = dict(zip(batch, torch.split(logits, 1), strict=True))
+        for window in windows if batches else ():
             statistics.keep()
             if window in known:
                 yield *window, known[window]
             elif (inputs := read(*window)) is not None:
                 yield *window, network.eagerly(inputs)
+
+
+def _batches(
+    windows: Windows, read: Callable[[Span, Span], Tensor | None], pixels: int
+) -> list[tuple[tuple[Span, Span], ...]]:
+    """Return the windows that stand for the image, all if that many may, in batches of so many pixels."""
+    # At least one, however large a window is: without any there would be no moments.
+    side_by_side = max(1, pixels // math.prod(windows.sides))
+    most = BATCHES * side_by_side
+    found = itertools.islice((window for window in windows.spread() if read(*window) is not None), most)
+    batches = list(iter(lambda: tuple(itertools.islice(found, side_by_side)), ()))
+    if sum(map(len, batches)) == most < len(windows):
+        _log.warning("the statistics of the image are those of %d of its %d windows", most, len(windows))
+    return batches
 
 
 def whole_logits(network: Network, inputs: Tensor, windows: Windows) -> Tensor:

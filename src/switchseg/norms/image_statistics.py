@@ -42,14 +42,17 @@ class ImageStatistics:
     """Lets the norms of a model normalize tiles with the moments of the image that these are cut from.
 
     Concerned are Instance- and GroupNorm (LayerNorm of images is one of its kinds) and Switchable Normalization, in
-    evaluation. The moments of a layer follow from those of all layers before it, so the tiles go through the model side
-    by side, as one batch; any others may follow:
+    evaluation. The moments of a layer follow from those of all layers before it: tiles that go through the model side
+    by side, as one batch, give exact ones. Of several batches each is normalized with what is known of the others by
+    then, so going through them again, a few times, comes near to the exact ones. Any tiles may follow:
 
         with statistics.attached():
-            statistics.gather([what_counts_of(tile) for tile in tiles])
-            outputs = model(torch.stack(tiles))
+            for _ in range(rounds):
+                for index, tiles in enumerate(batches):
+                    statistics.gather([what_counts_of(tile) for tile in tiles], index)
+                    model(torch.stack(tiles))
             statistics.keep()
-            more = model(torch.stack(other_tiles))
+            outputs = model(torch.stack(other_tiles))
 
     Args:
         model: in evaluation mode.
@@ -79,14 +82,15 @@ class ImageStatistics:
                 for layer in self._layers:
                     layer.give_back()
 
-    def gather(self, parts: Sequence[Part]) -> None:
-        """Say that the next batch is of tiles whose moments are those of the image.
+    def gather(self, parts: Sequence[Part], batch: int = 0) -> None:
+        """Say that the next batch is of tiles whose moments are, with those of other batches, those of the image.
 
         Args:
             parts: for each tile, what of it counts: tiles may overlap, while every pixel is to count once.
+            batch: which one it is: its moments take the place of those that it had before.
         """
         for layer in self._layers:
-            layer.calls, layer.parts = 0, parts
+            layer.calls, layer.parts, layer.batch = 0, parts, batch
 
     def keep(self) -> None:
         """Say that the next batch is to be normalized with the moments that were gathered."""
@@ -95,14 +99,16 @@ class ImageStatistics:
 
 
 class _Layer:
-    """A norm, and the moments of its inputs by the number of the call in a pass."""
+    """A norm, and the moments of its inputs by the number of the call in a pass, and by the batch."""
 
     def __init__(self, module: nn.Module, mixed: Mixed, followers: Sequence[nn.Module]) -> None:
         self._module: Any = module
         self._mixed, self._followers = mixed, followers
-        self._moments: dict[int, tuple[Tensor, Tensor]] = {}
+        self._gathered: dict[int, dict[int, Moments]] = {}
+        self._mixtures: dict[int, tuple[Tensor, Tensor]] = {}
         self._thread = 0
         self.calls = 0
+        self.batch = 0
         self.parts: Sequence[Part] | None = None
 
     def take_over(self, thread: int) -> None:
@@ -112,7 +118,7 @@ class _Layer:
 
     def give_back(self) -> None:
         del self._module.forward
-        self._moments = {}
+        self._gathered, self._mixtures = {}, {}
 
     def _forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         module = self._module
@@ -120,9 +126,11 @@ class _Layer:
         if threading.get_ident() != self._thread:
             return type(module).forward(module, x, *([] if residual is None else [residual]))  # type: ignore[no-any-return]
         if self.parts is not None:
-            self._moments[self.calls] = self._mixed(module, _moments(x, self.parts))
+            gathered = self._gathered.setdefault(self.calls, {})
+            gathered[self.batch] = _moments(x, self.parts)
+            self._mixtures[self.calls] = self._mixed(module, _merged([*gathered.values()]))
         # By the number of the call: a norm that is used twice in a pass has other inputs each time.
-        mean, var = self._moments[self.calls]
+        mean, var = self._mixtures[self.calls]
         self.calls += 1
         weight, bias = (None if few is None else few.to(mean.dtype) for few in (module.weight, module.bias))
         y = F.batch_norm(x, mean.flatten(), var.flatten(), weight, bias, eps=module.eps)
@@ -140,13 +148,18 @@ def _moments(x: Tensor, parts: Sequence[Part]) -> Moments:
     # A tile may count less than a cell of the deepest maps.
     values = [each.flatten(1) for each in cut if each.numel()] or [*x.flatten(2)]
     pairs = [torch.var_mean(each, 1, correction=0) for each in values]
-    vars_, means = (torch.stack(each) for each in zip(*pairs, strict=True))
-    count = sum(each.shape[1] for each in values)
-    counts = means.new_tensor([each.shape[1] for each in values])[:, None]
+    counts = [each.shape[1] for each in values]
+    return _merged([Moments(n, mean[None], n * var[None]) for n, (var, mean) in zip(counts, pairs, strict=True)])
+
+
+def _merged(moments: Sequence[Moments]) -> Moments:
+    """Return the moments of the values of all."""
+    count = sum(each.values for each in moments)
+    means, squares = (torch.cat(each) for each in zip(*((each.mean, each.squares) for each in moments), strict=True))
+    counts = means.new_tensor([each.values for each in moments])[:, None]
     mean = (means * (counts / count)).sum(0, keepdim=True)
     # Deviations from the common mean, not E[x^2] - E[x]^2, which cancels.
-    squares = (counts * (vars_ + (means - mean).square())).sum(0, keepdim=True)
-    return Moments(count, mean, squares)
+    return Moments(count, mean, (squares + counts * (means - mean).square()).sum(0, keepdim=True))
 
 
 def _slices(part: Part, sides: Sequence[int]) -> list[slice]:

@@ -41,7 +41,8 @@ softmax_backward: Callable[[Tensor, Tensor, int, torch.dtype], Tensor] = (
 )
 """Return the gradient of the logits, given that of their softmax, the softmax, its dimension and the logits' type."""
 
-is_exporting: Callable[[], bool] = _find(torch.compiler, "is_exporting") or torch.compiler.is_compiling
+# Public, and only new: a torch before 2.7 lacks nothing that this one has promised.
+is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
 """Tell whether a program is exported; before torch 2.7, whether it is exported or compiled."""
 
 _dispatch_modes = _find(torch._C, "_len_torch_dispatch_stack")

@@ -17,7 +17,8 @@ Outcome: TypeAlias = Literal["finished", "stopped", "failed"]
 """How a training ended: with its scores, by a signal, or by an error."""
 
 
-_SAID_ONCE = ("start", "end")
+_SAID_ONCE = ("start", "resume", "end")
+"""By a session."""
 
 
 @dataclass(frozen=True)

@@ -19,25 +19,29 @@ Record = dict[str, Any]
 
 
 def read_log(path: Path) -> tuple[dict[str, list[Record]], float, int]:
-    """Return event name -> records, the seconds at work over all sessions, and how many lines could not be read."""
+    """Return event name -> records, the seconds at work over all sessions, and how many lines could not be read.
+
+    The beginnings of all sessions, the first one and those that went on, are the records of "start".
+    """
     lines = path.read_bytes().splitlines()
     records = [record for record in events_of(lines) if _is_whole(record)]
     events: dict[str, list[Record]] = {}
     seconds, previous = 0.0, None
     for record in records:
-        if record["event"] == "start":
+        kind = "start" if record["event"] == "resume" else record["event"]
+        if kind == "start":
             events.pop("end", None)  # the run goes on after all
         # The time between two sessions is not counted, since a stopped run does not work.
         elif previous is not None:
             seconds += max(0.0, record["time"] - previous)
         previous = record["time"]
-        events.setdefault(record["event"], []).append(record)
+        events.setdefault(kind, []).append(record)
     return events, seconds, sum(bool(line.strip()) for line in lines) - len(records)
 
 
 def _is_whole(record: Record) -> bool:
     """Whether what the report reads of a record, beyond its single numbers, is as a training writes it."""
-    if record["event"] == "start":
+    if record["event"] in ("start", "resume"):
         return isinstance(record.get("environment", {}), dict)
     if record["event"] != "shares":
         return True

@@ -118,7 +118,6 @@ def read_run(path: str | Path) -> Run:
         raise UserError(f"{path}: no run directory (it has no log.jsonl); give the --out folder of a training")
     events, seconds, unreadable = read_log(path / "log.jsonl")
     config = read_config(path / "config.yaml")
-    evaluations = read_evaluations(path / "metrics.json")
     run = Run(
         path=path,
         label=path.name,
@@ -126,15 +125,23 @@ def read_run(path: str | Path) -> Run:
         events=events,
         seconds=seconds,
         unreadable_lines=unreadable,
+        classes=read_classes(path / "model" / "config.json"),
+        suspects=read_suspects(path / "suspects" / "suspects.json"),
+    )
+    run = replace(run, label=norm_title(run.norm)) if run.norm else run
+    scored = events.get("scores")
+    # Of a run that was prolonged, scores and pictures are those of its shorter training until it ends again.
+    if scored and scored[-1]["step"] < run.last_step:
+        return run
+    evaluations = read_evaluations(path / "metrics.json")
+    return replace(
+        run,
         single=evaluations.get("single"),
         multi=evaluations.get("multi"),
-        classes=read_classes(path / "model" / "config.json"),
         confusion=read_confusion(path / "confusion_single.csv"),
         pictures=tuple(_find_pictures(path / "pictures")),
         image_scores=read_image_scores(path / "images_single.csv"),
-        suspects=read_suspects(path / "suspects" / "suspects.json"),
     )
-    return replace(run, label=norm_title(run.norm)) if run.norm else run
 
 
 def norm_title(norm: str) -> str:

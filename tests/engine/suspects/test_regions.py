@@ -37,7 +37,7 @@ def test_a_part_of_a_segment_is_less_suspect_than_as_large_a_whole():
     truth[10:30, 20:35] = 0
     (part,) = found(label, probabilities(truth, 0.9), [0.9, 0.9, 0.9])
     assert part.box == (10, 20, 30, 35)
-    assert part.score == pytest.approx(whole.score / 2)
+    assert part.score == pytest.approx(whole.score / 2**0.75)
 
 
 def test_a_model_that_is_less_sure_than_usual_accuses_nobody():

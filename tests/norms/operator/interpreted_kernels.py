@@ -10,7 +10,7 @@ import torch
 
 from switchseg.norms import reference
 from switchseg.norms.operator import cuda, cut
-from switchseg.norms.operator.call import Gradients, Inputs, Options, Saved
+from switchseg.norms.operator.call import Gradients, Inputs, Options, Saved, what_a_relu_keeps
 
 # The last ones are cut into no spans, and into blocks of channels that are not full. A single value is not among them:
 # it deviates from no mean, and what is left is rounding, magnified by 1 / sqrt(eps).
@@ -38,7 +38,9 @@ def compare(shape, channels_last, statistics, training, relu, residual, softmax,
     before = [None if each is None else each.double() for each in inputs]
     y, kept = cuda.forward(inputs, options)
     grad = torch.randn(shape)
-    saved = Saved(inputs.x, y if relu and residual else None, *inputs[4:6], kept, residual, affine)
+    keeps_output, keeps_bias = what_a_relu_keeps(cuda, relu, residual)
+    learned = inputs.weight, inputs.bias if keeps_bias else None
+    saved = Saved(inputs.x, y if keeps_output else None, *learned, kept, residual, affine)
     found = cuda.backward(grad, saved, options)
     expected_y, expected, batch = by_formula(before, grad.double(), options)
     close("y", y, expected_y)

@@ -209,6 +209,21 @@ def test_operator_takes_any_strides(backend, order):
     torch.testing.assert_close(grad_x, expected["x"], atol=1e-9, rtol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["x", "weight", "kept"])
+@torch.no_grad()
+def test_the_backward_operator_refuses_what_does_not_fit(backend, name):
+    """Anybody may call it, and the compiled passes would read and write past an end."""
+    flat = boundary_arguments(arguments((2, 3, 4, 5), ("in", "ln", "bn")), "in ln bn", relu=False, backend=backend)
+    x, weight = flat[0], flat[4]
+    tensors = {"grad": torch.ones_like(x), "x": x, "y": None, "weight": weight, "bias": None}
+    tensors["kept"] = boundary.operator(*flat)[1]
+    how = (False, True, "in ln bn", 1e-5, False, True, False, "", backend)
+    assert boundary.backward_operator(*tensors.values(), *how)[0].isfinite().all()
+    tensors[name] = tensors[name][:1]
+    with pytest.raises(RuntimeError):
+        boundary.backward_operator(*tensors.values(), *how)
+
+
 def test_takes_shares_and_residuals_that_lie_otherwise_in_memory(backend):
     """A transposed tensor, and one image's residual for both: the strides of the latter are those of the input."""
     values = arguments((2, 3, 4, 5), ("in", "ln", "bn"), residual=True)

@@ -174,6 +174,20 @@ def test_data_that_changed_since_forward_is_refused(backend, change):
         y.sum().backward()
 
 
+@pytest.mark.parametrize("dims", [1, 4])
+def test_saved_tensors_that_a_hook_changed_are_refused(backend, dims):
+    """Among them what the passes leave for the way back, which is half as long then as they read."""
+    norm, x = layer_of(affine=False, backend=backend), maps(torch.float32, torch.contiguous_format).requires_grad_()
+
+    def unpack(tensor):
+        return tensor.half() if tensor.dim() == dims else tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, unpack):
+        y = norm(x)
+    with pytest.raises(RuntimeError, match="other data"):
+        y.sum().backward()
+
+
 @pytest.mark.parametrize("name", ["x", "weight"])
 def test_freed_memory_is_refused(backend, name):
     if backend == "aten":

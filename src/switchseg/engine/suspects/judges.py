@@ -36,12 +36,12 @@ def train_folds(config: RunConfig, folder: Path, folds: int) -> int:
     return 0
 
 
-def find_judges(run: Path, config: RunConfig, split: str, folder: Path, folds: int) -> list[Judge]:
+def find_judges(model: Segmenter, config: RunConfig, split: str, folder: Path, folds: int) -> list[Judge]:
     """Return who judges the labels of `train`, `val` or `both`.
 
     Args:
-        run: A run directory with its model, which judges what no fold does.
-        config: That run's.
+        model: A run's, which judges what no fold does.
+        config: Of that run.
         split: The labels to look at.
         folder: Where `train_folds` has left its networks.
         folds: How many there are; 0 leaves all to the run's model.
@@ -49,7 +49,6 @@ def find_judges(run: Path, config: RunConfig, split: str, folder: Path, folds: i
     Raises:
         UserError: the data set has other classes than the model.
     """
-    model = load_model(run)
     judges: list[Judge] = []
     if split != "val":
         for fold in range(folds):
@@ -63,7 +62,7 @@ def find_judges(run: Path, config: RunConfig, split: str, folder: Path, folds: i
     for judge in judges:
         # In the same order: regions carry numbers of classes, and the data may have changed since the training.
         if judge.dataset.classes.names != model.spec.classes.names:
-            raise UserError(f"{config.data.root}: its classes are not those that {run} was trained on")
+            raise UserError(f"{config.data.root}: its classes are not those that the model was trained on")
     return judges
 
 

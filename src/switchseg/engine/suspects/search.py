@@ -31,7 +31,8 @@ from switchseg.models.segmenter import Segmenter
 FILE = "suspects.json"
 RULE = (
     "Connected pixels whose label says one class while another is likelier and about as sure as it is where labels say "
-    "it; ordered by the mean lead in probability times the pixels, divided by the root of those of the label's segment."
+    "it; ordered by the mean lead in probability, times the root of the pixels, times the fourth root of their share "
+    "of the label's segment."
 )
 Tiles = Iterator[tuple[tuple[slice, slice], npt.NDArray[np.float32]]]
 _OUTLINE = (255, 60, 0)

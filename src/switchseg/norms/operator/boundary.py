@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from switchseg.norms.operator.backends import find_backend
-from switchseg.norms.operator.call import STATISTICS, Gradients, Inputs, Kept, Options, Saved
+from switchseg.norms.operator.call import STATISTICS, Gradients, Inputs, Kept, Options, Saved, what_a_relu_keeps
 from switchseg.norms.operator.layout import dense, laid_out_like
 
 
@@ -109,11 +109,11 @@ def _(
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     x, residual, _, var_mix, weight, bias, _, _, statistics, eps, relu, training, group, backend = inputs
     y, kept = output
-    keeps_output = relu and (find_backend(backend).keeps_output or residual is not None)
+    keeps_output, keeps_bias = what_a_relu_keeps(find_backend(backend), relu, residual is not None)
     ctx.mark_non_differentiable(kept)
     # Nothing depends on `kept`, so there would be zeros to be made for its gradient in every pass.
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(x, y if keeps_output else None, weight, bias, kept)
+    ctx.save_for_backward(x, y if keeps_output else None, weight, bias if keeps_bias else None, kept)
     ctx.how = (
         residual is not None,
         bias is not None,

@@ -126,6 +126,7 @@ class Saved(NamedTuple):
     """The output, where a ReLU ended it and the backend does not work its sign out again."""
     weight: Tensor | None
     bias: Tensor | None
+    """Where a ReLU ended the output and its sign is worked out again."""
     kept: Tensor
     """See `Kept`."""
     with_residual: bool
@@ -224,6 +225,12 @@ class Kept:
     def size(images: int, channels: int) -> int:
         """Return how many numbers are kept."""
         return 4 * images * channels + 2 * images + 2 * channels + 6
+
+
+def what_a_relu_keeps(backend: Backend, relu: bool, with_residual: bool) -> tuple[bool, bool]:
+    """Return whether backward reads the output and whether it reads the bias: where a ReLU let values pass."""
+    keeps_output = relu and (backend.keeps_output or with_residual)
+    return keeps_output, relu and not keeps_output
 
 
 class Backend(Protocol):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from switchseg.norms.operator.call import Backend, Inputs, Kept, Options, Saved
+from switchseg.norms.operator.call import Backend, Inputs, Kept, Options, Saved, what_a_relu_keeps
 
 
 def run(backend: Backend, inputs: Inputs, options: Options) -> Tensor:
@@ -55,11 +55,9 @@ class _Eager(torch.autograd.Function):
         y, kept = _forward(backend, inputs, options)
         if found is not None:
             found.append(kept)
-        relu, with_residual = options.relu, residual is not None
-        keeps_output = relu and (backend.keeps_output or with_residual)
-        masks = relu and not keeps_output
-        ctx.save_for_backward(x, y if keeps_output else None, weight, bias if masks else None, kept)
-        ctx.how = backend, options, with_residual, bias is not None
+        keeps_output, keeps_bias = what_a_relu_keeps(backend, options.relu, residual is not None)
+        ctx.save_for_backward(x, y if keeps_output else None, weight, bias if keeps_bias else None, kept)
+        ctx.how = backend, options, residual is not None, bias is not None
         return y
 
     @staticmethod

@@ -6,11 +6,12 @@ Without a compiler there is no library, and `aten` computes the same in more pas
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import prod
 from pathlib import Path
 from struct import Struct
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,22 +26,21 @@ keeps_output = True
 
 _INTERFACE = 6  # of `csrc/native.cpp`; to be raised there and here when arguments change
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
-# The structs of `csrc/native.cpp`: q an integer or a pointer, d a real. ctypes takes longer over twenty arguments than
-# the library over a small map.
-_ARGUMENTS = {
-    "moments": Struct("6q 2q"),
-    "apply": Struct("6q q 5q"),
-    "gradient_sums": Struct("6q 6q"),
-    "gradient": Struct("6q 7q"),
-    "forward": Struct("6q 5q 2d 11q"),
-    "backward": Struct("6q 4q 11q"),
+# The structs of `csrc/native.cpp` after what all begin with: numbers (q an integer, d a real), then so many addresses.
+_STRUCTS = {
+    "moments": ("", 2),
+    "apply": ("q", 5),
+    "gradient_sums": ("", 6),
+    "gradient": ("", 7),
+    "forward": ("5q2d", 11),
+    "backward": ("4q", 11),
 }
 
 functions = load_functions(
     Path(__file__).parents[1] / "_native",
     _INTERFACE,
-    {name: [ctypes.c_char_p] for name in _ARGUMENTS},
-    {name: struct.size for name, struct in _ARGUMENTS.items()},
+    {name: [ctypes.c_char_p] for name in _STRUCTS},
+    {name: Struct(f"6q{numbers}{addresses}q").size for name, (numbers, addresses) in _STRUCTS.items()},
 )
 
 
@@ -53,18 +53,16 @@ def obstacle(dtype: torch.dtype) -> str:
 
 def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
     """Compute the output and what is kept; see `call.Backend`."""
-    x, residual, *few = inputs
+    x, residual, mean_mix, *_ = inputs
     shape = x.shape
     if residual is not None:
         residual = laid_out_like(x, residual)
-    y, kept = torch.empty_like(x), inputs.mean_mix.new_empty(Kept.size(shape[0], shape[1]))
+        inputs = inputs._replace(residual=residual)
+    y, kept = torch.empty_like(x), mean_mix.new_empty(Kept.size(shape[0], shape[1]))
     if options.group:
         _forward_with_others(inputs, options, residual, y, Kept(kept, shape[0], shape[1]))
-        return y, kept
-    statistics, eps, momentum, relu, training, *_ = options
-    # Without a momentum all batches weigh alike: a least weight of 0.
-    numbers = (*_mixture(statistics), training, relu, momentum or 0.0, eps)
-    _call("forward", x, numbers, (x, residual, *few, y, kept))
+    else:
+        _call("forward", x, options, (*inputs, y, kept))
     return y, kept
 
 
@@ -77,23 +75,21 @@ def backward(grad: Tensor, saved: Saved, options: Options) -> Gradients:
     found = gradients_like(saved, options, grad, written)
     if options.group:
         return _backward_with_others(grad, y, written, saved, options, found)
-    grad_x, _, *few = found
-    numbers = (*_mixture(options.statistics), options.training)
-    _call("backward", x, numbers, (grad, x, y, weight, kept, grad_x, written, *few))
+    _call("backward", x, options, (grad, x, y, weight, kept, found[0], written, *found[2:]))
     return found
 
 
 def _forward_with_others(inputs: Inputs, options: Options, residual: Tensor | None, y: Tensor, kept: Kept) -> None:
     x, weight, bias = inputs.x, inputs.weight, inputs.bias
     # In steps, since the moments of other processes come between two passes over the maps.
-    _call("moments", x, (), (x, kept.moments))
+    _call("moments", x, options, (x, kept.moments))
     mixed = mix(inputs, options, kept)
     kept.mean.copy_(mixed[0])
     torch.rsqrt(mixed[1] + options.eps, out=kept.rstd)
     scale = kept.rstd if weight is None else kept.rstd * weight
     shift = (kept.moments[0] - kept.mean) * scale
     coefficients = torch.stack([scale, shift if bias is None else shift + bias])
-    _call("apply", x, (options.relu,), (x, residual, kept.moments, coefficients, y))
+    _call("apply", x, options, (x, residual, kept.moments, coefficients, y))
 
 
 def _backward_with_others(
@@ -105,17 +101,17 @@ def _backward_with_others(
     found: Gradients,
 ) -> Gradients:
     x, weight = saved.x, saved.weight
-    images, channels, *sides = x.shape
-    length = prod(sides)
+    images, channels = x.shape[:2]
+    length = x.numel() // (images * channels)
     kept = Kept(saved.kept, images, channels)
     sums, products = torch.empty_like(kept.moments).unbind()
-    _call("gradient_sums", x, (), (grad, rectified, x, kept.mean, sums, products))
+    _call("gradient_sums", x, options, (grad, rectified, x, kept.mean, sums, products))
     products *= kept.rstd
     scale = kept.rstd if weight is None else kept.rstd * weight
     grad_mixed = torch.stack([-sums, -0.5 * kept.rstd * products]) * scale
     grad_moments, mixes = mix_backward(grad_mixed, kept, options, images * length)
     coefficients = torch.stack([scale, grad_moments[1] * (2 / max(1, length - 1)), grad_moments[0] / length])
-    _call("gradient", x, (), (grad, rectified, x, kept.moments, coefficients, found.x, written))
+    _call("gradient", x, options, (grad, rectified, x, kept.moments, coefficients, found.x, written))
     return found._replace(
         mean_mix=mixes[0],
         var_mix=mixes[1],
@@ -124,17 +120,15 @@ def _backward_with_others(
     )
 
 
-def _call(name: str, x: Tensor, numbers: tuple[float, ...], tensors: Sequence[Tensor | None]) -> None:
+def _call(name: str, x: Tensor, options: Options, tensors: Sequence[Tensor | None]) -> None:
     """Call a function of the library for maps like `x`.
 
-    Numbers and tensors are those of its struct in `csrc/native.cpp`, in that order; whatever is of the size of the maps
-    must be laid out like them.
+    Tensors are those of its struct in `csrc/native.cpp`, in that order; whatever is of the size of the maps must be
+    laid out like them.
     """
-    assert functions is not None
-    images, channels, *sides = x.shape
-    pointers = [0 if tensor is None else tensor.data_ptr() or _missing() for tensor in tensors]
-    maps = _TYPES[x.dtype], not x.is_contiguous(), images, channels, prod(sides)
-    if functions[name](_ARGUMENTS[name].pack(torch.get_num_threads(), *maps, *numbers, *pointers)):
+    function, pack, numbers = _prepare(name, x.dtype, x.shape, x.is_contiguous(), options)
+    addresses = [0 if tensor is None else tensor.data_ptr() or _missing() for tensor in tensors]
+    if function(pack(torch.get_num_threads(), numbers, *addresses)):
         raise MemoryError(f"no memory for {name} of {tuple(x.shape)}")
 
 
@@ -142,7 +136,28 @@ def _missing() -> int:
     raise RuntimeError("a tensor of a SwitchNorm has no memory: its storage was freed")
 
 
-@lru_cache(maxsize=8)
-def _mixture(statistics: tuple[str, ...]) -> tuple[int, ...]:
-    """Return where "in", "ln" and "bn" stand in the names, -1 for those that are not among them."""
-    return tuple(statistics.index(name) if name in statistics else -1 for name in STATISTICS)
+class _Call(NamedTuple):
+    """A function of the library, and what it is told of all maps of one shape, type and layout."""
+
+    function: Callable[[bytes], int]
+    pack: Callable[..., bytes]
+    """Makes its argument of the number of threads, `numbers` and the addresses of the tensors."""
+    numbers: bytes
+
+
+# Kept, since ctypes takes longer over twenty arguments, and the interpreter over what they are, than a small map takes.
+@lru_cache(maxsize=4096)
+def _prepare(name: str, dtype: torch.dtype, shape: torch.Size, contiguous: bool, options: Options) -> _Call:
+    assert functions is not None
+    images, channels, *sides = shape
+    # Where "in", "ln" and "bn" stand among the shares. Without a momentum all batches weigh alike: a least weight of 0.
+    mixture = [options.row_of(statistic) for statistic in STATISTICS]
+    numbers = {
+        "apply": [options.relu],
+        "forward": [*mixture, options.training, options.relu, options.momentum or 0.0, options.eps],
+        "backward": [*mixture, options.training],
+    }
+    form, addresses = _STRUCTS[name]
+    maps = _TYPES[dtype], not contiguous, images, channels, prod(sides)
+    packed = Struct(f"5q{form}").pack(*maps, *numbers.get(name, []))
+    return _Call(functions[name], Struct(f"q{len(packed)}s{addresses}q").pack, packed)
