@@ -5,16 +5,43 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from benchmarks import results
 from benchmarks.norms import PASSES, make_input, make_pass
 from switchseg.cli.arguments import parse
 from switchseg.norms import SwitchNorm2d, resolve_backend
 
-VARIANTS: dict[str, Callable[[int], nn.Module]] = {"bn": nn.BatchNorm2d, "sn": SwitchNorm2d}
+
+class _Nothing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *learned: Tensor) -> Tensor:
+        ctx.save_for_backward(x, *learned)
+        return torch.empty_like(x)
+
+    @staticmethod
+    def backward(ctx: Any, _: Tensor) -> Any:
+        return tuple(torch.empty_like(each) for each in ctx.saved_tensors)
+
+
+class Floor(nn.Module):
+    """SwitchNorm's parameters in an autograd function that computes nothing: what Python and torch take at least."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.learned = [nn.Parameter(torch.ones(size)) for size in (3, 3, channels, channels)]
+        for index, each in enumerate(self.learned):
+            self.register_parameter(str(index), each)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return memory that nobody has written."""
+        return _Nothing.apply(x, *self.learned)  # type: ignore[no-any-return]
+
+
+VARIANTS: dict[str, Callable[[int], nn.Module]] = {"bn": nn.BatchNorm2d, "floor": Floor, "sn": SwitchNorm2d}
 
 
 @dataclass(frozen=True)

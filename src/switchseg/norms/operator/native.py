@@ -152,7 +152,7 @@ def _prepare(name: str, dtype: torch.dtype, shape: torch.Size, contiguous: bool,
     images, channels, *sides = shape
     # Where "in", "ln" and "bn" stand among the shares. Without a momentum all batches weigh alike: a least weight of 0.
     mixture = [options.row_of(statistic) for statistic in STATISTICS]
-    numbers = {
+    numbers: dict[str, list[float]] = {
         "apply": [options.relu],
         "forward": [*mixture, options.training, options.relu, options.momentum or 0.0, options.eps],
         "backward": [*mixture, options.training],
