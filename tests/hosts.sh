@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 environment=${1:-.venv-hosts}
 [ -d "$environment" ] || python3 -m venv "$environment"
 pip() { "$environment/bin/pip" install --quiet -c constraints.txt "$@"; }
-pip -e '.[dev]' mmengine nnunetv2 setuptools wheel
+pip -e '.[dev]' mmengine nnunetv2 detectron2-layers setuptools wheel
 pip --no-build-isolation mmcv-lite
 pip --no-deps --upgrade 'nnunetv2>=2.8' 'dynamic-network-architectures>=0.4.4'
 OMP_NUM_THREADS=1 "$environment/bin/python" -m pytest tests/integrations -m 'slow or not slow' "${@:2}"

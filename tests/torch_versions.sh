@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Run the tests of the norms with the lowest torch that they are meant for, and with the newest.
+# Run the tests of the norms with the lowest torch that pyproject.toml allows, and with the newest.
 # Usage: tests/torch_versions.sh [FOLDER FOR THE ENVIRONMENTS]; a torch for CUDA takes 5 GB there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 folder=${1:-.venv-torch}
-for torch in 'torch==2.6.0' torch; do
+lowest=$(sed -n 's/^ *"torch>=\([0-9.]*\)",$/\1/p' pyproject.toml)
+for torch in "torch==${lowest:?pyproject.toml names no torch}.*" torch; do
     environment="$folder/${torch//[^a-z0-9.]/-}"
     [ -d "$environment" ] || python3 -m venv "$environment"
     "$environment/bin/pip" install --quiet "$torch" torchvision timm segmentation-models-pytorch hypothesis pytest pytest-timeout

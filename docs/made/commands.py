@@ -13,9 +13,9 @@ from switchseg.cli.examples import EXAMPLES
 PAGE = Path(__file__).parents[1] / "commands.md"
 HEAD = """# The commands
 
-What each command is for, and how it is called. `switchseg COMMAND --help` lists its flags; for `train`, `compare` and
-`find-rate` with a config, it shows the values that this config has. Every command takes `--import MODULE` or
-`--import FILE.py` for [plugins](extending.md).
+What each command is for, and how it is called. `switchseg COMMAND --help` lists its flags; for `train`, `compare`,
+`probe` and `find-rate` with a config, it shows the values that this config has. Every command takes
+`--import MODULE` or `--import FILE.py` for [plugins](extending.md).
 
 A mistake of yours ends a command with one line on stderr and exit code 2.
 """
@@ -26,6 +26,7 @@ MORE = {
     "predict": "evaluation.md#predicting-files",
     "suspects": "finetune.md#labels-to-mend",
     "compare": "reports.md#studies",
+    "probe": "norms.md#asking-the-data",
     "find-rate": "training.md#fine-tuning",
     "import-weights": "models.md#checkpoints-of-2018-and-of-mit",
     "export-weights": "models.md#checkpoints-of-2018-and-of-mit",

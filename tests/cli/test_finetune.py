@@ -9,6 +9,7 @@ from switchseg.cli import main
 from switchseg.engine.finetune import choose
 from switchseg.models.installed import find_installed
 from tests.data.trees import save
+from tests.data.user_folders import FOLDERS
 
 pytestmark = pytest.mark.slow
 
@@ -80,6 +81,35 @@ def test_a_folder_becomes_a_model_and_its_config_the_same_model(folder, tmp_path
     assert json.loads((out / "suspects/suspects.json").read_text())["images_searched"] == 12
     held = [(out / f"suspects/fold{fold}of2/images_single.csv").read_text().splitlines() for fold in (1, 2)]
     assert sum(map(len, held)) == 2 + 12
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["colour_masks", "deep_folders", "many_classes", "mixed_sizes", "turned_photos", "two_images", "unseen_class"],
+)
+def test_folders_as_people_have_them_are_trained_on(tmp_path, monkeypatch, name):
+    for setting, value in (("IMAGES_SEEN", (8, 8)), ("EPOCHS", 1), ("CALIBRATION_BATCHES", 2)):
+        monkeypatch.setattr(choose, setting, value)
+    monkeypatch.setattr(choose, "_hub_answers", lambda: False)  # without installed weights it begins at random
+    root, out = tmp_path / "data", tmp_path / "run"
+    FOLDERS[name](root)
+    assert main(["finetune", str(root), "--out", str(out), "--device", "cpu", "--workers", "1"]) == 0
+    classes = json.loads((out / "metrics.json").read_text())["single"]["per_class"]
+    assert [score["name"] for score in classes] == json.loads((out / "finetune.json").read_text())["found"]["classes"]
+    assert (out / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["broken_label", "nothing", "one_image", "smeared_masks"])
+def test_folders_that_cannot_be_trained_on_leave_nothing_behind(tmp_path, capsys, name):
+    root, out = tmp_path / "data", tmp_path / "run"
+    FOLDERS[name](root)
+    before = sorted(root.rglob("*"))
+    assert main(["finetune", str(root), "--out", str(out), "--device", "cpu", "--workers", "1"]) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("switchseg: error: ")]
+    assert len(errors) == 1
+    assert str(root) in errors[0]
+    assert sorted(root.rglob("*")) == before
+    assert not out.exists()
 
 
 def test_time_that_is_too_short_is_told_before_the_training(folder, tmp_path, capsys):

@@ -27,8 +27,8 @@ def test_make_scenes_writes_the_same_bytes_for_the_same_seed(tmp_path, capsys):
 
 
 def test_make_scenes_does_nothing_twice_and_replaces_what_is_unfinished(tmp_path):
-    def make(images):
-        return main(["make-scenes", "--out", str(tmp_path / "s"), "--images", str(images), "--workers", "1"])
+    def make(images, *flags):
+        return main(["make-scenes", "--out", str(tmp_path / "s"), "--images", str(images), "--workers", "1", *flags])
 
     make(4)
     first = tmp_path / "s/images/training/scene_train_000000.jpg"
@@ -38,6 +38,9 @@ def test_make_scenes_does_nothing_twice_and_replaces_what_is_unfinished(tmp_path
     make(2)
     assert len(list((tmp_path / "s/images/training").iterdir())) == 2
     assert len((tmp_path / "s/training.odgt").read_text().splitlines()) == 2
+    ordinary = first.read_bytes()
+    make(2, "--style-spread", "4")
+    assert first.read_bytes() != ordinary
 
 
 @pytest.mark.parametrize(
@@ -45,6 +48,7 @@ def test_make_scenes_does_nothing_twice_and_replaces_what_is_unfinished(tmp_path
     [
         (["--images", "0"], "--images 0: 1 or more was expected"),
         (["--seed", "-1"], "--seed -1: 0 or more was expected"),
+        (["--style-spread", "nan"], "--style-spread nan: a number from 0 to 10 was expected"),
     ],
 )
 def test_make_scenes_names_a_bad_flag(tmp_path, capsys, arguments, complaint):

@@ -27,6 +27,7 @@ VERBS = {
     "check-data": "check-data --dataset camvid --root CAMVID --html",
     "make-list": "make-list --root CAMVID --images val --out",
     "train": "train CONFIG --data.root CAMVID --out",
+    "probe": "probe CONFIG --data.root CAMVID --out",
     "find-rate": "find-rate CONFIG --data.root CAMVID --out",
     "compare": "compare CONFIG --data.root CAMVID --out",
 }

@@ -31,7 +31,7 @@ def test_help_of_a_command_has_an_example_and_plain_values(verb):
     assert not re.search(r"\(default: [^)]*\)\.\s", help_of(verb))  # the program adds defaults by itself
 
 
-@pytest.mark.parametrize("verb", ["train", "compare", "find-rate"])
+@pytest.mark.parametrize("verb", ["train", "compare", "probe", "find-rate"])
 def test_usage_names_the_config(verb):
     assert help_of(verb).startswith(f"usage: switchseg {verb} CONFIG.yaml")
 

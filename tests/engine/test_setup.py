@@ -1,5 +1,6 @@
 """From a config to the images of a training, its length, and the checkpoint to go on from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,27 @@ def test_a_folder_without_splits_has_no_other_one(tmp_path, tiny_camvid):
     assert len(trained | held) == 8
     assert not trained & held
     assert said == []
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "best"),
+    [
+        ("data", {"root": "elsewhere"}, (0.9, 2)),
+        ("evaluate", {"multi_short_sides": (300,)}, (0.9, 2)),
+        ("data", {"val_split": "test"}, (-1.0, 0)),
+        ("data", {"val_list": "few.txt"}, (-1.0, 0)),
+        ("evaluate", {"short_sides": (300,)}, (-1.0, 0)),
+        ("evaluate", {"flip": True}, (-1.0, 0)),
+    ],
+)
+def test_a_score_of_other_images_or_by_another_rule_is_no_best_one(tmp_path, section, change, best):
+    first, second = (make_training("gn", encoder="test_resnet_dilated8") for _ in range(2))
+    first.best_score, first.evaluations_since_best = 0.9, 2
+    training_state.save(RunDirectory(tmp_path).checkpoints, {**first.state_dict(), "step": 3}, 3, keep=1)
+    changed = replace(getattr(second.config, section), **change)
+    second.config = replace(second.config, **{section: changed})
+    assert restore(second, RunDirectory(tmp_path), "auto")
+    assert (second.step, second.best_score, second.evaluations_since_best) == (3, *best)
 
 
 @pytest.mark.slow

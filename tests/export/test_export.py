@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -150,7 +152,8 @@ def check_deepest_maps(net: Deployed, sides: tuple[int, ...]) -> None:
     """Both files' output is the model's where the deepest maps have so many cells a side, and below a whole cell."""
     stride = max(net.network.encoder.maps.strides)
     traced = trace(net)
-    files = {"pt2": program.runner(program.to_pt2(net, traced)), "onnx": onnx.runner(onnx.to_onnx(net, traced))}
+    # In this order: the program is changed for a .pt2 file.
+    files = {"onnx": onnx.runner(onnx.to_onnx(net, traced)), "pt2": program.runner(program.to_pt2(net, traced))}
     squares = sorted({*(side * stride for side in sides), 1, 8, 32})
     for height, width in (*((side, side) for side in squares), (33, 97)):
         images = net.example((1, 3, height, width), seed=3)
@@ -191,6 +194,35 @@ NETWORKS = [*(("bn", name) for name in EXPORTED), *(("sn", name) for name in (EX
 @pytest.mark.parametrize(("norm", "encoder"), NETWORKS)
 def test_families_of_encoders_at_every_size(norm: str, encoder: str) -> None:
     check_deepest_maps(network("c1", norm, encoder), (1, 8, 32) if EVERY else (1, 8))
+
+
+def rounding(function: Callable[[float], int]) -> Deployed:
+    """Return a network that stretches images to a height that is `function` of a quarter of theirs, times four."""
+
+    class Stretch(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            height, width = images.shape[-2:]
+            return torch.nn.functional.interpolate(images, size=(function(height / 4) * 4, width), mode="bilinear")
+
+    net = network(norm="bn")
+    net.network.encoder.body.conv1 = torch.nn.Sequential(Stretch(), net.network.encoder.body.conv1)
+    return net
+
+
+def test_sizes_that_are_rounded_up_can_be_written() -> None:
+    net = rounding(math.ceil)
+    run = program.runner(program.to_pt2(net, trace(net)))
+    for height in (1, 31, 64):
+        images = net.example((1, 3, height, 40), seed=3)
+        with torch.inference_mode():
+            np.testing.assert_allclose(run(images.numpy()), net(images).numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_a_program_that_torch_cannot_write_is_refused() -> None:
+    net = rounding(lambda quarter: math.floor(quarter) + 1)
+    with pytest.raises(UserError, match=r"^encoder 'resnet18' with decoder 'c1' cannot be exported \(") as caught:
+        program.to_pt2(net, trace(net))
+    assert "\n" not in str(caught.value)
 
 
 def test_the_family_that_torch_cannot_trace_is_refused() -> None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "predict": ("switchseg.cli.predict", "label images, folders, videos and GeoTIFF rasters"),
     "suspects": ("switchseg.cli.suspects", "list the regions of the labels that a trained model doubts"),
     "compare": ("switchseg.cli.compare", "train a config with several norms, batch sizes and seeds, and sum up"),
+    "probe": ("switchseg.cli.probe", "find out by short trainings which norm your data want"),
     "find-rate": ("switchseg.cli.find_rate", "try rising learning rates on a config, and suggest one"),
     "import-weights": ("switchseg.cli.import_weights", "turn 2018 and MIT checkpoints into a model directory"),
     "export-weights": ("switchseg.cli.export_weights", "write a model as the checkpoint pair of 2018 or MIT"),

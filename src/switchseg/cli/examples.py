@@ -27,6 +27,10 @@ EXAMPLES = {
         "switchseg compare configs/quickstart.yaml --norms bn gn sn --data.root scenes --out runs/norms": "three norms",
         "switchseg compare CONFIG.yaml --norms bn sn --images 1 2 4 --seeds 304 305 306": "a study: mean and spread",
     },
+    "probe": {
+        "switchseg probe configs/quickstart.yaml --data.root scenes --minutes 10": "bn, gn, in or sn, and why",
+        "switchseg probe CONFIG.yaml --images 8 --out runs/probe": "for 8 images a device",
+    },
     "find-rate": {"switchseg find-rate configs/quickstart.yaml --data.root scenes": "a learning rate, and the curve"},
     "import-weights": {
         "switchseg import-weights --encoder encoder_epoch_20.pth --decoder decoder_epoch_20.pth "

@@ -22,6 +22,9 @@ class MakeScenesFlags:
     """Training images; a fifth as many are written for validation."""
     seed: int = 0
     """The same seed gives the same files."""
+    style_spread: float = 1.0
+    """How much exposure, colour cast and contrast differ between scenes: 0 gives all one style, 1 that of ordinary
+    cameras, 6 hardly two that are alike."""
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Processes that draw."""
 
@@ -32,12 +35,14 @@ def run(arguments: Sequence[str]) -> None:
     for flag, value, least in (("images", flags.images, 1), ("seed", flags.seed, 0), ("workers", flags.workers, 1)):
         if value < least:
             raise UserError(f"--{flag} {value}: {least} or more was expected")
+    if not 0 <= flags.style_spread <= 10:
+        raise UserError(f"--style-spread {flags.style_spread:g}: a number from 0 to 10 was expected")
     files.check_places(folders=[flags.out])
     from switchseg.data.scenes.generate import make_scenes
     from switchseg.engine.progress import progress
 
     total = flags.images + max(1, flags.images // 5)
     with progress("scenes", total) as count:
-        for _ in make_scenes(flags.out, flags.images, flags.seed, flags.workers):
+        for _ in make_scenes(flags.out, flags.images, flags.seed, flags.workers, flags.style_spread):
             count(1)
     print(f"{flags.images} training and {total - flags.images} validation scenes in {flags.out}")

@@ -103,6 +103,12 @@ class Training:
         return self.step >= self.steps or (train.patience > 0 and self.evaluations_since_best >= train.patience)
 
     @property
+    def scored_on(self) -> str:
+        """The images and the rule of the evaluations on the way."""
+        data = self.config.data
+        return f"{data.evaluated_on}, list {data.val_list}, {self.config.evaluate.single_rule.describe()}"
+
+    @property
     def best_model(self) -> Segmenter:
         """The model to evaluate and keep: the moving average where there is one."""
         return cast(Segmenter, self.average.module) if self.average is not None else self.model
@@ -151,6 +157,7 @@ class Training:
             "scaler": self.scaler.state_dict(),
             "average": self.average.state_dict() if self.average is not None else None,
             "meter": self.meter.state_dict(self.world),
+            "scored_on": self.scored_on,
             "best_score": self.best_score,
             "evaluations_since_best": self.evaluations_since_best,
         }
@@ -179,8 +186,10 @@ class Training:
             self.average.load_state_dict(state["average"])
         self.meter.load_state_dict(state["meter"], self.world)
         self.step = state["step"]
-        self.best_score = state["best_score"]
-        self.evaluations_since_best = state["evaluations_since_best"]
+        # A score of other images, or by another rule, is none that the coming ones could be compared with.
+        if state.get("scored_on", self.scored_on) == self.scored_on:
+            self.best_score = state["best_score"]
+            self.evaluations_since_best = state["evaluations_since_best"]
 
     def rates(self, step: int) -> dict[str, float]:
         """Return the learning rates of encoder (of its last block) and decoder in `step`, counted from 0."""

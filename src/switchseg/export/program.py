@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import math
+import operator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import fx
 from torch.export import ExportedProgram
 
 from switchseg import files
-from switchseg.export.network import Deployed, trace
+from switchseg.export.network import Deployed, refused, trace
 from switchseg.export.parity import Parity, Run, compare, require
 
 DESCRIPTION = "switchseg.json"
@@ -34,9 +39,15 @@ def export_program(network: Deployed, path: Path) -> Parity:
 
 
 def to_pt2(network: Deployed, traced: ExportedProgram) -> bytes:
-    """Return what `trace` returned of the network as the content of a file."""
+    """Return what `trace` returned of the network, which is changed for it, as the content of a file.
+
+    Raises:
+        UserError: torch cannot write it.
+    """
     content = io.BytesIO()
-    torch.export.save(traced, content, extra_files={DESCRIPTION: network.describe()})
+    with refused(network):
+        _divide_in_whole_numbers(traced.graph_module)
+        torch.export.save(traced, content, extra_files={DESCRIPTION: network.describe()})
     return content.getvalue()
 
 
@@ -49,3 +60,27 @@ def runner(content: bytes) -> Run:
             return np.asarray(program(torch.from_numpy(images)).numpy())
 
     return run
+
+
+def _divide_in_whole_numbers(module: fx.GraphModule) -> None:
+    """Write `ceil(a / b)` of sizes as `-(-a // b)`: files of torch.export have no operator that rounds up."""
+
+    def value(of: Any) -> Any:
+        return of.meta["val"] if isinstance(of, fx.Node) else of
+
+    def call(function: Callable[..., Any], *args: Any) -> fx.Node:
+        node = module.graph.call_function(function, args)
+        node.meta["val"] = function(*map(value, args))
+        return node
+
+    for node in list(module.graph.nodes):
+        quotient = node.args[0] if node.target is math.ceil else None
+        if not isinstance(quotient, fx.Node) or quotient.target is not operator.truediv:
+            continue
+        with module.graph.inserting_before(node):
+            size, divisor = quotient.args
+            rounded = call(operator.neg, call(operator.floordiv, call(operator.neg, size), divisor))
+        node.replace_all_uses_with(rounded)
+    # The divisions that nobody needs any more cannot be written either.
+    module.graph.eliminate_dead_code()
+    module.recompile()

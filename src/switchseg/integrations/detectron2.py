@@ -1,6 +1,6 @@
 """detectron2: wherever it takes a norm's name it takes a callable, and `switch_norm` is one.
 
-Nothing here imports detectron2, which could not be installed where this was written: see docs/integrations.md.
+Nothing here imports detectron2, which has no package: see docs/integrations.md for what of it was tested with.
 """
 
 from __future__ import annotations

@@ -39,3 +39,14 @@ def test_only_edges_are_unlabelled():
         # An edge is two pixels wide; where edges meet some more are left out, but never a whole area.
         assert cv2.erode(unlabelled, np.ones((5, 5), np.uint8)).mean() < 0.001
         assert cv2.erode(unlabelled, np.ones((9, 9), np.uint8)).sum() == 0
+
+
+def test_styles_differ_as_much_as_they_are_told_to():
+    def spread_of_brightness(style_spread):
+        made = (make_scene(generator(0, False, number), style_spread) for number in range(6))
+        return np.std([scene.image.mean() for scene in made])
+
+    assert spread_of_brightness(0) < spread_of_brightness(1) < spread_of_brightness(4)
+    usual, strange = (make_scene(generator(0, False, 1), spread) for spread in (1, 4))
+    assert np.array_equal(usual.image, make_scene(generator(0, False, 1)).image)
+    assert np.array_equal(usual.annotation, strange.annotation)

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -47,6 +47,8 @@ class Job(NamedTuple):
     """`training` or `validation`."""
     number: int
     seed: int
+    style_spread: float = 1.0
+    """See `make_scene`."""
 
     @property
     def name(self) -> str:
@@ -54,8 +56,14 @@ class Job(NamedTuple):
         return f"scene_{'train' if self.split == 'training' else 'val'}_{self.number:06d}"
 
 
-def make_scene(rng: np.random.Generator) -> Scene:
-    """Return a street or a room, 120 to 220 pixels at its short side."""
+def make_scene(rng: np.random.Generator, style_spread: float = 1.0) -> Scene:
+    """Return a street or a room, 120 to 220 pixels at its short side.
+
+    Args:
+        rng: The same state gives the same scene.
+        style_spread: How much exposure, colour cast and contrast differ between scenes: the power of what each is
+            multiplied with, so 0 gives all one style and 1 that of ordinary cameras.
+    """
     short = int(rng.integers(120, 221))
     long = int(short * rng.uniform(1.0, 1.75))
     height, width = (long, short) if rng.random() < 0.25 else (short, long)
@@ -66,10 +74,10 @@ def make_scene(rng: np.random.Generator) -> Scene:
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     # A label cannot be averaged, so one of the four is taken.
     label = np.ascontiguousarray(label[_SUPERSAMPLING // 2 :: _SUPERSAMPLING, _SUPERSAMPLING // 2 :: _SUPERSAMPLING])
-    return Scene(_photographed(image, rng), _annotated(label, rng))
+    return Scene(_photographed(image, rng, style_spread), _annotated(label, rng))
 
 
-def make_scenes(folder: Path, images: int, seed: int, workers: int) -> Iterator[Job]:
+def make_scenes(folder: Path, images: int, seed: int, workers: int, style_spread: float = 1.0) -> Iterator[Job]:
     """Write `images` training scenes and a fifth as many for validation; yield each as it is done.
 
     The layout is {images,annotations}/{training,validation}/ with training.odgt, validation.odgt, classes.json and
@@ -80,8 +88,12 @@ def make_scenes(folder: Path, images: int, seed: int, workers: int) -> Iterator[
         UserError: the folder holds something else, or cannot be written to.
     """
     counts = {"training": images, "validation": max(1, images // 5)}
-    made = {"images": images, "seed": seed, "version": _VERSION}
-    jobs = [Job(folder, split, number, seed) for split, count in counts.items() for number in range(count)]
+    made: dict[str, float] = {"images": images, "seed": seed, "version": _VERSION}
+    if style_spread != 1:  # what was made before there was a choice does not name it
+        made["style_spread"] = style_spread
+    jobs = [
+        Job(folder, split, number, seed, style_spread) for split, count in counts.items() for number in range(count)
+    ]
     try:
         if _earlier(folder) == {**made, "complete": True}:
             return
@@ -126,7 +138,7 @@ def _write(job: Job) -> dict[str, object]:
     """Write one scene and return its record for the list."""
     cv2.setNumThreads(0)
     # Each scene from a generator of its own: any number of processes gives the same files.
-    scene = make_scene(generator(job.seed, job.split == "validation", job.number))
+    scene = make_scene(generator(job.seed, job.split == "validation", job.number), job.style_spread)
     record = {
         "fpath_img": f"images/{job.split}/{job.name}.jpg",
         "fpath_segm": f"annotations/{job.split}/{job.name}.png",
@@ -154,15 +166,21 @@ def _tilted(canvas: Canvas, degrees: float) -> tuple[np.ndarray, np.ndarray]:
     return image, label
 
 
-def _photographed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _photographed(image: np.ndarray, rng: np.random.Generator, style_spread: float) -> np.ndarray:
     """Apply what light and a camera do: uneven light, exposure, colour cast, blur and noise."""
+
+    def style(low: float, high: float, size: int | None = None) -> Any:
+        drawn = rng.uniform(low, high, size)
+        # Powers of the factor over the middle one; written so that a spread of 1 changes no bit.
+        return drawn * (drawn / np.sqrt(low * high)) ** (style_spread - 1)
+
     height, width = image.shape[:2]
     down, right = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
     angle, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.3)
     light = 1 + slope * (np.cos(angle) * right + np.sin(angle) * down) - rng.uniform(0, 0.2) * (right**2 + down**2)
-    cast = rng.uniform(0.9, 1.1, 3)
-    image = np.clip(image * (light[..., None] * cast * rng.uniform(0.75, 1.15)), 0, 255) / 255
-    image = image ** rng.uniform(0.85, 1.2)
+    cast = style(0.9, 1.1, 3)
+    image = np.clip(image * (light[..., None] * cast * style(0.75, 1.15)), 0, 255) / 255
+    image = image ** style(0.85, 1.2)
     if rng.random() < 0.5:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.9))
     image = 255 * image + rng.normal(0, rng.uniform(2, 9), image.shape)

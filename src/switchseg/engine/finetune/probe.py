@@ -11,16 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from switchseg.checkpoints.start import start_model
 from switchseg.config.schema import RunConfig
 from switchseg.data.dataset import Dataset, Subset
 from switchseg.distributed import World
 from switchseg.engine.evaluate import evaluate
 from switchseg.engine.memory import Memory
-from switchseg.engine.setup import batches_from
-from switchseg.engine.step import Stepper
-from switchseg.engine.streams import own_stream
 from switchseg.engine.training import Training
+from switchseg.engine.trial import trial
 from switchseg.errors import UserError
 
 MEMORY_SHARE = 0.8
@@ -139,24 +136,14 @@ def _peak(config: RunConfig, dataset: Dataset, largest: int, world: World, memor
 def _training(config: RunConfig, dataset: Dataset, world: World) -> Iterator[tuple[Training, Any]]:
     """Start the training of `config` and yield it with what does its next step; it leaves no files."""
     steps = replace(config.train, epochs=None, steps=max(config.train.steps or 0, _WARM_STEPS + _TIMED_STEPS))
-    config = replace(config, train=steps)
-    with own_stream(world.device):
-        torch.manual_seed(config.train.seed)
-        training = Training.start(config, world, start_model(config.model, dataset.classes, _silent))
-        training.set_training_mode()
-        stepper = Stepper(training)
-        with contextlib.closing(batches_from(training, dataset)) as batches:
+    with trial(replace(config, train=steps), dataset, world) as (training, stepper, batches):
 
-            def step() -> None:
-                stepper([next(batches) for _ in range(config.train.accumulate)])
+        def step() -> None:
+            stepper([next(batches) for _ in range(config.train.accumulate)])
 
-            yield training, step
+        yield training, step
 
 
 def _evaluate(training: Training, dataset: Dataset) -> None:
     with contextlib.suppress(UserError):  # an image may have no labelled pixel, and weights of a few steps may overflow
         evaluate(training.model, dataset, training.config.evaluate.single_rule, quiet=True)
-
-
-def _silent(line: str) -> None:
-    """Say nothing: the training says it."""
