@@ -121,10 +121,8 @@ def gradient(
     shares = common + 2 * images + 2 * channels
     mixed_mean = tl.load(kept + 2 * rows + row, mask=exists, other=0.0)
     rstd = tl.load(kept + 3 * rows + row, mask=exists, other=0.0)
-    if IN < 0 and LN < 0 and GIVEN:
-        mean = mixed_mean  # nothing depends on the maps' own moments, which nobody has taken
-    else:
-        mean = tl.load(kept + row, mask=exists, other=0.0)
+    # Where nothing depends on the maps' own moments, nobody has taken them.
+    mean = mixed_mean if IN < 0 and LN < 0 and GIVEN else tl.load(kept + row, mask=exists, other=0.0)
     total = tl.load(summed + row, mask=exists, other=0.0)
     products = tl.load(summed + rows + row, mask=exists, other=0.0)
     mixed = _mixed_gradients(total, products, rstd, weight, c, exists)

@@ -10,7 +10,7 @@ from switchseg.norms.operator.kernels.tiles import load_entries
 
 
 @triton.jit
-def _softmax(logits, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr):
+def _softmax(logits: tl.tensor, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr):
     """Return the shares of the three statistics, 0 for one that is not mixed."""
     of_in, of_ln, of_bn = load_entries(logits, IN, LN, BN, 1, float("-inf"))
     # What is not mixed has the logit -inf, so that its exponential is 0 and the code the same for all mixtures.
@@ -21,7 +21,9 @@ def _softmax(logits, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr):
 
 
 @triton.jit
-def shares_of(mean_mix, var_mix, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr, SOFTMAX: tl.constexpr):
+def shares_of(
+    mean_mix: tl.tensor, var_mix: tl.tensor, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr, SOFTMAX: tl.constexpr
+):
     """Return the shares of the three statistics in the mean and in the variance."""
     if SOFTMAX:
         of_mean = _softmax(mean_mix, IN, LN, BN)
@@ -33,7 +35,9 @@ def shares_of(mean_mix, var_mix, IN: tl.constexpr, LN: tl.constexpr, BN: tl.cons
 
 
 @triton.jit
-def keep_shares(shares, of_mean, of_var, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr):
+def keep_shares(
+    shares: tl.tensor, of_mean: tl.tensor, of_var: tl.tensor, IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr
+):
     """Write the shares (K, 2) of the statistics that are mixed."""
     if IN >= 0:
         tl.store(shares + 2 * IN, of_mean[0])
@@ -48,9 +52,18 @@ def keep_shares(shares, of_mean, of_var, IN: tl.constexpr, LN: tl.constexpr, BN:
 
 @triton.jit
 def shares_gradient(
-    kept, parts, gradient, column: tl.constexpr, images, channels,
-    IN: tl.constexpr, LN: tl.constexpr, BN: tl.constexpr, SOFTMAX: tl.constexpr, BLOCK_C: tl.constexpr,
-):  # fmt: skip
+    kept: tl.tensor,
+    parts: tl.tensor,
+    gradient: tl.tensor,
+    column: tl.constexpr,
+    images: tl.tensor,
+    channels: tl.tensor,
+    IN: tl.constexpr,
+    LN: tl.constexpr,
+    BN: tl.constexpr,
+    SOFTMAX: tl.constexpr,
+    BLOCK_C: tl.constexpr,
+):
     """Write the gradient of one column of the shares or of their logits: 0 of the mean's, 1 of the variance's."""
     CHUNK: tl.constexpr = 256
     STRIDE: tl.constexpr = 1 if SOFTMAX else 2
