@@ -22,6 +22,7 @@ def arguments(tmp_path, tiny_camvid) -> list[str]:
     return ["probe", str(tmp_path / "c.yaml"), "--data.root", str(tiny_camvid), "--out", str(tmp_path / "out")]
 
 
+@pytest.mark.slow
 def test_tables_answer_and_file(arguments, tmp_path, capsys):
     # The time is enough for more than the config's own length.
     flags = ["--images", "1", "--minutes", "60", "--train.steps", "2", "--seeds", "5", "6"]
@@ -58,6 +59,7 @@ def test_a_bad_flag_is_named(arguments, tmp_path, capsys, flags, words):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_time_that_is_too_short_is_refused(arguments, tmp_path, capsys):
     assert main([*arguments, "--minutes", "1e-6"]) == 2
     assert re.search(
