@@ -31,7 +31,8 @@ def reading(monkeypatch, tmp_path):
 
     monkeypatch.setattr(arguments, "check_names", checked)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "configs").symlink_to(REPOSITORY / "configs")
+    for name in ("configs", "docs"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
     for name in ("CONFIG.yaml", "config.yaml", "runs/mydata/config.yaml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / "configs" / "quickstart.yaml", tmp_path / name)
