@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from switchseg import plugins
+
 REPOSITORY = Path(__file__).parent.parent
 
 
@@ -19,6 +21,12 @@ def _seeded() -> None:
     np.random.seed(0)
     if "torch" in sys.modules:  # not imported for tests that do without
         sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _own_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test's plugins be those of the next one, whose workers would look for their files."""
+    monkeypatch.setattr(plugins, "_imported", [])
 
 
 @pytest.fixture(scope="session")

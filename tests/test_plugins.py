@@ -6,18 +6,11 @@ import sys
 
 import pytest
 
-from switchseg import plugins
 from switchseg.cli import main
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.errors import UserError
 from switchseg.plugins import WithPlugins, hint, import_plugins, imported
-
-
-@pytest.fixture(autouse=True)
-def own_list(monkeypatch):
-    """What a test imports is no plugin of the next."""
-    monkeypatch.setattr(plugins, "_imported", [])
 
 
 def test_a_file_is_imported_once_and_known_by_its_full_path(tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,7 +21,15 @@ def test_the_first_signal_is_a_request(number: signal.Signals) -> None:
     assert signal.getsignal(number) is before
 
 
-def test_the_second_one_stops_at_once() -> None:
+@pytest.fixture
+def own_interrupt() -> Iterator[None]:
+    """Python's own handler: a shell that starts the tests in the background has Ctrl-C ignored by them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_second_one_stops_at_once(own_interrupt: None) -> None:
     with stop_on_signals() as request:
         os.kill(os.getpid(), signal.SIGINT)
         assert request.made

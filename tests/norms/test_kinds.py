@@ -93,7 +93,9 @@ def test_titles_are_those_of_papers():
 
 # Where a name is the default of an option, what a command chooses, or paired with what another library calls it.
 DEFAULTS = {"cli/compare.py", "cli/models.py", "models/config.py", "models/create.py", "norms/convert.py"}
-CHOICES = {"engine/finetune/choose.py", "integrations/lightning.py", "integrations/mmengine.py"}
+CHOICES = {"engine/finetune/choose.py", "integrations/lightning.py", "integrations/mmengine.py", "cli/probe.py"}
+CHOICES |= {f"engine/norm_choice/{name}.py" for name in ("candidate", "choice", "verdict")}
+WITHOUT_TORCH = {"models/norm_names.py"}
 
 
 def test_names_of_norms_stand_in_the_table_alone():
@@ -105,7 +107,7 @@ def test_names_of_norms_stand_in_the_table_alone():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and node.value in names
     }
-    assert found <= DEFAULTS | CHOICES | {"norms/kinds.py"}
+    assert found <= DEFAULTS | CHOICES | WITHOUT_TORCH | {"norms/kinds.py"}
 
 
 class ScaleNorm(nn.Module):

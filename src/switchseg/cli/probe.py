@@ -34,7 +34,7 @@ class ProbeFlags(RunFlags):
     seeds: tuple[int, ...] = (304, 305, 306)
     """Two or more: what they differ by is taken for chance."""
     out: Path | None = None
-    """Where probe.json goes (default: runs/NAME_OF_CONFIG-probe)."""
+    """Where probe.json goes; without it runs/NAME_OF_CONFIG-probe."""
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from torch.utils._sympy.value_ranges import ValueRanges
 
 from switchseg.config.inference import Rule
 from switchseg.errors import UserError, first_line
+from switchseg.export.same_padding import traceable_same_padding
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import fold_norms
 
@@ -157,7 +158,7 @@ def trace(network: Deployed, *, with_logits: bool = False) -> ExportedProgram:
     free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     # Without this, tracing assumes that no map ever has a side of 1, and makes the program refuse such images.
     oblivious = _config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
-    with torch.no_grad(), oblivious, refused(network):
+    with torch.no_grad(), oblivious, refused(network), traceable_same_padding():
         program = torch.export.export(module, (example,), dynamic_shapes={"images": free})
     # Some families' code asks for sizes, mostly to choose an order in memory, and each answer would become a condition
     # on the images. Whether the program is right at other sizes is not assumed but compared, before it is written.

@@ -17,6 +17,7 @@ FAMILIES = (
     *("repvit_m0_9", "tiny_vit_5m_224", "dpn48b", "res2net50_14w_8s", "efficientvit_b0", "twins_svt_small"),
     *("vit_small_patch16_dinov3", "vit_small_patch14_dinov2", "vit_small_plus_patch16_dinov3"),
     *("resnetv2_50", "nf_regnet_b0", "mobilenetv2dilated", "hrnetv2", "densenet121", "edgenext_xx_small"),
+    "tf_efficientnet_lite0",
 )
 SIZES = ((64, 64), (72, 104), (8, 8), (200, 136), (16, 600), (1, 1), (33, 31))
 
