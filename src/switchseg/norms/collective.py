@@ -25,10 +25,15 @@ def name_group(group: dist.ProcessGroup | None = None) -> str:
 
 
 def gather_moments(moments: Tensor, elements: int, group: str) -> tuple[Tensor, Tensor]:
-    """Merge the means and variances (2, 1, C) of `elements` values in this process with those of the others.
+    """Merge the means and variances of this process with those of the others, each weighted by its elements.
+
+    Args:
+        moments: (2, C) or (2, 1, C), the means and the variances.
+        elements: how many values per channel they are of in this process.
+        group: a name from `name_group`, not "".
 
     Returns:
-        The moments of all values, and how many there are (a tensor).
+        The moments of all values, of the shape of `moments`, and how many values per channel there are (a tensor).
     """
     # Gathered and not reduced: variances need the common mean first, which would take a second round.
     own = torch.cat([moments.flatten(), moments.new_full((1,), elements)])
@@ -45,7 +50,13 @@ def gather_moments(moments: Tensor, elements: int, group: str) -> tuple[Tensor, 
 
 
 def gather_gradient(grad: Tensor, elements: int, group: str) -> Tensor:
-    """Return this process's part of the gradient of the common moments: every process's loss depends on them."""
+    """Return this process's part of the gradient of the common moments: every process's loss depends on them.
+
+    Args:
+        grad: of this process's loss with respect to the common moments, in their shape.
+        elements: as in `gather_moments`.
+        group: as in `gather_moments`.
+    """
     summed = torch.cat([grad.flatten(), grad.new_full((1,), elements)])
     # The counts are summed up again: what the operator keeps for backward has no room for the total.
     dist.all_reduce(summed, group=_GROUPS[group])

@@ -37,7 +37,8 @@ def convert_norms(
     channels ("LayerNorm2d") and SwitchNorm, frozen and synchronised ones too. They are exchanged wherever the model
     keeps them, in lists, tuples and dicts as well; LayerNorm over the last dimension is left alone. A new layer takes
     all inputs that the old one took. Parameters stay the same objects, so that optimizers which hold them stay valid;
-    those of a frozen norm, which are buffers, become parameters; mixing weights are new ones. An activation or dropout
+    those of a frozen norm, which are buffers, become parameters; mixing weights are new ones, but for those of a
+    SwitchNorm, which goes on with its mixture and running statistics whatever `init` says. An activation or dropout
     inside a norm (timm's `BatchNormAct2d`) follows the new norm. Hooks on a norm are not taken over.
 
     Args:

@@ -15,7 +15,8 @@ from switchseg.norms.modules import SwitchNorm
 from switchseg.norms.recognise import Norm, is_named_norm, recognise
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-# A share of BN that float32 cannot tell from all of it.
+# From this share on BN counts as all of the mixture. What is left of the others is rounding, unless their moments are
+# far larger than BN's.
 _ALL = 1 - 1e-6
 
 

@@ -28,7 +28,7 @@ class Moments(NamedTuple):
     """Of each channel of one image."""
 
     values: int
-    """So many per channel."""
+    """How many values per channel they are of."""
     mean: Tensor
     """(1, C)"""
     squares: Tensor
@@ -36,6 +36,7 @@ class Moments(NamedTuple):
 
 
 Mixed = Callable[[Any, Moments], tuple[Tensor, Tensor]]
+"""A norm and the moments of an image -> the mean and the variance (1, C) to normalize with."""
 
 
 class ImageStatistics:

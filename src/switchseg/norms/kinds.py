@@ -66,9 +66,9 @@ class Kind:
     like_batch_norm: bool = False
     """Whether it has running statistics and can start with the evaluation output of a BatchNorm."""
     mixes: int = 0
-    """How many statistics it mixes: the length of its mixing weights in a file."""
+    """How many statistics it mixes: the length of its mixing weights in a file; 0 for a norm without any."""
     layout: str | None = None
-    """Whose files hold it, `2018` or `mit`."""
+    """Whose files hold it, `2018` or `mit`; None where neither has a place for it."""
 
     @property
     def factory(self) -> Factory:
@@ -86,14 +86,15 @@ def _mixing_two(layer: Factory) -> Factory:
 
 
 _BATCH_NORM = Factories(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, plain.BatchNorm)
-# For inputs of several dimensions, `convert_norms` tells the layer for images which.
+# None of these layers takes inputs of any dimensions: for several, `convert_norms` takes the one for images, and tells
+# it (`input_dims`) which they are.
 _SN = Factories(SwitchNorm1d, SwitchNorm2d, SwitchNorm3d, SwitchNorm2d)
 _SN_IN_LN = Factories(*map(_mixing_two, _SN))
 _SYNC_SN = Factories(SyncSwitchNorm1d, SyncSwitchNorm2d, SyncSwitchNorm3d, SyncSwitchNorm2d)
 _SPARSE = Factories(SparseSwitchNorm1d, SparseSwitchNorm2d, SparseSwitchNorm3d, SparseSwitchNorm2d)
 _SYNC_SPARSE = Factories(SyncSparseSwitchNorm1d, SyncSparseSwitchNorm2d, SyncSparseSwitchNorm3d, SyncSparseSwitchNorm2d)
 
-# Where several kinds have one layout, files are read as the first of them.
+# Where several kinds have one layout and mix as many statistics, files are read as the first of them.
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -139,7 +140,7 @@ def find_kind(norm: str | Factory | Kind) -> Kind:
 
 
 def find_norm(name: str, dims: int = 2) -> Factory:
-    """Return the factory called `name` of layers for maps with `dims` dimensions, `NORMS[name]` for 2.
+    """Return the factory called `name` of layers for maps with 1, 2 or 3 dimensions, `NORMS[name]` for 2.
 
     Raises:
         ValueError: there is no norm of that name.

@@ -105,7 +105,7 @@ class SwitchNorm(nn.Module):
         return self.statistics, shares_of(self.mean_weight, self.var_weight)
 
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
-        """Normalize `x` (N, C, ...), add `residual` and apply the activation.
+        """Normalize `x` (N, C, ...), add `residual`, which is like `x` or None, and apply the activation.
 
         Returns:
             A tensor with the shape, type and memory format of `x`.

@@ -32,6 +32,7 @@ class Norm(NamedTuple):
     """What a module was recognised as."""
 
     features: int
+    """C, the channels of its inputs."""
     dims: frozenset[int]
     """Which of `INPUT_DIMS` it takes."""
     like_batch_norm: bool

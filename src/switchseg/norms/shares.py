@@ -12,7 +12,7 @@ def norm_shares(model: nn.Module) -> dict[str, dict[str, dict[str, float]]]:
     """Return how much of each statistic every Switchable Normalization of `model` uses.
 
     The result is {layer name: {"mean": {"in": 0.3, "ln": 0.3, "bn": 0.4}, "var": {...}}}; those of the three that a
-    layer does not mix are 0.
+    layer does not mix are 0. Waits for the device.
     """
     result = {}
     for name, module in model.named_modules():

@@ -11,7 +11,7 @@ from switchseg.norms.modules import SwitchNorm, SwitchNorm1d, SwitchNorm2d, Swit
 from switchseg.norms.reference import statistics_dtype
 from switchseg.norms.synced import SyncMixin
 
-# Closer to the centre than this there is no direction to go in.
+# Closer to the centre than this there is no direction to go in, and closer to one-hot than this shares are one-hot.
 _TIE = 1e-6
 
 

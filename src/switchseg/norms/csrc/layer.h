@@ -22,6 +22,7 @@ struct Kept {
           shares(batch + 2 * maps.channels) {}
 };
 
+// How many statistics are mixed, K.
 inline int statistics_of(const Mixture& of) { return (of.in >= 0) + (of.ln >= 0) + (of.bn >= 0); }
 
 // Write into every second number, since shares are (K, 2).

@@ -15,7 +15,7 @@ struct Mixture {
     int in, ln, bn;
 };
 
-// Its share of mixed mean and variance, 0 where it is not mixed.
+// A statistic's share of the mixed mean and of the mixed variance, 0 where it is not mixed.
 template <typename S>
 struct Share {
     S mean, var;
@@ -55,6 +55,8 @@ INLINE void merge_images(const S* means, const S* vars, int64_t images, int64_t 
     std::copy_n(spread, channels, var);
 }
 
+// Write the mixed mean and 1 / sqrt(mixed variance + eps) of every map, the LN and BN moments, and the scale and the
+// shift of x - IN mean that `apply` takes. running: BN moments (2, C) to be used, null for those of the batch.
 template <typename S>
 INLINE void mix(const Maps& maps, const Mixture& of, const S* moments, const S* shares, const S* running,
                 const S* weight, const S* bias, S eps, S* mean, S* rstd, S* layer, S* batch, S* scale, S* shift) {
@@ -87,6 +89,8 @@ INLINE void mix(const Maps& maps, const Mixture& of, const S* moments, const S* 
     }
 }
 
+// Write the gradients of shares, weight and bias, and the scale of g and the slope and shift of x - IN mean that
+// `gradient` takes. sums and products are those of `gradient_sums`; products are multiplied by rstd in place.
 template <typename S>
 INLINE void mix_backward(const Maps& maps, const Mixture& of, bool training, const S* sums, S* products,
                          const S* moments, const S* rstd, const S* layer, const S* batch, const S* shares,

@@ -67,6 +67,7 @@ struct Maps {
 
     int64_t rows() const { return images * channels; }
     bool parallel() const { return threads > 1 && rows() * length >= kParallel; }
+    // Of a chunk: as many as fill `kChunk`, but 32 at least and 512 at most.
     int64_t pixels() const { return std::clamp(kChunk / channels, int64_t(32), int64_t(512)); }
     int64_t chunks() const { return (length + pixels() - 1) / pixels(); }
     int64_t strips() const { return (channels + kStrip - 1) / kStrip; }

@@ -23,9 +23,13 @@ class Cut(NamedTuple):
     length: int
     channels_last: bool
     block_r: int
+    """Channels of a tile."""
     block_l: int
+    """Positions of a tile."""
     span: int
+    """Positions of a span; the last one of a map may have fewer."""
     splits: int
+    """Spans of a map."""
     block_c: int
     """Channels that a joining program holds at a time; `block_r` if no map is cut, and nothing to be joined."""
 

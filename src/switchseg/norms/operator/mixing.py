@@ -1,8 +1,9 @@
 """From the moments of every map to mixed moments, and back: the O(N C) part of the operator in torch's own calls.
 
 Shapes: moments (2, N, C), the means and variances of N images of C channels; shares (K, 2), how much of each of K
-statistics goes into the mixed mean and variance. On small maps these few numbers cost more than the maps do, and each
-costs as much as a call: so means and variances travel in one tensor, factors are merged, and calls are counted.
+statistics goes into the mixed mean and variance. On small maps the work on these few numbers takes longer than that on
+the maps, and all of its time goes into calling torch: so means and variances travel in one tensor, factors are merged,
+and no call is made that could be saved.
 """
 
 from __future__ import annotations

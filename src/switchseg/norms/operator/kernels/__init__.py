@@ -1,4 +1,4 @@
-"""The kernels of a layer in Triton, three forward and three backward; `cuda` lays out what they read and write.
+"""The kernels of a layer in Triton, three forward and three backward; `plans` says which are launched.
 
 Forward: `moments` reads the maps; `merge` joins the spans that they were cut into; `apply` reads the maps again.
 Backward: `sums`, `merge_sums` and `gradient` likewise. What follows from the moments of all maps (LN's and BN's, the

@@ -60,7 +60,10 @@ def sums(
 
 @triton.jit
 def _of_maps(kept, weight, n, row, c, exists, images, channels, IN: tl.constexpr, BN: tl.constexpr):
-    """Load what `_write_sums` needs of some maps: rstd, weight, IN moments and BN moments, zeros where not mixed."""
+    """Load what `_write_sums` needs of some maps: rstd, rstd times weight, IN moments and BN moments.
+
+    Where moments are not mixed, rstd stands in for them, and is not read.
+    """
     rows = images * channels
     rstd = tl.load(kept + 3 * rows + row, mask=exists, other=0.0)
     scale = rstd
@@ -87,7 +90,7 @@ def _write_sums(summed, total, products, own, row, exists, rows, program, IN: tl
     rstd, scale, in_mean, in_var, bn_mean, bn_var = own
     tl.store(summed + row, total, mask=exists)
     tl.store(summed + rows + row, products, mask=exists)
-    # How the loss depends on the mixed moments: y = (x - mean) rstd weight + bias, with rstd = var ** -1/2.
+    # How the loss depends on the mixed moments: y = (x - mean) rstd weight + bias, with rstd = (var + eps) ** -1/2.
     d_mean, d_var = -scale * total, -0.5 * scale * rstd * products
     # Lanes without a channel have loaded zeros, and add nothing to these sums.
     part = summed + 2 * rows + program * 6
