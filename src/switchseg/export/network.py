@@ -30,8 +30,9 @@ EXAMPLE_SIZE = (2, 3, 160, 192)
 
 TRACED_SIZE = (2, 3, 899, 963)
 """(N, 3, H, W) of the images that are traced; only shapes are computed. No two numbers are equal or 1, which would tie
-or freeze sizes. At every stride the maps are larger than the windows of any encoder, and their sides multiples neither
-of 2 nor of 7, 8 or 12: an encoder that pads where it must takes the way with padding, which may then be of no cell."""
+or freeze sizes. At strides from 4 to 32 the maps are larger than the windows of any encoder, and their sides multiples
+neither of 2 nor of 7, 8 or 12: an encoder that pads where it must takes the way with padding, which may then be of no
+cell."""
 
 
 _SPELLED_OUT = ("LocallyGroupedAttn",)
@@ -61,6 +62,9 @@ class Deployed(nn.Module):
         model: Left as it is.
         interface: What goes in and what comes out.
         rule: The scales and windows at which images are to be shown to the file; it tells whoever uses it.
+
+    Raises:
+        UserError: `rule` asks for the statistics of whole images, which a file cannot gather.
     """
 
     def __init__(self, model: Segmenter, interface: Interface, rule: Rule = Rule()) -> None:  # noqa: B008 - frozen

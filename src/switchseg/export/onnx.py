@@ -43,6 +43,9 @@ def to_onnx(network: Deployed, traced: ExportedProgram | None = None) -> bytes:
     Args:
         network: The model behind its interface.
         traced: What `trace` returned of it for these outputs, if it is there already.
+
+    Raises:
+        UserError: a package is missing, or torch cannot trace or translate the network.
     """
     require_onnx()
     # Two outputs of one name are not allowed in ONNX.

@@ -38,6 +38,9 @@ def compare(network: Deployed, run: Run) -> Parity:
     Args:
         network: The model behind its interface.
         run: Takes images [N, 3, H, W] and returns the file's output.
+
+    Raises:
+        UserError: `run` fails at one of `SIZES`, or returns another shape than the network.
     """
     equal, pixels, difference = 0, 0, 0.0
     for seed, size in enumerate(SIZES):
