@@ -18,6 +18,7 @@ class MapSizes(NamedTuple):
 
     channels: tuple[int, ...]
     strides: tuple[int, ...]
+    """Pixels of the image between two cells of each map; neighbours are equal where a network is dilated."""
 
 
 class Encoder(nn.Module):
@@ -28,7 +29,10 @@ class Encoder(nn.Module):
     """What the sides of an image are padded to on the way in; the maps are those of the image alone."""
 
     def take_maps(self, finest_stride: int) -> None:
-        """Return maps down to this stride from now on, where the encoder has them; at first it is 4."""
+        """Let `forward` return maps down to this stride from now on, where the encoder has them; at first it is 4.
+
+        An encoder whose maps are always the same ones leaves this out.
+        """
 
     def checkpoint_activations(self) -> None:
         """Run the encoder's stages again in the backward pass instead of keeping their activations."""

@@ -129,7 +129,7 @@ def _timm_mobilenet(key: str) -> str:
 def _efficientnet(keys: list[str]) -> Callable[[str], str]:
     """Return what renames the keys of a timm EfficientNet, whose blocks are counted on through its stages there."""
     found = [match.groups() for key in keys if (match := _BLOCK.match(_body(key)))]
-    # There the blocks are counted on through all stages, so a block's number needs the sizes of the stages before it.
+    # So a block's number needs the sizes of the stages before it.
     blocks = sorted({(int(stage), int(block)) for stage, block, _ in found})
     expanded = {(int(stage), int(block)) for stage, block, part in found if part == "conv_pwl"}
 

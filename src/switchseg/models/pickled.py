@@ -20,8 +20,8 @@ _MOST_VALUES = 1 << 20
 _MOST_LEVELS = 64
 _PICKLES_OF_OLD_FILES = 5  # magic number, version, system, content, keys of the storages
 
-# Of what torch allows, these make something as large as a number says, and so does all of torch but the functions that
-# make a tensor of a storage.
+# Of what torch allows, these make something as large as a number says, and so may all of torch but what is harmless and
+# the functions that make a tensor of a storage, whose size is that of the file.
 _ALLOCATING = ("builtins bytearray", "__builtin__ bytearray")
 _HARMLESS = ("torch Size", "torch device", "torch.serialization _get_layout")
 _REBUILDING = ("torch._utils _rebuild_", "torch._tensor _rebuild_")
