@@ -30,7 +30,7 @@ def save(folder: Path, state: dict[str, Any], step: int, keep: int) -> Path:
     # Serialised in memory first: torch's own file writer hides why a write failed.
     content = io.BytesIO()
     torch.save(state, content)
-    # Asked before writing, for the message only; where the disk is full it is the user's first question.
+    # For the message alone, and asked before writing: on a full disk the user wants to know what is left.
     previous = latest(folder)
     try:
         # First the state, then the pointer: between the two the pointer names the one before, which is whole.
@@ -52,9 +52,8 @@ def latest(folder: Path) -> Path | None:
         name = ""
     if _NAME.fullmatch(name) and (folder / name).is_file():
         return folder / name
-    # Killed between a checkpoint and its pointer, or the pointer is damaged: a checkpoint is complete, for it has its
-    # name.
-    # By number: as text step_900 would come after step_1000.
+    # Killed between a checkpoint and its pointer, or the pointer is damaged. Whatever has its name is complete, since
+    # files get theirs last. By number: as text step_900 would come after step_1000.
     return max(_all(folder), key=step_of, default=None)
 
 
