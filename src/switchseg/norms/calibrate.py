@@ -21,7 +21,7 @@ def calibrate(model: nn.Module, batches: Iterable[Any], forward: Callable[[Any],
 
     Args:
         model: has layers with running statistics, named and averaged as those of `nn.BatchNorm2d` are.
-        batches: what is passed to `forward`, one after the other; some hundred of the training's size are enough.
+        batches: what is passed to `forward`, one after the other; a few hundred of the training's size are enough.
         forward: runs the model on a batch, `model` itself if left out.
 
     Returns:

@@ -26,10 +26,11 @@ def fold_norms(model: nn.Module) -> nn.Module:
     Those are BatchNorms of whatever class, told by what they compute, and SwitchNorms whose shares are all BN's.
 
     A norm is folded if nothing else reads the convolution's output, which is read off the traced graph: no other layer
-    and no hook. Of a model that cannot be traced, those of its parts are folded that can be, which are taken to be
-    called whole. The folded convolution is a new module in the place of the old one: whoever else holds the old one, or
-    the norm, keeps it as it was. Norms that mix stay, for they need the image's own statistics, and so do a convolution
-    and a norm that are called more than once, or that have several names in what is traced together.
+    and no hook. Of a model that cannot be traced, those of its parts are folded that can be; it is then taken for
+    granted that the model calls such a part as a whole, and no layer inside of it. The folded convolution is a new
+    module in the place of the old one: whoever else holds the old one, or the norm, keeps it as it was. Norms that mix
+    stay, for they need the image's own statistics, and so do a convolution and a norm that are called more than once,
+    or that have several names in what is traced together.
 
     Raises:
         ValueError: the model is in training mode.

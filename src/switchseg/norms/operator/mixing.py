@@ -17,7 +17,7 @@ from switchseg.norms.operator.call import Inputs, Kept, Options
 
 
 def shares_of(mean_mix: Tensor, var_mix: Tensor | None) -> Tensor:
-    """Return shares (K, 2) from the logits (K,) of the mean's and the variance's, or as they are where there is one."""
+    """Return the shares (K, 2): the softmaxes of two logits (K,), or `mean_mix` itself where there is no `var_mix`."""
     return mean_mix if var_mix is None else torch.stack([mean_mix, var_mix], 1).softmax(0)
 
 
