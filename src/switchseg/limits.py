@@ -10,6 +10,7 @@ from typing import Any
 from switchseg.errors import UserError
 
 MOST = 2**31 - 1
+"""The largest number that a setting may have where no other limit is given."""
 DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 LONGEST_SIDE = 2**15
 """Pixels; more than any image that is labelled has."""

@@ -18,7 +18,7 @@ Outcome: TypeAlias = Literal["finished", "stopped", "failed"]
 
 
 _SAID_ONCE = ("start", "resume", "end")
-"""By a session."""
+"""The kinds of event that a session records once: their numbers make no curve."""
 
 
 @dataclass(frozen=True)
