@@ -43,7 +43,7 @@ class Sweep:
 
     @property
     def smoothed(self) -> tuple[float, ...]:
-        """The running mean of the losses that later steps count for more in, free of the bias of its beginning."""
+        """The exponential moving average of the losses, without the bias that it has from beginning at 0."""
         mean, means = 0.0, []
         for index, loss in enumerate(self.losses, start=1):
             mean = _SMOOTHING * mean + (1 - _SMOOTHING) * loss

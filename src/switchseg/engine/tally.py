@@ -161,7 +161,10 @@ def tally_key(model: Segmenter, dataset: Dataset, rule: Rule, world: World, boun
 
 
 def data_key(dataset: Dataset, indices: Sequence[int]) -> list[str]:
-    """Return the data set's name and a hash of these files' names, sizes and times of change."""
+    """Return the data set's name and a hash of these files' names, sizes and times of change.
+
+    Of a data set that does not say where its files lie only the name is returned.
+    """
     digest = hashlib.blake2b(digest_size=16)
     # Down to the files: a part of a part tells its images by the numbers of the whole.
     while isinstance(dataset, Subset):

@@ -19,11 +19,12 @@ _GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, cut to their fractions, are
 _log = logging.getLogger(__name__)
 
 PIXELS = 2**22
-"""Of an image, that go through the network at once to learn its moments."""
+"""How many pixels of an image go through the network at once, where its moments are learnt."""
 BATCHES = 16
-"""Of so many pixels, at most, stand for an image."""
+"""From how many batches of so many pixels, at most, the moments of an image are learnt."""
 ROUNDS = 3
-"""Through the batches, if there are several: the moments are then those of one batch of all (docs/results.md)."""
+"""How often these batches are gone through, if there are several: the moments are then as good as those of one batch
+that holds all of them (docs/results.md)."""
 
 
 class Span(NamedTuple):
