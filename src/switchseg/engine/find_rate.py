@@ -27,9 +27,9 @@ from switchseg.errors import UserError
 
 _SMOOTHING = 0.9
 _TOO_HIGH = 4.0
-"""Times the lowest smoothed loss at which the sweep ends."""
+"""The sweep ends where the smoothed loss is this many times the lowest one so far."""
 _FEWEST = 8
-"""Steps before the lowest loss that say something about a slope."""
+"""Steps that must come before the lowest loss: a slope over fewer of them says nothing."""
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,9 @@ class Tally:
         boundary: Also count along the boundaries.
         path: Where to keep the counts every minute; None keeps them nowhere.
         key: What the counts belong to; a file with another key is begun anew.
-        data: Number of images -> what tells so many of them, from the first, from others; counts of others are begun
-            anew as well. Those to come may change: whoever mends the image that stopped an evaluation goes on.
+        data: Number of images -> what tells the first so many of this rank from other images. A file with counts of
+            other images is begun anew as well; images that are still to come may change, so that an evaluation goes
+            on once the image that stopped it has been mended.
     """
 
     def __init__(

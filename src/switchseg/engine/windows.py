@@ -82,7 +82,7 @@ class Windows:
         window: their side.
         stride: from one to the next; two thirds of a window if None.
         grid: where they may start; side and stride are rounded up to it.
-        alike: make all of them equally large, by making all as much larger as the image is than a multiple of `grid`.
+        alike: make all of them equally large, each longer than a multiple of `grid` by as much as the image is.
     """
 
     def __init__(
