@@ -73,4 +73,4 @@ COUNT = Between(0)
 SIDE = Between(1, LONGEST_SIDE)
 RATE = Between(0, 1e30)
 FRACTION = Between(0, 1, below=True)
-"""Of something of which a part has to stay."""
+"""A part that is taken off something of which another part must stay, so it is below 1."""
