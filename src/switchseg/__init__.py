@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 __all__ = ["Predictor", "__version__", "create_model", "evaluate", "load_model", "train"]
 
 
-# The same names for those who run. Importing them here would load torch for `switchseg --help` too.
+# Where the names are at run time; the imports above are for type checkers. Here they would load torch for `--help` too.
 _HOMES = {
     "Predictor": "switchseg.engine.predictor",
     "create_model": "switchseg.models.create",

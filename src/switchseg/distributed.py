@@ -121,7 +121,7 @@ def _reason(error: RuntimeError) -> str:
 
 
 def _agree_on_attempt(store: Store, rank: int, size: int, timeout: timedelta) -> str:
-    """Return a name that the ranks of this attempt share, and none before.
+    """Return a name that all ranks of this attempt have, and that no earlier attempt had.
 
     torchrun keeps its store when it restarts the ranks, with the addresses in it of those that are gone, and counts
     restarts differently on each node. So the first rank names the attempt, and tells each other rank by its own name.

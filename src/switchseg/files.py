@@ -19,7 +19,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a temporary binary file beside `path`; on success it takes that name, on failure nothing is left behind.
 
     The data reaches the disk before the name does, so after a crash the path holds the old content or the new,
-    never a part of either.
+    never a part of either. Where `path` is a link, the file takes the place of the link, not of what that leads to.
 
     Raises:
         OSError: the folder cannot be written to or the disk is full; it names `path`, which is then as it was.

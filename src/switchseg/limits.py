@@ -10,6 +10,7 @@ from typing import Any
 from switchseg.errors import UserError
 
 MOST = 2**31 - 1
+"""The largest number that a setting may have where no other limit is given."""
 DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 LONGEST_SIDE = 2**15
 """Pixels; more than any image that is labelled has."""
@@ -72,4 +73,4 @@ COUNT = Between(0)
 SIDE = Between(1, LONGEST_SIDE)
 RATE = Between(0, 1e30)
 FRACTION = Between(0, 1, below=True)
-"""Of something of which a part has to stay."""
+"""A part that is taken off something of which another part must stay, so it is below 1."""

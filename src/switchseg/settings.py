@@ -16,13 +16,15 @@ T = TypeVar("T")
 def from_mapping(kind: type[T], content: Any, source: str, prefix: str = "") -> T:
     """Build the dataclass `kind` from plain values; `source` and `prefix` name file and key in an error.
 
+    A dataclass may have a static method `upgraded`, which turns the keys of earlier versions into those of today.
+
     Raises:
         UserError: a key is unknown or a value does not fit.
     """
     if not isinstance(content, dict):
         where = f"{source}: {prefix.rstrip('.')}" if prefix else source
         raise UserError(f"{where}: expected keys and values, found {shown(content)}")
-    content = getattr(kind, "upgraded", dict)(content)  # a section may know how it was written before
+    content = getattr(kind, "upgraded", dict)(content)
     # Resolved, for under `from __future__ import annotations` the types of fields are strings.
     hints = typing.get_type_hints(kind)
     for key in content:

@@ -1,4 +1,4 @@
-"""`switchseg bench norms|host|train|evaluate|data`: the measurements of the folder benchmarks/."""
+"""`switchseg bench norms|host|train|evaluate|windows|data`: the measurements of the folder benchmarks/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CONFIG.yaml plus a flag for each of its settings: what `train` and `compare` take."""
+"""CONFIG.yaml plus a flag for each of its settings: what `train`, `compare`, `probe` and `find-rate` take."""
 
 from __future__ import annotations
 

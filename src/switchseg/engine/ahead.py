@@ -23,6 +23,6 @@ def read_ahead(
                 if len(waiting) > depth:
                     yield waiting.popleft()
             yield from waiting
-        except BaseException:  # the reader leaves early
+        except BaseException:  # whoever takes the items has had enough, or `items` failed
             pool.shutdown(cancel_futures=True)
             raise

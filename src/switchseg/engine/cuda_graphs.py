@@ -44,7 +44,7 @@ class _CudaGraph:
         # On the stream of the eager calls, whose workspaces are there; the default stream cannot be recorded.
         stream = None if current == torch.cuda.default_stream() else current
         device = torch.cuda.current_device()
-        # Recording changes the generator's state; one that breaks would leave it as it was in the middle.
+        # Recording changes the generator's state, and a recording that breaks does not change it back.
         generator = torch.cuda.default_generators[device]
         untouched = generator.clone_state()
         try:
@@ -52,7 +52,7 @@ class _CudaGraph:
             with torch.cuda.graph(self._graph, self._pool, stream, capture_error_mode="thread_local"):
                 return work()
         except BaseException:
-            # A recording that breaks leaves these as they were in the middle of it.
+            # So it is with the stream and the pool that memory is taken from.
             torch.cuda.set_stream(current)
             generator.graphsafe_set_state(untouched)
             with contextlib.suppress(RuntimeError, AttributeError):  # where ending it came as far as this

@@ -58,7 +58,7 @@ def _commit() -> str | None:
     """Return the commit of the source tree, or None for an installed package."""
     here, file = str(Path(__file__).parent), Path(__file__).name
     try:
-        # An environment inside somebody's repository is none of its files.
+        # A virtual environment may lie inside somebody's repository, whose commit says nothing of this code.
         subprocess.run(
             ["git", "-C", here, "ls-files", "--error-unmatch", file], capture_output=True, timeout=10, check=True
         )

@@ -206,6 +206,7 @@ def _batches(dataset: Dataset, indices: Sequence[int], size: int) -> Iterator[tu
 
 
 def _extremes(per_image: Sequence[ImageScore], count: int) -> frozenset[int]:
+    """Return the indices of the `count` images with the lowest mean IoU and of as many with the highest."""
     ranked = sorted(
         # NaN would end up anywhere in the order.
         (index for index, each in enumerate(per_image) if not math.isnan(each.mean_iou)),
@@ -216,4 +217,5 @@ def _extremes(per_image: Sequence[ImageScore], count: int) -> frozenset[int]:
 
 
 def _spread(images: int, count: int) -> frozenset[int]:
+    """Return the indices of `count` images at even distances, the first and the last among them; all, if fewer."""
     return frozenset(np.linspace(0, images - 1, min(count, images)).round().astype(int).tolist())

@@ -27,9 +27,9 @@ from switchseg.errors import UserError
 
 _SMOOTHING = 0.9
 _TOO_HIGH = 4.0
-"""Times the lowest smoothed loss at which the sweep ends."""
+"""The sweep ends where the smoothed loss is this many times the lowest one so far."""
 _FEWEST = 8
-"""Steps before the lowest loss that say something about a slope."""
+"""Steps that must come before the lowest loss: a slope over fewer of them says nothing."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Sweep:
 
     @property
     def smoothed(self) -> tuple[float, ...]:
-        """The running mean of the losses that later steps count for more in, free of the bias of its beginning."""
+        """The exponential moving average of the losses, without the bias that it has from beginning at 0."""
         mean, means = 0.0, []
         for index, loss in enumerate(self.losses, start=1):
             mean = _SMOOTHING * mean + (1 - _SMOOTHING) * loss

@@ -26,7 +26,11 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn SIGINT and SIGTERM into a request while the block runs."""
+    """Turn SIGINT and SIGTERM into a request while the block runs.
+
+    Raises:
+        ValueError: this is not the main thread, the only one in which Python lets signals be handled.
+    """
     request = StopRequest()
     # Put back at the end, for a training may run inside another program, which has handlers of its own.
     before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

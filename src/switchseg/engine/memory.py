@@ -28,7 +28,7 @@ class Memory:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._before = self._resident()
-        """Resident at first: what earlier work has left behind would make later work look small."""
+        """Measured once, not before each piece of work: what one leaves behind would make the next look small."""
 
     def free(self) -> int:
         """Return the bytes that are free."""

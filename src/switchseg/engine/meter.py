@@ -40,7 +40,7 @@ class Meter:
         self._loss[1] += 1
 
     def add_prediction(self, logits: Tensor, labels: Tensor) -> None:
-        """Count the predictions of this rank: logits [N, C, H, W], labels [N, H, W]."""
+        """Count the predictions of this rank: logits [N, C, H, W] at the size of the labels [N, H, W]."""
         # Not `confusion_matrix`, whose look for wrong predictions would wait for the device.
         self._confusion += confusion_of_classes(logits.argmax(1), labels, len(self._confusion))
 

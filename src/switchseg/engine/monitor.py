@@ -141,7 +141,7 @@ class Monitor(contextlib.AbstractContextManager["Monitor"]):
 
     @contextlib.contextmanager
     def _surviving(self, name: str, *but: type[Exception]) -> Iterator[None]:
-        """Go on without the recorder `name` if it fails; the training's own record may not, nor any by `but`."""
+        """Go on without the recorder `name` if it fails; raise what a recorder of every training raises, and `but`."""
         try:
             yield
         except Exception as error:  # whatever a server, a disk or a plugin may come up with

@@ -111,8 +111,7 @@ def predict(
     """Write NAME_labels.png (class index), NAME_overlay.png and NAME_shares.json of every image, and legend.png.
 
     A video gets NAME_overlay.mp4 and a folder NAME_labels of one label map per frame, a GeoTIFF raster NAME_labels.tif
-    in place of the pictures. A file that cannot be labelled
-    is left out and the others go on.
+    in place of the pictures. A file that cannot be labelled is left out and the others go on.
 
     Args:
         predictor: The model and its rule.

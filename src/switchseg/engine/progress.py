@@ -65,7 +65,7 @@ def working(what: str) -> Iterator[None]:
 
 
 class _Lines:
-    """Prints a line after the first units, then every few seconds, and at the end."""
+    """Prints a line every `SECONDS_BETWEEN_LINES` in which units were finished, and one at the end."""
 
     def __init__(self, console: Console, what: str, total: int, unit: str, before: int) -> None:
         self._console, self._what, self._total, self._unit, self._before = console, what, total, unit, before

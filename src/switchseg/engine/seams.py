@@ -32,7 +32,7 @@ class Seams(NamedTuple):
 
     @property
     def score(self) -> float:
-        """The share of differing pairs along the borders to that elsewhere: 1 without seams; NaN where none differ."""
+        """Share of differing pairs along the borders over that elsewhere: 1 without seams; NaN if none differ there."""
         # Of a map with one label elsewhere no ratio can be told: this is no number, and not 0 or infinity.
         if not (self.along and self.elsewhere_differing):
             return math.nan

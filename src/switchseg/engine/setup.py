@@ -25,7 +25,7 @@ from switchseg.runs.directory import RunDirectory
 
 
 def open_training(config: DataConfig) -> Dataset:
-    """Open what is trained on."""
+    """Open what is trained on: the training split, without the images that `data.val_fraction` holds out."""
     dataset = _whole_training(config)
     return _divided(dataset, config)[0] if config.val_fraction else dataset
 

@@ -12,7 +12,8 @@ from switchseg.errors import UserError
 from switchseg.geometry import round_up
 from switchseg.models.create import create_model
 
-_COMPLAINT = "Expected more than 1"  # value per channel, or spatial element: how torch's norms begin
+# BatchNorm goes on with "value per channel", InstanceNorm with "spatial element"; torch has no class of error for it.
+_COMPLAINT = "Expected more than 1"
 
 
 def obstacle(config: RunConfig, ranks: int = 1) -> str | None:

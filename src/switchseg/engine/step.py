@@ -159,6 +159,7 @@ def network_input(training: Training, batch: Batch) -> Tensor:
 
 
 def _summed_losses(training: Training, batch: Batch) -> Tensor:
+    """Return the sums of the loss's T terms over one batch, [T], and let the meter count its predictions."""
     config = training.config
     with computing(config.train.precision, training.world.device), single_values_named(config):
         output = training.forward(network_input(training, batch))

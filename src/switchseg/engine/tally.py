@@ -35,8 +35,9 @@ class Tally:
         boundary: Also count along the boundaries.
         path: Where to keep the counts every minute; None keeps them nowhere.
         key: What the counts belong to; a file with another key is begun anew.
-        data: Number of images -> what tells so many of them, from the first, from others; counts of others are begun
-            anew as well. Those to come may change: whoever mends the image that stopped an evaluation goes on.
+        data: Number of images -> what tells the first so many of this rank from other images. A file with counts of
+            other images is begun anew as well; images that are still to come may change, so that an evaluation goes
+            on once the image that stopped it has been mended.
     """
 
     def __init__(
@@ -161,7 +162,10 @@ def tally_key(model: Segmenter, dataset: Dataset, rule: Rule, world: World, boun
 
 
 def data_key(dataset: Dataset, indices: Sequence[int]) -> list[str]:
-    """Return the data set's name and a hash of these files' names, sizes and times of change."""
+    """Return the data set's name and a hash of these files' names, sizes and times of change.
+
+    Of a data set that does not say where its files lie only the name is returned.
+    """
     digest = hashlib.blake2b(digest_size=16)
     # Down to the files: a part of a part tells its images by the numbers of the whole.
     while isinstance(dataset, Subset):

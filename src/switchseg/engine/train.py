@@ -43,6 +43,8 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
     3. A path goes on from that checkpoint.
     In all cases settings that would make it another training are refused.
 
+    To be called from the main thread: SIGINT and SIGTERM are handled while it runs.
+
     Returns:
         0 when the run is complete, `interrupt.EXIT_CODE` when a signal stopped it; the same command then goes on.
 

@@ -211,6 +211,7 @@ class Training:
         return {**state, "_last_lr": [float(rate) for rate in state["_last_lr"]]}
 
     def _rates(self, step: int) -> list[float]:
+        """Return the rate that the schedule gives each group of the optimizer in `step`, counted from 0."""
         factors = (factor(step) for factor in self.scheduler.lr_lambdas)
         return [float(base) * factor for base, factor in zip(self.scheduler.base_lrs, factors, strict=True)]
 

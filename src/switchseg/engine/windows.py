@@ -19,11 +19,12 @@ _GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, cut to their fractions, are
 _log = logging.getLogger(__name__)
 
 PIXELS = 2**22
-"""Of an image, that go through the network at once to learn its moments."""
+"""How many pixels of an image go through the network at once, where its moments are learnt."""
 BATCHES = 16
-"""Of so many pixels, at most, stand for an image."""
+"""From how many batches of so many pixels, at most, the moments of an image are learnt."""
 ROUNDS = 3
-"""Through the batches, if there are several: the moments are then those of one batch of all (docs/results.md)."""
+"""How often these batches are gone through, if there are several: the moments are then as good as those of one batch
+that holds all of them (docs/results.md)."""
 
 
 class Span(NamedTuple):
@@ -81,7 +82,7 @@ class Windows:
         window: their side.
         stride: from one to the next; two thirds of a window if None.
         grid: where they may start; side and stride are rounded up to it.
-        alike: make all of them equally large, by making all as much larger as the image is than a multiple of `grid`.
+        alike: make all of them equally large, each longer than a multiple of `grid` by as much as the image is.
     """
 
     def __init__(

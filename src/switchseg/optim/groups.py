@@ -15,7 +15,7 @@ FUSED = ("sgd", "adamw")
 """The optimizers that can keep their rates on the device and be stopped by it; others are run as they are."""
 
 _OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")
-"""What a group holds as suits the device that it is on."""
+"""Keys of a parameter group whose values suit its device: those of a checkpoint may be of another one."""
 
 
 def parameter_groups(

@@ -20,7 +20,7 @@ def rate_factor(config: OptimConfig, step: int, steps: int) -> float:
 
 
 def poly(config: OptimConfig, progress: float) -> float:
-    """Fall to 0 by a power of what is left."""
+    """Fall to 0 as a power of the part of the training that is left."""
     return float((1.0 - progress) ** config.poly_power)
 
 

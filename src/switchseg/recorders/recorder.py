@@ -18,7 +18,7 @@ Outcome: TypeAlias = Literal["finished", "stopped", "failed"]
 
 
 _SAID_ONCE = ("start", "resume", "end")
-"""By a session."""
+"""The kinds of event that a session records once: their numbers make no curve."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Recorder:
         """Return when everything recorded so far will outlive the machine; a checkpoint waits for it."""
 
     def close(self, outcome: Outcome) -> None:
-        """End."""
+        """Hear how the training ended, and close what is open; nothing is called after it."""
 
 
 def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:

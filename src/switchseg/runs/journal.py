@@ -12,8 +12,8 @@ from typing import Any
 from switchseg import files
 from switchseg.recorders import Event, Outcome, Recorder, Start
 
-_END_OF_TIME = 1e12  # seconds since the epoch; also below what any arithmetic with them needs
-
+# Seconds since the epoch, tens of thousands of years from now: a damaged line may hold a number that no float can.
+_END_OF_TIME = 1e12
 
 FILE = "log.jsonl"
 """Its name in a run directory."""

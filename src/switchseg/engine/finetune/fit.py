@@ -8,12 +8,12 @@ from switchseg.engine.finetune.probe import Speed
 from switchseg.errors import UserError
 
 SLACK = 0.95
-"""Of the time that is left: a machine is not always as fast as it was."""
+"""The part of the time left that is planned for: a machine is not always as fast as it was."""
 REPORT_SECONDS = 5.0
 FEWEST_STEPS = 20
 """Fewer teach a network nothing."""
 _CALIBRATION = 0.5
-"""Of a step's time: its forward pass, and reading the batch."""
+"""The part of a step's time that a batch of the calibration takes: a forward pass, and reading the batch."""
 
 
 def steps_in(seconds: float, spent: float, speed: Speed, config: RunConfig, validation_images: int) -> int:

@@ -21,7 +21,7 @@ from switchseg.engine.trial import trial
 from switchseg.errors import UserError
 
 MEMORY_SHARE = 0.8
-"""Of the free memory that a training may take: other programs come and go."""
+"""The part of the free memory that a training may take: other programs come and go."""
 _FIT_STEPS = 3
 """A step is recorded as a CUDA graph when its shape comes again, which takes memory of its own."""
 _WARM_STEPS, _TIMED_STEPS, _TIMED_IMAGES = 3, 6, 4

@@ -127,7 +127,7 @@ def choose_norm(
             )
     scores = {norm: [result.mean_iou for result in results if result.norm == norm] for norm in norms}
     shares = shares_by_depth([result.shares for result in results if result.norm == "sn"])
-    # The first part is where the network begins.
+    # The first part is where the network begins: parts of the encoder that have no such norm are left out.
     verdict = decide(scores, next(iter(shares.values())), images)
     return Choice(verdict, results, shares, impossible, steps, images, len(validation), time.monotonic() - began)
 
