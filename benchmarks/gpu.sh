@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # What has to be measured on a GPU: benchmarks/gpu.sh all, or PART...
-# `all` takes the parts in order of worth, each for no longer than its share of ten minutes. It works without network, with torch 2.11.
+# `all` takes the parts in order of worth, each for a limited time: nine minutes together, and nine more for `study`,
+# which it leaves out without CAMVID. It works without network, with torch 2.11.
 # Rows go to benchmarks/results.csv, logs to $LOGS. More trainings, several at a time, are in benchmarks/study.py.
 #
 #   host      what a layer costs the host
-#   norms     the 53 norms of a dilated ResNet-50 as kernels alone (CUDA graphs), against torch's own and the floor, in both types and layouts
+#   norms     the 53 norms of a dilated ResNet-50 as kernels alone (CUDA graphs), against torch's own and the floor,
+#             in bfloat16 and float32 and in both layouts
 #   train     whole training steps, eager and captured, 1 to 8 images
 #   parity    the kernels, the launches and captured steps against the formula, Triton's launches and eager steps
 #   compiled  whole training steps by torch.compile
-#   study     CamVid from ImageNet weights, as far as time is left; needs CAMVID
+#   study     CamVid from ImageNet weights, as many runs as nine minutes allow; needs CAMVID
 #
 # Environment: PYTHON (.venv/bin/python), DEVICE (cuda), SIZE (512), PRECISION (bf16), CAMVID, LOGS (runs/gpu).
 set -euo pipefail

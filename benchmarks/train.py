@@ -253,6 +253,7 @@ def _overhead(options: Arguments, scenes: Path, folder: Path) -> Iterator[dict[s
 
 
 def _ahead(training: Training, config: RunConfig, dataset: object) -> Iterator[object]:
+    """Yield the batches of the longer run that `config` says; the training itself goes on with its own config."""
     short = training.config
     training.config = config
     batches = batches_from(training, dataset)  # type: ignore[arg-type]

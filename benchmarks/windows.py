@@ -47,9 +47,11 @@ class Row:
     equal: list[float]
     """The share of labels that equal those of each image in one piece."""
     seams: Seams = Seams()
+    """Of the labels by this rule, where its windows meet."""
     unseamed: Seams = Seams()
     """Of the labels of the images in one piece, at the same places."""
     seconds: float = 0.0
+    """CPU time of all images."""
 
 
 def run(arguments: Sequence[str]) -> None:

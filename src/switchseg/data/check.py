@@ -54,7 +54,7 @@ class Findings:
     """(height, width) in pixels -> images."""
     drawn_on: Counter[str] = field(default_factory=Counter)
     """Of images with an EXIF orientation: whether the label has the size of the `upright` image, that of the `stored`
-    pixels, or `either`."""
+    pixels, `either` where these are the same, or `neither`."""
 
     def add(self, other: Findings) -> None:
         """Take in the findings of further samples."""

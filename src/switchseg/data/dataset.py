@@ -65,8 +65,9 @@ class StoredDataset(ABC):
         # The loader sets it: readers only know where files lie.
         self.decoder = "pillow"
         self.incomplete = ""
-        """Which images lack the label that a file beside them should be, as one line; empty if none does."""
+        """One line that names the images whose label file is missing; empty if none is."""
         self.listed_sizes = sizes
+        """The (height, width) of every image as a list of records says, int32 [n, 2]; None where it says nothing."""
         self._sizes = sizes
 
     @property
@@ -168,7 +169,7 @@ class Subset:
 
     @property
     def decoder(self) -> str:
-        """How images are decoded."""
+        """How images are decoded; it is set for the whole data set behind, not for these samples alone."""
         return self.dataset.decoder
 
     @decoder.setter
@@ -188,7 +189,7 @@ class Subset:
 
 
 class JoinedDataset(StoredDataset):
-    """Several splits of one data set, one after the other."""
+    """Several splits of one data set, one after the other; names are unique within each split only."""
 
     def __init__(self, parts: Sequence[StoredDataset]) -> None:
         listed = [part.listed_sizes for part in parts if part.listed_sizes is not None]

@@ -13,8 +13,9 @@ from switchseg.errors import UserError
 def hold_out(dataset: Dataset, fraction: float, seed: int, fold: int = 0) -> tuple[Subset, Subset]:
     """Return the images that are trained on and those that are held out, each in the order of `dataset`.
 
-    Every name is hashed together with the seed to a number from 0 to 1, and held out if that is below `fraction`: an
-    image stays on its side whatever other images come or go, and on every rank. There is at least one on each side.
+    Every name is hashed together with the seed to a number from 0 to 1. With fold 0, an image is held out if its number
+    is below `fraction`: it stays on its side whatever other images come or go, and on every rank. There is at least one
+    on each side.
 
     Args:
         dataset: The images to divide.

@@ -40,7 +40,7 @@ class LabelMap:
 
     @classmethod
     def reduce_zero(cls, classes: Classes) -> LabelMap:
-        """ADE20K's rule: 0 is unlabelled, value k stands for class k - 1; 255 is ignored."""
+        """ADE20K's rule: 0 is unlabelled, k stands for class k - 1; 255 is ignored, unless it is the last class's."""
         return cls({IGNORED: IGNORED, 0: IGNORED, **{k + 1: k for k in range(_count(classes))}})
 
     @classmethod

@@ -61,7 +61,8 @@ class Loader:
                 collate_fn=_unchanged,  # type: ignore[arg-type]
                 worker_init_fn=_start_worker,
                 pin_memory=torch.cuda.is_available(),
-                # It draws a seed for its workers; from a generator of its own, or resuming would shift dropout.
+                # The DataLoader draws a seed for its workers: from this generator, since the global one is that of
+                # dropout, which resuming would shift.
                 generator=torch.Generator(),
             )
         )
@@ -121,7 +122,8 @@ def build_loader(
     """Return the sub-batches that `rank` sees in the steps `start_step` .. `steps` - 1, with labels at 1 / `stride`.
 
     The same call gives the same batches, whatever the number of workers and whichever step it starts from. With the
-    `crop` pipeline the images of a step and their augmentation depend on the number of images of all ranks only.
+    pipelines `crop` and `augment` the images of a step and what is made of each depend on the number of images of all
+    ranks only.
 
     Raises:
         UserError: a setting does not fit; while iterating, a file cannot be used, or a worker died.

@@ -25,7 +25,7 @@ class EpochOrder:
         """Take the bucket number 0, 1, ... of every record, int [n]."""
         if not len(buckets):
             raise UserError("the data set has no images")
-        # Buckets without records are left out, as bucket 0 is where all images are upright.
+        # Buckets without records are left out: that of the wide images, 0, has none where all images are upright.
         self._members = [m for b in range(int(buckets.max()) + 1) if len(m := np.flatnonzero(buckets == b))]
         self._size, self._seed = size, seed
         self._length = len(buckets)

@@ -141,7 +141,7 @@ class ShortSide(Pipeline):
         return self._batch(samples, names, skipped)
 
     def _fitted(self, pair: Pair, short_side: int, flip: bool, stride: int = 1) -> Pair:
-        # Before resizing, as in 2018.
+        # Mirrored before it is resized, as in 2018.
         image, label = geometry.mirrored(pair) if flip else pair
         height, width = fit_short_side(label.shape[0], label.shape[1], short_side, self.config.max_long_side)
         resized = resize_image(image, height, width, self.config.resize)

@@ -13,13 +13,16 @@ import numpy as np
 from switchseg import system
 from switchseg.errors import UserError
 
-_BLOCK = 1 << 18
+_BLOCK = 1 << 18  # bytes that are read at a time
 _LONGEST_LINE = 1 << 20  # bytes; what has no line break is no list
 _BLANK = " \t\r\v\f"
 
 
 class Lines:
-    """The lines of a text, looked up by number; only where each one starts and how long it is stays in memory."""
+    """The lines of a text, looked up by number.
+
+    What stays in memory is where each one starts and how long it is, and the text itself unless it is a plain file.
+    """
 
     def __init__(self, starts: np.ndarray, lengths: np.ndarray, path: str | None = None, text: bytes = b"") -> None:
         self._starts, self._lengths = starts, lengths  # int64 [n], int32 [n]

@@ -13,7 +13,7 @@ def resize_image(image: np.ndarray, height: int, width: int, method: str = "torc
     `pillow` runs Pillow itself; `torch` the same filter at more than twice the speed, off by at most 1 of 255 in about
     one value of a thousand.
     """
-    # Both filters leave the pixels alone then, at a cost.
+    # At the size that it has, both filters would leave the pixels as they are, at a cost.
     if image.shape[:2] == (height, width):
         return image
     if method == "pillow":

@@ -13,7 +13,7 @@ def from_shares(pixels: Sequence[int]) -> tuple[float, ...]:
     everywhere.
 
     Args:
-        pixels: Labelled pixels of each class; not all 0.
+        pixels: Labelled pixels of each class, from which the shares are taken; not all 0.
     """
     shares = [count / sum(pixels) for count in pixels]
     weights = [1 / math.log(1.02 + share) for share in shares]

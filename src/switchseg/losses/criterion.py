@@ -35,7 +35,10 @@ class Criterion:
         return cls(terms, config.auxiliary_weight)
 
     def weights(self, labels: Tensor) -> Tensor:
-        """Return what the sum of each of the T terms is to be divided by, over whatever it is taken, float64 [T]."""
+        """Return by what the sum of each of the T terms is divided, float64 [T].
+
+        Weights add up over batches and ranks as the sums do.
+        """
         return torch.stack([loss.weight(labels).double() for loss, _ in self.terms])
 
     def sums(self, logits: Tensor, auxiliary: Tensor | None, labels: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class Loss(ABC):
 
     @abstractmethod
     def weight(self, labels: Tensor) -> Tensor:
-        """Return what the sum over the batch is a mean of when it is divided by it, a scalar; 0 for an empty sum."""
+        """Return by what the sum over the batch is divided to be a mean, a scalar; 0 where no pixel is labelled."""
 
     def __call__(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return sum and weight, for logits [N, C, h, w] of any float type and stride."""

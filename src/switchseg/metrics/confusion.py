@@ -13,7 +13,7 @@ from switchseg.metrics.pairs import BYTES, count_pairs
 def confusion_matrix(
     prediction: torch.Tensor | npt.NDArray[Any], label: torch.Tensor | npt.NDArray[Any], num_classes: int
 ) -> torch.Tensor:
-    """Count the pixels of every (truth, prediction) pair; bytes, as the readers and `fuse` give them, are counted fast.
+    """Count the pixels of every (truth, prediction) pair; two uint8 arrays on the CPU are counted by a loop in C++.
 
     Args:
         prediction: Integer class indices of any shape.

@@ -37,8 +37,8 @@ def count_pairs(rows: Tensor, columns: Tensor, values: int) -> Tensor:
 
     Args:
         rows: Integers in 0 .. values - 1, of any shape.
-        columns: The same of another one.
-        values: How many there are; `BYTES` for uint8.
+        columns: Integers of the same range and shape.
+        values: How many values there may be; `BYTES` for uint8.
 
     Returns:
         int32 or int64 [values, values] on the device of `rows`, counts at [r, c].

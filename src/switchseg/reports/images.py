@@ -34,9 +34,11 @@ class Source:
 
     name: str
     image: Pixels
+    """RGB [h, w, 3], of the size that is shown."""
     truth: Labels
+    """[H, W], of full size."""
     size: tuple[int, int]
-    """Height and width."""
+    """Height and width that are shown."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class Series:
         return len(self.steps)
 
     def smoothed(self, width: int) -> Series:
-        """Return the running mean over `width` entries, fewer towards both ends."""
+        """Return the running mean over `width` entries, one more if that is even, and fewer towards both ends."""
         half = min(width, len(self)) // 2
         # Differences of one cumulative sum cost the same at any width, which may be a twentieth of a long log.
         total = np.concatenate(([0.0], np.cumsum(self.values)))

@@ -21,8 +21,8 @@ RULE = (
     "are paired: same seed, same number of images per device; in brackets how many of them are above zero."
 )
 
-# Settings that may differ between runs of one variant: how often it was repeated, what follows from the batch size, and
-# where and how it was run and recorded.
+# Settings that may differ between runs of one variant: those that a study goes through, those that follow from the
+# batch size, and where and how a run was made and recorded.
 _REPEATED = ("train.seed", "train.images_per_device", "model.norm")
 _FOLLOWING = ("train.steps", "optim.warmup_steps")
 _WHERE = (

@@ -40,5 +40,5 @@ def run_ink(index: int) -> Ink:
 
 def line_style(ink: Ink) -> str | tuple[int, tuple[float, ...]]:
     """Return an ink's dash pattern as matplotlib has it."""
-    # matplotlib counts in widths of the line, here 1.5 points, SVG in its units.
+    # matplotlib counts in widths of the line and SVG in units of its drawing, of which 1.6 are taken for a width.
     return (0, tuple(float(length) / 1.6 for length in ink.dash.split())) if ink.dash else "-"

@@ -33,9 +33,10 @@ def open_pairs(
 ) -> FileDataset:
     """Pair the images below one folder with the labels below another by their path without its ending.
 
-    An ending without a suffix stands for any suffix of an image file. If `labels` does not exist the images have no
-    labels; if it is the folder of the images, its labels are what has their ending. `incomplete` of what is returned
-    says which images have none, if others have one.
+    An ending is what names have beyond what images and labels share, such as `_mask`; one without a suffix stands for
+    any suffix of an image file. If `labels` does not exist the images have no labels; if it is the folder of the
+    images, its labels are what has their ending. `incomplete` of what is returned says which images have none, if
+    others have one.
 
     Raises:
         UserError: there is no image, none has a label, or two files of a folder differ only in their suffix.

@@ -80,7 +80,7 @@ class Canvas:
         self.paint("z", z[0], rectangle(x, y), label, texture, front)
 
     def background(self, label: int, texture: Texture) -> None:
-        """Fill the picture; the texture's b is 0 at the horizon and 1 at the upper edge, a runs as b does."""
+        """Fill the picture; the texture's b is 0 at the horizon and 1 at the upper edge, a is in the same unit."""
         height, width = self.label.shape
         b = (self.horizon - np.arange(height, dtype=np.float32)[:, None]) / max(1.0, self.horizon)
         a = np.arange(width, dtype=np.float32)[None] / max(1.0, self.horizon)

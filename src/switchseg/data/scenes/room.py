@@ -157,7 +157,10 @@ def _rug(rng: np.random.Generator, canvas: Canvas, left: float, right: float, de
 def _furniture(
     rng: np.random.Generator, left: float, right: float, depth: float
 ) -> list[tuple[float, Callable[[Canvas], None]]]:
-    """Return (depth, how to draw it), each in a band of depths of its own so that nothing cuts into another."""
+    """Return (depth, how to draw it).
+
+    The table stands before the sofa, so that neither cuts into the other; a person may stand as deep as the table.
+    """
     things: list[tuple[float, Callable[[Canvas], None]]] = []
     if rng.random() < 0.75:
         wide = min(rng.uniform(1.3, 2.2), right - left - 0.3)

@@ -45,7 +45,10 @@ def plain(colour: Colour, rough: float = 6.0, per_metre: float = 4.0, offset: in
 
 
 def bricks(colour: Colour, joint: Colour, width: float, height: float, shifted: bool = True) -> Texture:
-    """Rows of bricks, tiles or planks, each a little different in brightness."""
+    """Rows of bricks, tiles or planks, `width` by `height` metres, each a little different in brightness.
+
+    With `shifted`, every other row begins half a brick further on.
+    """
     joint_width = 0.05 * min(width, height) + 0.004
 
     def texture(a: np.ndarray, b: np.ndarray) -> np.ndarray:

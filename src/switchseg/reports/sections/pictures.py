@@ -57,9 +57,9 @@ def _cases(runs: Sequence[Run]) -> Iterable[tuple[Source, Answers]]:
 
 
 def _of_all(runs: Sequence[Run], cases: Sequence[tuple[Source, Answers]]) -> Sequence[tuple[Source, Answers]]:
-    """Return the images that every run kept which has scored on them; all, where there is no such image.
+    """Return the images that were kept by every run that was scored on them; all images, if there is none like that.
 
-    One that a single run kept, as its own best or worst, would stand there without the others.
+    One that a single run kept, as its own best or worst, would stand there without the predictions of the others.
     """
     kept = set().union(*(answers for _, answers in cases))
     scored = [{i for i in kept if source.name in runs[i].image_scores} or kept for source, _ in cases]
