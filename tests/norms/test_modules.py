@@ -48,6 +48,18 @@ def test_missing_batch_count_means_long_trained():
     assert layer.num_batches_tracked == LONG_TRAINED
 
 
+@pytest.mark.parametrize("taken", [("running_mean", "running_var"), ("running_mean",), ("running_var",)])
+@pytest.mark.parametrize("backend", ["auto", "reference", *CPU_BACKENDS])
+def test_without_running_statistics_the_moments_of_the_batch_are_used_throughout(backend, taken):
+    x = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    expected = SwitchNorm2d(4, backend="reference")(x)
+    layer = SwitchNorm2d(4, backend=backend)
+    for name in taken:
+        setattr(layer, name, None)
+    torch.testing.assert_close(layer(x), expected)
+    torch.testing.assert_close(layer.eval()(x), expected)
+
+
 LAYERS = [
     (SwitchNorm1d, (3, 4)),
     (SwitchNorm1d, (3, 4, 7)),

@@ -61,8 +61,8 @@ def compare(network: Deployed, run: Run) -> Parity:
             # Not by element: logits near 0 would make any rounding look large.
             scale = max(float(np.abs(expected).max()), 1e-12)
             worst = float(np.abs(found.astype(np.float64) - expected).max()) / scale
-            # Not `max`, which would keep the number and drop what is none.
-            difference = difference if worst <= difference else worst
+            # Not `max`, which may keep the number and drop what is none.
+            difference = float(np.maximum(difference, worst))
             expected, found = expected.argmax(1), found.argmax(1)
         equal += int((found == expected).sum())
         pixels += expected.size

@@ -118,9 +118,10 @@ class SwitchNorm(nn.Module):
         mean_mix, var_mix, statistics = self._mixture()
         # Read from the dictionaries: as attributes these tensors cost as much as a small map.
         learned, buffers = torch_private.learned(self), torch_private.tracked(self)
-        running_mean = buffers["running_mean"]
+        running_mean, running_var = buffers["running_mean"], buffers["running_var"]
+        tracked = running_mean is not None and running_var is not None
         # As in torch's BatchNorm, evaluation without running statistics uses those of the batch.
-        training = self.training or running_mean is None
+        training = self.training or not tracked
         inputs = Inputs(
             x,
             residual,
@@ -129,9 +130,10 @@ class SwitchNorm(nn.Module):
             learned["weight"] if "weight" in learned else self.weight,  # noqa: SIM401 - else it is parametrized
             learned["bias"] if "bias" in learned else self.bias,  # noqa: SIM401 - `get` would look it up always
             running_mean,
-            buffers["running_var"],
-            # A frozen sparse layer may no longer mix "bn": then there are no batch moments to follow.
-            buffers["num_batches_tracked"] if training and "bn" in statistics else None,
+            running_var,
+            # A frozen sparse layer may no longer mix "bn": then there are no batch moments to follow. And where the
+            # running statistics were set to None there is nothing that could.
+            buffers["num_batches_tracked"] if training and tracked and "bn" in statistics else None,
         )
         relu = self.activation == "relu"
         group = self._group()
