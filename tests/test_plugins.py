@@ -21,6 +21,14 @@ def test_a_file_is_imported_once_and_known_by_its_full_path(tmp_path):
     assert imported() == (str(tmp_path / "mine.py"),)
 
 
+def test_a_file_may_lie_in_the_home_folder(tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    (tmp_path / "p.py").touch()
+    (tmp_path / "configs").mkdir()
+    assert import_plugins(["~/p.py"], tmp_path / "configs") == (str(tmp_path / "p.py"),)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

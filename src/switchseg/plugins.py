@@ -42,7 +42,9 @@ def import_plugins(names: Iterable[str], folder: str | os.PathLike[str] = ".") -
         UserError: one cannot be imported; the line says why.
     """
     # Full paths, since workers and other ranks may have another current folder.
-    full = tuple(os.path.abspath(Path(folder, name).expanduser()) if name.endswith(".py") else name for name in names)
+    full = tuple(
+        os.path.abspath(Path(folder, Path(name).expanduser())) if name.endswith(".py") else name for name in names
+    )
     for name in full:
         if name not in _imported:
             _import(name)

@@ -7,10 +7,12 @@ import torch
 from PIL import Image
 
 from switchseg.checkpoints.model_directory import load_model, save_model
+from switchseg.classes import Classes
 from switchseg.cli import main
 from switchseg.data.datasets import open_dataset
 from switchseg.data.held_out import hold_out
 from switchseg.models.create import create_model
+from tests.data.trees import picture, save, values
 
 
 def test_writes_the_fixed_keys_and_prints_a_line_per_class(
@@ -35,6 +37,29 @@ def test_writes_the_fixed_keys_and_prints_a_line_per_class(
     assert 0 <= entry["seams"]["along"] <= 1
     assert "of neighbouring pixels differ where windows meet" in printed
     assert len((tmp_path / "c.csv").read_text().splitlines()) == 12
+
+
+def test_names_are_printed_as_they_are_and_files_are_written_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/classes.txt").write_text("[void]\na [/b] :car:\n")
+    save(tmp_path / "data/images/val/0.png", picture(0))
+    save(tmp_path / "data/labels/val/0.png", values(0, [0, 1]))
+    save_model(create_model("resnet18", "c1", "bn", classes=Classes.named(("[void]", "a [/b] :car:"))), tmp_path / "m")
+    evaluate = ["evaluate", str(tmp_path / "m"), "--dataset", "folder", "--root", str(tmp_path / "data")]
+    assert main([*evaluate, "--short-sides", "32"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any("[void]" in line for line in lines)
+    assert any("a [/b] :car:" in line for line in lines)
+
+    def fail(evaluation: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("switchseg.cli.evaluate.print_evaluation", fail)
+    main([*evaluate, "--short-sides", "32", "--json", str(tmp_path / "e.json"), "--confusion", str(tmp_path / "c.csv")])
+    assert json.loads((tmp_path / "e.json").read_text())["per_class"][0]["name"] == "[void]"
+    assert (tmp_path / "c.csv").exists()
 
 
 def test_what_a_training_held_out_is_scored_by_itself(small_model: Path, tiny_camvid: Path, tmp_path: Path) -> None:

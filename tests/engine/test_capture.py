@@ -119,6 +119,18 @@ def test_a_state_that_was_saved_in_another_memory_format_is_laid_out_anew():
         assert values["momentum_buffer"].stride() == parameter.stride()
 
 
+def test_an_optimizer_may_keep_numbers():
+    first, second = (make_training(encoder="test_resnet_dilated8", precision="fp32") for _ in range(2))
+    advance(first, Stepper(first), sides=(32,))
+    for values in first.optimizer.state.values():
+        values["steps"] = 3
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    assert all(values["steps"] == 3 for values in second.optimizer.state.values())
+    state = state_of(second)["optimizer"]
+    assert len(state) == len(second.optimizer.state)
+    assert all(isinstance(value, torch.Tensor) for value in state)
+
+
 @pytest.mark.usefixtures("seen_by_torch")
 @pytest.mark.parametrize("norm", ["bn", "sn", "ssn"])
 @pytest.mark.parametrize("row", range(8))

@@ -104,7 +104,7 @@ class EvaluateFlags(ComputeFlags, LabelFlags):
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Evaluate, print the table, and write what was asked for."""
+    """Evaluate, write what was asked for, and print the table."""
     flags = parse(EvaluateFlags, "evaluate", arguments)
     if flags.val_fraction not in FRACTION:
         raise UserError(f"--val-fraction: {flags.val_fraction}; {FRACTION} was expected")
@@ -135,19 +135,21 @@ def run(arguments: Sequence[str]) -> None:
         # Only one rank may write and print.
         if not world.is_main:
             return
-    print_evaluation(evaluation)
+    # Written before anything is printed: a terminal that is gone loses no scores.
     if flags.json is not None:
         files.write_json(flags.json, evaluation.to_json())
     if flags.confusion is not None:
         write_confusion(flags.confusion, evaluation.matrix, dataset.classes)
     if flags.per_image is not None:
         write_per_image(flags.per_image, evaluation.per_image)
+    print_evaluation(evaluation)
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print one line a class, then the scores and the rule that they were made by."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from switchseg.terminal import print_line
 
@@ -157,7 +159,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
         column.justify = "right"
     for each in result.per_class:
         fractions = map(_percent, (each.iou, each.dice, each.precision, each.accuracy))
-        table.add_row(str(each.index), each.name, *fractions, f"{each.pixels:,}")
+        # As it is: rich would take [brackets] in a name for styles.
+        table.add_row(str(each.index), Text(each.name), *fractions, f"{each.pixels:,}")
     console.print(table)
     lines = {
         "mIoU": f"{_percent(result.mean_iou)} (classes that occur), {_percent(result.mean_iou_all_classes)} (all)",

@@ -119,7 +119,10 @@ class Training:
             "parameters": list(self.model.parameters()),
             "statistics": list(self.model.buffers()),
             "optimizer": [
-                value for state in self.optimizer.state.values() for value in state.values() if value is not None
+                value
+                for values in self.optimizer.state.values()
+                for value in values.values()
+                if isinstance(value, Tensor)
             ],
             "scaler": [value for value in vars(self.scaler).values() if isinstance(value, Tensor)],
             "average": [] if self.average is None else [*self.average.parameters(), *self.average.buffers()],

@@ -125,6 +125,8 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, A
     optimizer.load_state_dict({**state, "param_groups": kept})
     for parameter, values in optimizer.state.items():
         for key, value in values.items():
+            if not isinstance(value, Tensor):
+                continue  # a plugin's optimizer may keep numbers, too
             if value.shape == parameter.shape and value.stride() != parameter.stride():
                 values[key] = torch.empty_like(parameter).copy_(value)  # saved in another memory format
     set_rates(optimizer, rates)

@@ -173,6 +173,15 @@ def test_what_cannot_be_trained_on_is_one_line_and_nothing_is_written(tmp_path, 
     assert {path.name for path in tmp_path.iterdir()} == {"images", "masks", *files}
 
 
+def test_a_description_without_classes_is_asked_for_their_names(tmp_path):
+    write(tmp_path, [0, 1])
+    (tmp_path / "dataset.yaml").write_text("exif_orientation: ignore\n")
+    with pytest.raises(UserError, match=r"dataset\.yaml: give the classes their names, in classes\.txt or here under"):
+        looked(tmp_path)
+    (tmp_path / "classes.txt").write_text("a\nb\n")
+    assert looked(tmp_path)[0].train.classes.names == ("a", "b")
+
+
 @pytest.mark.slow
 def test_a_broken_label_is_named_and_counted(tmp_path):
     write(tmp_path, [0, 1])

@@ -62,6 +62,14 @@ def test_a_class_without_labels_can_be_the_likelier_one_only_where_it_is_certain
     assert len(found(label, probabilities(truth, 0.9), [np.nan, 0.9, np.nan])) == 1
 
 
+def test_a_class_that_the_model_never_sees_hides_no_other():
+    label = np.zeros((1, 2), np.uint8)
+    values = np.array([[[0.1, 0.9, 0], [0.9, 0.1, 0]]], np.float32)
+    doubted = doubt(iter([((slice(0, 1), slice(0, 2)), values)]), label, np.array([0.9, 0.9, 0.0]))
+    assert doubted.likelier[0, 0] == 1
+    assert doubted.suspect.tolist() == [[True, False]]
+
+
 def test_typical_confidence_is_the_mean_over_the_pixels_of_each_label():
     label = np.array([[0, 0, 1, 255]], np.uint8)
     values = np.array([[[0.9, 0.1, 0], [0.5, 0.5, 0], [0.2, 0.8, 0], [0, 0, 1]]], np.float32)

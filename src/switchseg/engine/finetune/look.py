@@ -119,6 +119,8 @@ def _mended(seen: Survey, root: Path, workers: int, say: Callable[[str], None]) 
         say(f"labels: taken as {advice.readings[0]}".replace("\n", "; "))
     # Somebody's description is never replaced by a guess; the guess is told instead.
     if (root / SETTINGS).exists():
+        if not needed:  # nothing is amiss but that the classes have no names
+            raise UserError(f"{root / SETTINGS}: give the classes their names, in classes.txt or here under `classes:`")
         raise UserError(f"{root / SETTINGS}: {needed[0].seen} Write there: {needed[0].readings[0]}".replace("\n", "; "))
     # Told before the labels are read anew, which may take long.
     if not os.access(root, os.W_OK):

@@ -64,7 +64,8 @@ def doubt(
     own, best = np.zeros(label.shape, np.float32), np.zeros(label.shape, np.float32)
     likelier = np.zeros(label.shape, np.int32)
     # Of a class that no label has nothing is typical: it is measured by certainty.
-    floor = np.where(np.isnan(typical), 1.0, typical)
+    # A typical confidence of 0 would make 0 / 0 of a pixel that is as unsure.
+    floor = np.maximum(np.where(np.isnan(typical), 1.0, typical), np.finfo(np.float32).tiny)
     for tile, probabilities in tiles:
         # 255 is no class to look up; what is found in its place is discarded at the end.
         given = np.minimum(label[tile], probabilities.shape[-1] - 1).astype(np.int64)[..., None]
