@@ -105,7 +105,7 @@ class StoredDataset(ABC):
         record = self.record(index)
         # A label has no EXIF orientation of its own, so it says best how the pair is turned.
         if record.label is None:
-            return image_size(record.image, record.image_name)
+            return image_size(record.image, record.image_name, upright=self.exif_orientation != "ignore")
         return image_size(record.label, record.label_name, upright=False)
 
     def read(self, index: int) -> Sample:
