@@ -79,3 +79,9 @@ def test_rows_of_two_splits_are_different_images(root):
         "huggingface train row 0, column image",
         "huggingface val row 0, column image",
     ]
+
+
+def test_rows_without_splits_are_the_same_images_in_each(root):
+    table().save_to_disk(root)
+    parts = [open_dataset("huggingface", root, split) for split in ("train", "val")]
+    assert {part.record(0).image_name for part in parts} == {"huggingface row 0, column image"}
