@@ -215,8 +215,8 @@ def file_record(root: str | Path, image: str, label: str | None, name: str) -> R
 
 def sample_name(path: str, folder: str, ending: str = "") -> str:
     """Return the path below `folder` without its suffix and ending, as one file stem: `a/b.jpg` is `a__b`."""
-    # An ending with a point of its own (`_leftImg8bit.png`) is taken off as a whole.
-    stem = path if "." in ending else os.path.splitext(path)[0]
+    # An ending may have a suffix of its own (`_leftImg8bit.png`), which may be written otherwise in the path.
+    stem, ending = os.path.splitext(path)[0], ending.rpartition(".")[0] if "." in ending else ending
     return printable(stem.removesuffix(ending).removeprefix(folder).replace("/", "__"))
 
 
