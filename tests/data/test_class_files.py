@@ -25,6 +25,7 @@ COLOURS = [(128, 64, 128), (0, 0, 142)]
         ("road,128,64,128\ncar,0,0,142\n", ["road", "car"], COLOURS),
         ("# label:color_rgb:parts:actions\nroad:128,64,128::\ncar:0,0,142::\n", ["road", "car"], COLOURS),
         ("road #804080\ncar #00008e\n", ["road", "car"], COLOURS),
+        ("road #804080 # main\ncar #00008e  # was #ffffff\n", ["road", "car"], COLOURS),
     ],
 )
 def test_lists_are_read_as_they_are_meant(text, names, colours):

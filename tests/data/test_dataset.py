@@ -115,6 +115,18 @@ def test_the_description_may_say_what_exif_orientation_is_worth(tmp_path, settin
     assert np.array_equal(sample.label, values(0, [0, 1]))
 
 
+@pytest.mark.parametrize(("setting", "size"), [("auto", (30, 20)), ("apply", (30, 20)), ("ignore", (20, 30))])
+def test_the_size_of_an_image_without_label_is_that_of_what_is_read(tmp_path, setting, size):
+    (tmp_path / "dataset.yaml").write_text(f"classes: [a, b]\nexif_orientation: {setting}")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(tmp_path / "images/train/a.jpg", picture(0), exif=exif)
+    save(tmp_path / "images/train/b.jpg", picture(1))
+    save(tmp_path / "labels/train/b.png", values(0, [0, 1]))
+    dataset = open_dataset("folder", tmp_path, "train", incomplete=True)
+    assert dataset.read(0).image.shape[:2] == dataset.size(0) == size
+
+
 def test_upright_images_alone_fit_where_the_orientation_is_applied(tmp_path):
     (tmp_path / "dataset.yaml").write_text("classes: [a, b]\nexif_orientation: apply")
     exif = Image.Exif()

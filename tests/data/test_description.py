@@ -65,6 +65,7 @@ def test_settings_may_leave_the_classes_to_a_class_file(tmp_path, name):
         ('classes: [a, "b\\nc"]', "class 1 is"),
         ('classes: [a, " "]', "class 1 is ' '"),
         ("classes: [road, road]", "two classes are called 'road'"),
+        ('classes: [road, "road "]', "two classes are called 'road'"),
         ("classes: {1: a, 2: b}", "classes must be a list of names"),
         ("classes: a", "classes must be a list of names"),
         ("classes: [a, b]\npalette: [[1, 2, 3]]", "1 colours for 2 classes"),

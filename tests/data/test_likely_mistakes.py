@@ -89,3 +89,21 @@ def test_a_class_that_only_the_evaluation_split_has(tmp_path):
         parts[split] = check(dataset := open_dataset("folder", tmp_path, split))
     (advice,) = compare_splits(parts, dataset.meaning)
     assert advice.seen == "1 classes occur in val but never in train: c."
+
+
+@pytest.mark.parametrize(
+    ("settings", "advised"),
+    [
+        ("", True),
+        ("ignore: [9]", True),
+        ("label_map: {0: 0, 1: 2, 2: 1}", False),
+        ("label_map: {0: 0, 1: 1, 2: 2, 3: 1}", False),
+        ("colour_masks: true\npalette: [[0, 0, 0], [0, 0, 1], [0, 0, 2]]", False),
+    ],
+)
+def test_zero_is_only_reduced_where_values_are_class_indices(tmp_path, settings, advised):
+    label = values(0, [0, 1, 2])
+    if "colour" in settings:
+        label = np.stack((0 * label, 0 * label, label), axis=-1)
+    dataset = write(tmp_path, [label], f"classes: [background, a, b]\n{settings}")
+    assert any("reduce_zero_label" in setting for setting in hints(dataset).values()) == advised

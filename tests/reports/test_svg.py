@@ -53,3 +53,17 @@ def test_ticks_enclose_the_values_in_a_handful_of_steps(low, high):
     assert ticks[0] <= low <= high <= ticks[-1]
     assert 2 <= len(ticks) <= 8
     assert np.diff(ticks) == pytest.approx(ticks[1] - ticks[0])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.001, 0.001 + 1e-18, [0.001, 0.0012]),
+        (5.0, 5.0 + 1e-15, [5.0, 6.0]),
+        (1e-14, 3e-14, [1e-14, 1.5e-14, 2e-14, 2.5e-14, 3e-14]),
+        (1e-310, 2e-310, [0.0, 0.2]),
+        (0.0, 0.0, [0.0, 0.2]),
+    ],
+)
+def test_an_axis_has_a_length_whatever_the_values(low, high, ticks):
+    assert nice_ticks(low, high, 5) == ticks

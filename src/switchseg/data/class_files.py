@@ -50,9 +50,9 @@ def parse_colour(value: Any) -> Colour | None:
 
 
 def _parse(line: str) -> _Line:
+    line = re.sub(r"\s#\s.*$", "", line)
     if found := _HEX.search(line):
         return _Line(" ".join(line[: found.start()].rstrip(" \t,;:").split()), parse_colour(found[0].strip()))
-    line = re.sub(r"\s#\s.*$", "", line)
     if (found := _TRIPLE.search(line)) and (colour := parse_colour([int(part) for part in found.groups()])):
         return _Line(" ".join(line[: found.start()].split()), colour)
     return _Line(" ".join(line.split()), None)

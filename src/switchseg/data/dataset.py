@@ -105,7 +105,7 @@ class StoredDataset(ABC):
         record = self.record(index)
         # A label has no EXIF orientation of its own, so it says best how the pair is turned.
         if record.label is None:
-            return image_size(record.image, record.image_name)
+            return image_size(record.image, record.image_name, upright=self.exif_orientation != "ignore")
         return image_size(record.label, record.label_name, upright=False)
 
     def read(self, index: int) -> Sample:
@@ -215,8 +215,8 @@ def file_record(root: str | Path, image: str, label: str | None, name: str) -> R
 
 def sample_name(path: str, folder: str, ending: str = "") -> str:
     """Return the path below `folder` without its suffix and ending, as one file stem: `a/b.jpg` is `a__b`."""
-    # An ending with a point of its own (`_leftImg8bit.png`) is taken off as a whole.
-    stem = path if "." in ending else os.path.splitext(path)[0]
+    # An ending may have a suffix of its own (`_leftImg8bit.png`), which may be written otherwise in the path.
+    stem, ending = os.path.splitext(path)[0], ending.rpartition(".")[0] if "." in ending else ending
     return printable(stem.removesuffix(ending).removeprefix(folder).replace("/", "__"))
 
 

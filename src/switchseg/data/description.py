@@ -210,9 +210,11 @@ def _names(classes: Any, path: Path) -> list[str]:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             hint = " (YAML takes on, off, yes and no for truth values)" if isinstance(name, bool) else ""
             raise UserError(f"{path}: class {index} is {name!r}{hint}; write its name as text, in quotes")
-        if name in classes[:index]:
+    names = [name.strip() for name in classes]
+    for index, name in enumerate(names):
+        if name in names[:index]:
             raise UserError(f"{path}: two classes are called {name!r}; give each a name of its own")
-    return [name.strip() for name in classes]
+    return names
 
 
 def _colours(values: Any, what: str, path: Path) -> Any:

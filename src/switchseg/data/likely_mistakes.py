@@ -89,6 +89,10 @@ def _background(found: Findings, meaning: Meaning) -> Advice | None:
     name = meaning.classes.names[0]
     if name.lower() not in _VOIDS or meaning.label_map.values.get(0) != 0 or len(meaning.classes) < 3:
         return None
+    # Of colours, and of values that do not count like the classes, reduce_zero_label would make others.
+    mapped = {value: index for value, index in meaning.label_map.values.items() if index != IGNORED}
+    if meaning.label_map.colours or any(value != index for value, index in mapped.items()):
+        return None
     if meaning.classes.names == VOC.names:
         # Its background is a class by its own rules.
         return None

@@ -90,14 +90,16 @@ def line_chart(description: str, lines: Sequence[Line], text: Callable[[float], 
 
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
     """Return about `count` round values that enclose `low` and `high`."""
-    # A single value, or a constant, still needs an axis of some length.
-    span = high - low or abs(high) or 1.0
-    rough = span / count
-    power = 10.0 ** math.floor(math.log10(rough))
+    magnitude = max(abs(low), abs(high))
+    # A single value, or what is constant but for rounding, still needs an axis of some length.
+    span = high - low if high - low > 1e-9 * magnitude else magnitude
+    rough = (span if span > 1e-300 else 1.0) / count
+    exponent = math.floor(math.log10(rough))
+    power = 10.0**exponent
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
     # The slack keeps 0.3 / 0.1 = 2.9999999999999996 from adding an empty interval.
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(index * step, 12) for index in range(first, max(last, first + 1) + 1)]
+    return [round(index * step, 3 - exponent) for index in range(first, max(last, first + 1) + 1)]
 
 
 def percent_text(value: float) -> str:

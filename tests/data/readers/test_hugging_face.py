@@ -70,3 +70,18 @@ def test_without_class_names_it_is_ade20k(root):
 def test_a_folder_without_data_is_named(root):
     with pytest.raises(UserError, match=r"data: no \*\.parquet file"):
         open_dataset("huggingface", root, "train")
+
+
+def test_rows_of_two_splits_are_different_images(root):
+    datasets.DatasetDict({"train": table(), "validation": table()}).save_to_disk(root)
+    parts = [open_dataset("huggingface", root, split) for split in ("train", "validation")]
+    assert [part.record(0).image_name for part in parts] == [
+        "huggingface train row 0, column image",
+        "huggingface val row 0, column image",
+    ]
+
+
+def test_rows_without_splits_are_the_same_images_in_each(root):
+    table().save_to_disk(root)
+    parts = [open_dataset("huggingface", root, split) for split in ("train", "val")]
+    assert {part.record(0).image_name for part in parts} == {"huggingface row 0, column image"}

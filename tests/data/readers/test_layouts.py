@@ -30,6 +30,8 @@ def write(root, image, label, stems=("a", "b10", "b1")):
         ("train/*.jpg", "train/*_mask.png"),
         ("training/*.png", "training/*_L.png"),
         ("train/*.jpg", "train/*.png"),
+        ("train/*.JPG", "train/*.png"),
+        ("train/*.jpeg", "train/*.PNG"),
         ("images/train/*.jpg", "labels/train/*.pgm"),
         ("images/train/*.jfif", "labels/train/*.tif"),
         ("*.jpg", "*_mask.png"),
@@ -84,3 +86,10 @@ def test_files_that_are_no_images_are_counted(tmp_path, caplog):
     (tmp_path / "images/c.heic").touch()
     assert len(open_dataset("folder", tmp_path, "train")) == 3
     assert "left out what is no image by its suffix: 1 .heic" in caplog.text
+
+
+def test_photographs_of_several_suffixes_beside_their_labels(tmp_path):
+    for suffix in ("jpg", "JPG", "jpeg"):
+        write(tmp_path, f"train/*.{suffix}", "train/*.png", [f"{suffix}_1"])
+    dataset = open_dataset("folder", tmp_path, "train")
+    assert [dataset.record(index).name for index in range(3)] == ["JPG_1", "jpeg_1", "jpg_1"]

@@ -28,9 +28,10 @@ class HuggingFaceDataset(StoredDataset):
         columns: tuple[str, str | None],
         meaning: Meaning,
         folder: Path | None,
+        rows_name: str,
     ) -> None:
         super().__init__("huggingface", meaning)
-        self._rows, self._columns, self._folder = rows, columns, folder
+        self._rows, self._columns, self._folder, self._rows_name = rows, columns, folder, rows_name
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -43,8 +44,9 @@ class HuggingFaceDataset(StoredDataset):
             image=self._source(row[image], f"row {index}, column {image}"),
             label=None if label is None or row[label] is None else self._source(row[label], f"row {index}"),
             name=f"{index:08d}",
-            image_name=f"{self.name} row {index}, column {image}",
-            label_name=f"{self.name} row {index}, column {label}",
+            # With the split, as every split counts its rows from 0.
+            image_name=f"{self.name} {self._rows_name} {index}, column {image}",
+            label_name=f"{self.name} {self._rows_name} {index}, column {label}",
         )
 
     def _source(self, cell: Any, where: str) -> Source:
@@ -77,7 +79,10 @@ def open_hugging_face(root: str | Path, split: str, list_file: str | Path | None
         found = _load_folder(datasets, folder) if folder.is_dir() else _load_hub(datasets, str(root))
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         raise UserError(f"{root}: no data set could be opened ({' '.join(str(error).split())[:200]})") from None
-    rows = _split_of(found, canonical_split(split), str(root))
+    split = canonical_split(split)
+    rows = _split_of(found, split, str(root))
+    # What has no splits is the same images whichever is asked for.
+    rows_name = f"{split} row" if isinstance(found, dict) else "row"
     columns = _column(rows, IMAGE_COLUMNS, str(root)), _column(rows, LABEL_COLUMNS, None)
     for column in filter(None, columns):
         # The encoded files, so that labels are decoded by the same rules as those of all other data sets.
@@ -87,7 +92,7 @@ def open_hugging_face(root: str | Path, split: str, list_file: str | Path | None
         meaning = meaning_of(described)
     else:
         meaning = Meaning(ADE20K, LabelMap.reduce_zero(ADE20K))
-    return HuggingFaceDataset(rows, columns, meaning, folder if folder.is_dir() else None)
+    return HuggingFaceDataset(rows, columns, meaning, folder if folder.is_dir() else None, rows_name)
 
 
 def _load_folder(datasets: Any, folder: Path) -> Any:

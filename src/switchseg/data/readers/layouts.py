@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from switchseg.data.dataset import MissingSplitError
-from switchseg.data.images import SUFFIXES
+from switchseg.data.images import FORMATS, SUFFIXES
 from switchseg.data.paths import has_suffix
 from switchseg.data.readers.pairs import list_images
 from switchseg.data.splits import ALL_WORDS, words_for
@@ -99,9 +99,9 @@ def _side_by_side(folder: Path) -> Layout | None:
     for name in os.listdir(folder):
         stem, suffix = os.path.splitext(name)
         if not name.startswith(".") and has_suffix(name, SUFFIXES):
-            suffixes.setdefault(stem, set()).add(suffix)
+            suffixes.setdefault(stem, set()).add(suffix.lower())
     # Photographs are JPEG and labels PNG; other pairs of suffixes would leave open which is which.
-    if suffixes and all(both == {".jpg", ".png"} for both in suffixes.values()):
+    if suffixes and all(len(both) == 2 and both.difference(FORMATS["JPEG"]) == {".png"} for both in suffixes.values()):
         return Layout(folder, folder, (".jpg", ".png"))
     fitting = []
     for ending in sorted(

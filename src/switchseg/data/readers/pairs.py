@@ -34,9 +34,9 @@ def open_pairs(
     """Pair the images below one folder with the labels below another by their path without its ending.
 
     An ending is what names have beyond what images and labels share, such as `_mask`; one without a suffix stands for
-    any suffix of an image file. If `labels` does not exist the images have no labels; if it is the folder of the
-    images, its labels are what has their ending. `incomplete` of what is returned says which images have none, if
-    others have one.
+    any suffix of an image file, and one with a suffix of JPEG for all of them. If `labels` does not exist the images
+    have no labels; if it is the folder of the images, its labels are what has their ending. `incomplete` of what is
+    returned says which images have none, if others have one.
 
     Raises:
         UserError: there is no image, none has a label, or two files of a folder differ only in their suffix.
@@ -96,11 +96,12 @@ def list_images(folder: Path, ending: str = "", without: str = "") -> Listing:
 
 def _stem(path: str, ending: str) -> str | None:
     """Return the path without the ending and, unless the ending has one, its suffix; None if it ends otherwise."""
-    if "." not in ending:
-        if not has_suffix(path, SUFFIXES):
-            return None
-        path = os.path.splitext(path)[0]
-    return path.removesuffix(ending) if path.endswith(ending) else None
+    ending, point, suffix = ending.rpartition(".") if "." in ending else (ending, "", "")
+    suffixes = (f".{suffix}",) if point else SUFFIXES
+    if not has_suffix(path, FORMATS["JPEG"] if suffixes[0] in FORMATS["JPEG"] else suffixes):
+        return None
+    stem = os.path.splitext(path)[0]
+    return stem.removesuffix(ending) if stem.endswith(ending) else None
 
 
 def _partners(labels: Path, ending: str, images: Path, found: dict[str, str]) -> tuple[dict[str, str], str]:
