@@ -19,7 +19,7 @@ from torch.utils._sympy.value_ranges import ValueRanges
 
 from switchseg.config.inference import Rule
 from switchseg.errors import UserError, first_line
-from switchseg.export.same_padding import traceable_same_padding
+from switchseg.export.timm_sizes import traceable_sizes
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import fold_norms
 
@@ -27,6 +27,9 @@ Output = Literal["logits", "probabilities", "labels"]
 
 EXAMPLE_SIZE = (2, 3, 160, 192)
 """(N, 3, H, W) of the images that `Deployed.example` makes."""
+
+FIRST_SIZE = (1, 3, 64, 64)
+"""(N, 3, H, W) of the image that a network sees before it is traced."""
 
 TRACED_SIZE = (2, 3, 899, 963)
 """(N, 3, H, W) of the images that are traced; only shapes are computed. No two numbers are equal or 1, which would tie
@@ -162,7 +165,9 @@ def trace(network: Deployed, *, with_logits: bool = False) -> ExportedProgram:
     free = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     # Without this, tracing assumes that no map ever has a side of 1, and makes the program refuse such images.
     oblivious = _config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
-    with torch.no_grad(), oblivious, refused(network), traceable_same_padding():
+    with torch.no_grad(), oblivious, refused(network), traceable_sizes():
+        # What attention keeps from its first call on has to be there: tracing would lose it.
+        module(network.example(FIRST_SIZE))
         program = torch.export.export(module, (example,), dynamic_shapes={"images": free})
     # Some families' code asks for sizes, mostly to choose an order in memory, and each answer would become a condition
     # on the images. Whether the program is right at other sizes is not assumed but compared, before it is written.
