@@ -35,3 +35,10 @@ def test_the_first_that_is_outside_is_named() -> None:
         check("part", Settings(rate=2), rate=Between(0, 1), sides=SIDE)
     with pytest.raises(UserError, match=r"^part\.sides: nothing; at least 1 and at most 32768 was expected$"):
         check("part", Settings(sides=()), sides=SIDE)
+
+
+def test_the_largest_number_is_named_where_it_was_exceeded() -> None:
+    with pytest.raises(UserError, match=r"^part\.rate: 3000000000; at least 0 and at most 2147483647 was expected$"):
+        check("part", Settings(rate=3000000000), rate=COUNT)
+    with pytest.raises(UserError, match=r"^part\.rate: -1; at least 0 was expected$"):
+        check("part", Settings(rate=-1), rate=COUNT)

@@ -36,6 +36,11 @@ class Between:
         inside = (isinstance(value, int) or math.isfinite(value)) and self.low <= value <= self.high
         return inside and not (self.above and value == self.low) and not (self.below and value == self.high)
 
+    def expected(self, value: Any) -> str:
+        """Return the limits in words for whoever gave `value`: the largest number too where it is larger."""
+        items = value if isinstance(value, (tuple, list)) else (value,)
+        return f"{self} and at most {MOST}" if self.high == MOST and any(item > MOST for item in items) else str(self)
+
     def __str__(self) -> str:
         low = f"above {self.low:g}" if self.above else f"at least {self.low:g}"
         if self.high == MOST:
@@ -53,7 +58,7 @@ def check(section: str, config: object, **limits: Between) -> None:
         # None is a setting that was not given; whether it may be is the matter of its type, not of its range.
         if value is not None and value not in limit:
             shown = " ".join(map(str, value)) or "nothing" if isinstance(value, (tuple, list)) else value
-            raise UserError(f"{_named(section, key)}: {shown}; {limit} was expected")
+            raise UserError(f"{_named(section, key)}: {shown}; {limit.expected(value)} was expected")
 
 
 def check_ranges(section: str, config: object, *keys: str) -> None:

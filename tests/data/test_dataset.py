@@ -147,6 +147,16 @@ def test_splits_are_joined_one_after_the_other(root):
     assert joined.sizes().shape == (5, 2)
 
 
+def test_names_that_joined_splits_share_tell_the_split(root):
+    for name in ("0", "v1"):
+        save(root / f"images/val/{name}.png", picture(10))
+        save(root / f"masks/val/{name}.png", values(0, [0, 1, 2, 255]))
+    joined = open_dataset("folder", root, "train+validation")
+    names = ["train-0", "1", "2", "val-0", "v1"]
+    assert [joined.read(index).name for index in range(len(joined))] == names
+    assert [joined.name_of(index) for index in range(len(joined))] == names
+
+
 def test_a_split_is_not_joined_with_itself(root):
     with pytest.raises(UserError, match=r"train\+training cannot be joined; different splits"):
         open_dataset("folder", root, "train+training")

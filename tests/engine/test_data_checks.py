@@ -33,6 +33,7 @@ def test_two_classes_are_enough_wherever_they_are(tmp_path):
     ("names", "choices", "complaint"),
     [
         ("a\nb\n", [0, 255], "its 4 labels hold no class but 'a'"),
+        ("a\nb\n", [255], "its 4 labels hold no class, all is ignored"),
         ("a\n", [0, 255], "one class, 'a'"),
     ],
 )

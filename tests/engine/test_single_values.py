@@ -45,6 +45,13 @@ def test_the_norms_that_are_named_work_in_the_same_directory(
     assert train(tmp_path, tiny_camvid, decoder=decoder, norm=norm) == 0
 
 
+@pytest.mark.parametrize("freeze", [True, False])
+def test_frozen_norms_normalize_a_single_value_with_what_they_know(freeze: bool) -> None:
+    model = ModelConfig(encoder="resnet18_dilated8", decoder="ppm", norm="bn")
+    train = TrainConfig(images_per_device=1, freeze_norms=freeze)
+    assert (obstacle(RunConfig(model=model, train=train)) is None) == freeze
+
+
 def test_two_images_work(tmp_path: Path, tiny_camvid: Path) -> None:
     assert train(tmp_path, tiny_camvid, images=2) == 0
 

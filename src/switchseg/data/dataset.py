@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import os
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -85,6 +86,10 @@ class StoredDataset(ABC):
     @abstractmethod
     def record(self, index: int) -> Record:
         """Return where sample `index` lies."""
+
+    def name_of(self, index: int) -> str:
+        """Return the name of sample `index`; for readers whose records hold whole files, without reading them."""
+        return self.record(index).name
 
     def sizes(self, skip: bool = False) -> np.ndarray:
         """Return the (height, width) of every image, int32 [n, 2]: as listed, or else from the files' headers.
@@ -189,12 +194,15 @@ class Subset:
 
 
 class JoinedDataset(StoredDataset):
-    """Several splits of one data set, one after the other; names are unique within each split only."""
+    """Several splits of one data set, one after the other; a name that several have gets its split before it."""
 
-    def __init__(self, parts: Sequence[StoredDataset]) -> None:
+    def __init__(self, parts: Sequence[StoredDataset], splits: Sequence[str]) -> None:
         listed = [part.listed_sizes for part in parts if part.listed_sizes is not None]
         super().__init__(parts[0].name, parts[0].meaning, np.concatenate(listed) if len(listed) == len(parts) else None)
-        self.parts = parts
+        self.parts, self._splits = parts, splits
+        # Results are written under the names, and would overwrite each other.
+        names = Counter(name for part in parts for name in {part.name_of(index) for index in range(len(part))})
+        self._shared = {name for name, count in names.items() if count > 1}
         # Ends and not starts, so that `bisect_right` skips splits that are empty.
         self._ends = list(itertools.accumulate(len(part) for part in parts))
 
@@ -203,8 +211,23 @@ class JoinedDataset(StoredDataset):
 
     def record(self, index: int) -> Record:
         """Return where sample `index`, counted through all splits, lies."""
+        part, index = self._place(index)
+        record = self.parts[part].record(index)
+        return record._replace(name=self._name(part, record.name))
+
+    def name_of(self, index: int) -> str:
+        """Return the name of sample `index`, counted through all splits."""
+        part, index = self._place(index)
+        return self._name(part, self.parts[part].name_of(index))
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """Return which split sample `index` is in, and its number there."""
         part = bisect.bisect_right(self._ends, index)
-        return self.parts[part].record(index - self._ends[part] + len(self.parts[part]))
+        return part, index - self._ends[part] + len(self.parts[part])
+
+    def _name(self, part: int, name: str) -> str:
+        # Not `/`: names are those of files.
+        return f"{self._splits[part]}-{name}" if name in self._shared else name
 
 
 def file_record(root: str | Path, image: str, label: str | None, name: str) -> Record:

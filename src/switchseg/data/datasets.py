@@ -40,7 +40,7 @@ def open_dataset(
     # The same split under two of its names (`val+validation`) would show every image twice.
     if any(part.meaning != parts[0].meaning for part in parts) or len({*map(canonical_split, splits)}) < len(splits):
         raise UserError(f"{root}: {split} cannot be joined; different splits with the same classes were expected")
-    return JoinedDataset(parts)
+    return JoinedDataset(parts, [canonical_split(part) for part in splits])
 
 
 def _complete(dataset: Dataset, incomplete: bool) -> Dataset:

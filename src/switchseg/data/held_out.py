@@ -45,7 +45,7 @@ def hold_out(dataset: Dataset, fraction: float, seed: int, fold: int = 0) -> tup
 def _names(dataset: Dataset) -> list[str]:
     indices = range(len(dataset))
     if isinstance(dataset, StoredDataset):  # without reading the images
-        return [dataset.record(index).name for index in indices]
+        return [dataset.name_of(index) for index in indices]
     return [dataset.read(index).name for index in indices]
 
 

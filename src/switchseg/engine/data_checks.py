@@ -28,7 +28,8 @@ def require_two_classes(dataset: Dataset) -> None:
     """Read labels until two classes are found; one image is usually enough.
 
     Raises:
-        UserError: there is only one class, in the list or in all labels: every model would be perfect.
+        UserError: there is only one class, in the list or in all labels: every model would be perfect; or none in
+            the labels.
     """
     check = "`switchseg check-data` shows what the values are"
     if len(dataset.classes) < 2:
@@ -36,17 +37,21 @@ def require_two_classes(dataset: Dataset) -> None:
             f"data set {dataset.name}: one class, {dataset.classes.names[0]!r}; a training needs two or more, so give "
             f"the rest of the image a name too; {check}"
         )
-    found: set[int] = set()
+    found, unread = set[int](), 0
     # In a random order: files of a folder are often sorted by what they show. Seeded, so that all ranks agree.
     for index in np.random.default_rng(0).permutation(len(dataset)).tolist():
         try:
             label = dataset.read(index).label
         except UserError:
-            continue  # told when its turn comes
-        if label is not None:
+            label = None  # told when its turn comes
+        if label is None:
+            unread += 1
+        else:
             found |= set(np.unique(label).tolist()) - {IGNORED}
         if len(found) > 1:
             return
+    if not found and not unread:
+        raise UserError(f"data set {dataset.name}: its {len(dataset)} labels hold no class, all is ignored; {check}")
     if found:
         name = dataset.classes.names[found.pop()]
         raise UserError(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from switchseg.config.schema import RunConfig
+from switchseg.engine.frozen import freeze
 from switchseg.errors import UserError
 from switchseg.geometry import round_up
 from switchseg.models.create import create_model
@@ -26,7 +27,8 @@ def obstacle(config: RunConfig, ranks: int = 1) -> str | None:
         ranks: how many processes train together; synchronised norms see the images of all.
 
     Raises:
-        UserError: the config names an unknown encoder or decoder, or a pair that does not fit.
+        UserError: the config names an unknown encoder or decoder, or a pair that does not fit, or the encoder has fewer
+            stages than are frozen.
     """
     model, data = config.model, config.data
     # With two images every channel has two values at least; synchronised norms count those of all ranks.
@@ -35,6 +37,7 @@ def obstacle(config: RunConfig, ranks: int = 1) -> str | None:
     sides = (min(data.short_sides),) * 2 if data.pipeline == "short_side" else data.crop_size
     with torch.device("meta"):
         network = create_model(model.encoder, model.decoder, model.norm, 2, auxiliary=model.auxiliary).train()
+        freeze(network, config.train)  # frozen norms have statistics already
         height, width = (round_up(round_up(side, data.pad_multiple), network.stride) for side in sides)
         try:
             network(torch.empty(1, 3, height, width))

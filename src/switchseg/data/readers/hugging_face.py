@@ -43,11 +43,15 @@ class HuggingFaceDataset(StoredDataset):
         return Record(
             image=self._source(row[image], f"row {index}, column {image}"),
             label=None if label is None or row[label] is None else self._source(row[label], f"row {index}"),
-            name=f"{index:08d}",
+            name=self.name_of(index),
             # With the split, as every split counts its rows from 0.
             image_name=f"{self.name} {self._rows_name} {index}, column {image}",
             label_name=f"{self.name} {self._rows_name} {index}, column {label}",
         )
+
+    def name_of(self, index: int) -> str:
+        """Return the name of row `index`."""
+        return f"{index:08d}"
 
     def _source(self, cell: Any, where: str) -> Source:
         """Return the bytes that a cell holds, or the path that it names, which must not lead out of a folder."""

@@ -58,10 +58,15 @@ class WebDataset(StoredDataset):
         return Record(
             image=system.read_at(self._open[shard], image_size, image),
             label=system.read_at(self._open[shard], label_size, label) if label_size else None,
-            name=f"{Path(self._shards[shard]).stem}__{key.replace('/', '__')}",
+            name=self.name_of(index),
             image_name=f"{where} (image)",
             label_name=f"{where} (label)",
         )
+
+    def name_of(self, index: int) -> str:
+        """Return the name of sample `index`: its shard and its key."""
+        shard = self._shards[int(self._shard_of[index])]
+        return f"{Path(shard).stem}__{self._keys[index].replace('/', '__')}"
 
     def __getstate__(self) -> dict[str, object]:
         # Each process opens the shards for itself; a copy must not close the descriptors of this one.
