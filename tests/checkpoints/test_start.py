@@ -10,6 +10,7 @@ from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.models.config import ModelConfig
 from switchseg.models.create import create_model
+from switchseg.norms import norm_shares
 from switchseg.preprocessing import BGR
 
 CLASSES = Classes.named(("road", "sky", "tree"))
@@ -68,6 +69,12 @@ def test_a_batch_norm_model_goes_on_with_another_norm(norm: str, trained: Path) 
         torch.testing.assert_close(model.eval()(image), expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
     assert told == [f"{trained}: its bn norms are now {norm} and begin with the same output"]
     assert model.spec.norm == norm
+
+
+def test_mixtures_begin_at_the_share_that_is_asked_for(trained: Path) -> None:
+    model, told = start(trained, norm="sn", norm_init=0.9)
+    assert all(each["mean"]["bn"] == pytest.approx(0.9) for each in norm_shares(model).values())
+    assert told == [f"{trained}: its bn norms are now sn and begin at model.norm_init 0.9"]
 
 
 def test_a_norm_that_cannot_be_reached_is_told(trained: Path) -> None:

@@ -133,10 +133,12 @@ def test_mixtures_go_on_in_the_synchronised_layer():
     assert [type(layer) for layer in convert_norms(model, "gn")[0]] == [GroupNorm, nn.ReLU]
 
 
-def test_share_of_bn_to_start_with():
-    shares = norm_shares(convert_norms(nn.Sequential(nn.BatchNorm2d(4)), "sn", init=0.9))["0"]
-    assert shares["mean"]["bn"] == pytest.approx(0.9)
-    assert shares["var"]["in"] == pytest.approx(0.05)
+@pytest.mark.parametrize("to", ["sn", "ssn", "syncssn"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_share_of_bn_to_start_with(to, share):
+    shares = norm_shares(convert_norms(nn.Sequential(nn.BatchNorm2d(4)), to, init=share))["0"]
+    assert shares["mean"]["bn"] == pytest.approx(share)
+    assert shares["var"]["in"] == pytest.approx((1 - share) / 2)
 
 
 def test_half_and_double_and_frozen_parameters_stay():

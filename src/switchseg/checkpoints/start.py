@@ -14,6 +14,7 @@ from switchseg.models.config import ModelConfig
 from switchseg.models.create import create_model, parse_norm
 from switchseg.models.decoders import parse_decoder
 from switchseg.models.encoders import ALIASES
+from switchseg.models.pretrained import DEFAULT_INIT
 from switchseg.models.segmenter import Segmenter
 from switchseg.models.weights import load_exactly
 from switchseg.preprocessing import PREPROCESSINGS
@@ -48,7 +49,7 @@ def _continue(config: ModelConfig, classes: Classes, say: Callable[[str], None])
     model = load_model(source)
     # Norms and auxiliary head before the classes: resetting the last layers covers those of the new head too.
     _check_architecture(config, model, source)
-    model = _with_norm(model, config.norm, source, say)
+    model = _with_norm(model, config, source, say)
     _set_auxiliary(model, config, say)
     if config.reset_head or len(model.spec.classes) != len(classes):
         if not config.reset_head:
@@ -92,14 +93,17 @@ def _check_architecture(config: ModelConfig, model: Segmenter, source: str) -> N
         raise UserError(f"{source}: was trained on {wanted} input, but model.preprocessing is {config.preprocessing}")
 
 
-def _with_norm(model: Segmenter, norm: str, source: str, say: Callable[[str], None]) -> Segmenter:
-    old = model.spec.norm
+def _with_norm(model: Segmenter, config: ModelConfig, source: str, say: Callable[[str], None]) -> Segmenter:
+    old, norm, begin = model.spec.norm, config.norm, "with the same output"
     if old == norm:
         return model
     was, wanted = parse_norm(old), parse_norm(norm)
     # A mixture can begin as the BatchNorm that it replaces, by its weights; the other way its mixture would be lost.
     if was.is_batch_norm and wanted.like_batch_norm and not wanted.is_batch_norm:
-        norms.convert_norms(model, norm, init="bn", batch_norms_only=True)
+        init = DEFAULT_INIT if config.norm_init is None else config.norm_init
+        norms.convert_norms(model, norm, init=init, batch_norms_only=True)
+        if init != "bn":
+            begin = f"at model.norm_init {init}"
     # Kinds of one family have the same tensors, and differ in how they compute from them.
     elif was.family == wanted.family:
         state = model.state_dict()
@@ -107,7 +111,7 @@ def _with_norm(model: Segmenter, norm: str, source: str, say: Callable[[str], No
         load_exactly(model, state, source)
     else:
         raise UserError(f"{source}: its {old} norms cannot become {norm}; take model.norm {old}")
-    say(f"{source}: its {old} norms are now {norm} and begin with the same output")
+    say(f"{source}: its {old} norms are now {norm} and begin {begin}")
     return model
 
 

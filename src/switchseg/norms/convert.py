@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -196,9 +195,7 @@ def _start_from_batch_norm(norm: Any, module: nn.Module, old: Norm, path: str, i
         return
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.fill_(LONG_TRAINED)
-    others = len(norm.statistics) - 1
-    # The softmax of one logit ahead of others at 0 is exp(lead) / (exp(lead) + others), which is to be `init`.
-    lead = _BN_ONLY if isinstance(init, str) or not others else math.log(init * others / (1 - init))
+    lead = _BN_ONLY if isinstance(init, str) or len(norm.statistics) == 1 else norm.lead_for(init)
     with torch.no_grad():
         for weight in (norm.mean_weight, norm.var_weight):
             weight.zero_()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,6 +104,10 @@ class SwitchNorm(nn.Module):
     def mixture(self) -> tuple[tuple[str, ...], Tensor]:
         """Return K statistics and how much of each goes into mean and variance, (K, 2) with columns that sum to 1."""
         return self.statistics, shares_of(self.mean_weight, self.var_weight)
+
+    def lead_for(self, share: float) -> float:
+        """Return by how much one logit leads all others, which are equal, where it has a share between 0 and 1."""
+        return math.log(share * (len(self.statistics) - 1) / (1 - share))
 
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         """Normalize `x` (N, C, ...), add `residual`, which is like `x` or None, and apply the activation.

@@ -75,6 +75,10 @@ class SparseMixin(SwitchNorm):
         self._kept: tuple[str, ...] | None = None
         """What a frozen layer computes."""
 
+    def lead_for(self, share: float) -> float:
+        """Return what `SwitchNorm.lead_for` says, at radius 0, where the shares are the sparsemax of the logits."""
+        return share - (1 - share) / (len(self.statistics) - 1)
+
     def mixture(self) -> tuple[tuple[str, ...], Tensor]:
         """Return K statistics and how much of each goes into mean and variance; a frozen layer returns what it uses.
 
