@@ -198,3 +198,14 @@ def test_what_others_see_of_a_convolution_and_a_norm_stays_as_it_was(build, toge
     x = torch.randn(2, 3, 8, 8)
     expected = model(x)
     torch.testing.assert_close(fold_norms(model)(x), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_what_still_mixes_or_trains_stays():
+    mixing, training = (nn.Sequential(nn.Conv2d(3, 4, 1), norm).eval() for norm in (SwitchNorm2d(4), nn.BatchNorm2d(4)))
+    with torch.no_grad():
+        for weight in (mixing[1].mean_weight, mixing[1].var_weight):
+            weight.copy_(torch.tensor([0.0, 0.0, 16.0]))  # 1e-7 for each of the others
+    training[1].train()
+    for model in (mixing, training):
+        norm = model[1]
+        assert fold_norms(model)[1] is norm

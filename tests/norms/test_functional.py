@@ -53,7 +53,16 @@ def test_a_residual_is_added_before_the_activation(backend):
     torch.testing.assert_close(found, (plain + residual).relu())
 
 
-@pytest.mark.parametrize("backend", CPU_BACKENDS)
+@pytest.mark.parametrize("backend", EVERY)
+def test_integers_and_unknown_statistics_are_refused(backend):
+    values = arguments((2, 3, 4, 4), ("in", "bn"))
+    with pytest.raises(ValueError, match=r"statistics must be some of \('in', 'ln', 'bn'\), in that order, got"):
+        functional.switch_norm(**values, statistics=("in", "xx"), backend=backend)
+    with pytest.raises(ValueError, match=r"a floating point type is needed, got torch\.int64"):
+        functional.switch_norm(**values | {"x": values["x"].long()}, statistics=("in", "bn"), backend=backend)
+
+
+@pytest.mark.parametrize("backend", EVERY)
 def test_small_tensors_of_another_size_are_refused(backend):
     values = arguments((2, 3, 4, 4), ("in", "ln", "bn")) | {"weight": torch.ones(4, dtype=torch.float64)}
     with pytest.raises(ValueError, match=r"weight must be of shape \(3,\) on cpu, got \(4,\)"):

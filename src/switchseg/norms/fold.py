@@ -15,9 +15,6 @@ from switchseg.norms.modules import SwitchNorm
 from switchseg.norms.recognise import Norm, is_named_norm, recognise
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-# From this share on BN counts as all of the mixture. What is left of the others is rounding, unless their moments are
-# far larger than BN's.
-_ALL = 1 - 1e-6
 
 
 def fold_norms(model: nn.Module) -> nn.Module:
@@ -93,11 +90,15 @@ def _fold(model: nn.Module, norms: Mapping[nn.Module, Norm], names: Counter[nn.M
 
 
 def _uses_running_only(module: nn.Module, norm: Norm) -> bool:
+    if module.training:  # a part of a model in evaluation may still normalize with its batch
+        return False
     if not isinstance(module, SwitchNorm):
         return norm.tracks
     statistics, shares = module.mixture()
     # Both shares: a variance of the image's own cannot be known beforehand either.
-    return norm.tracks and "bn" in statistics and bool((shares[statistics.index("bn")] > _ALL).all())
+    # Exactly nothing of the others: their moments may be larger than BN's by any factor.
+    alone = "bn" in statistics and bool((shares[statistics.index("bn")] > 0).all() and shares.count_nonzero() == 2)
+    return norm.tracks and alone
 
 
 def _takes_weights_as_they_are(module: nn.Module) -> bool:

@@ -16,6 +16,7 @@ from switchseg.norms.operator.layout import dense
 from switchseg.norms.operator.mixing import shares_of
 from switchseg.norms.operator.tracking import move
 from switchseg.norms.reference import statistics_dtype
+from switchseg.norms.statistics import check_statistics
 
 ACTIVATIONS = (None, "relu")
 
@@ -70,13 +71,21 @@ def switch_norm(
     check_activation(activation)
     if x.dim() < 2 or not x.numel():
         raise ValueError(f"(N, C, ...) with at least one element per channel is needed, got shape {tuple(x.shape)}")
+    if not x.is_floating_point():
+        raise ValueError(f"a floating point type is needed, got {x.dtype}")
     mean_mix, var_mix = (shares, None) if isinstance(shares, Tensor) else shares
     moments = (None, None) if running is None else (running[0], running[1])
     inputs = Inputs(x, residual, mean_mix, var_mix, weight, bias, *moments)
     # Given moments need no other process, and the others may not be making this call.
     group = "" if running is not None else group
     options = Options(
-        tuple(statistics), eps, None, activation == "relu", running is None, not isinstance(shares, Tensor), group
+        check_statistics(statistics),
+        eps,
+        None,
+        activation == "relu",
+        running is None,
+        not isinstance(shares, Tensor),
+        group,
     )
     y, batch = with_batch(inputs, options, choose(x, options.statistics, backend, torch.compiler.is_compiling()))
     # Without "bn" nothing has written that part of what backends keep.
@@ -106,9 +115,9 @@ def layer(inputs: Inputs, options: Options, backend: str) -> Tensor:
 
 def with_batch(inputs: Inputs, options: Options, choice: Choice) -> tuple[Tensor, Tensor]:
     """Return the output of a layer and the BN moments (2, C) that were mixed; running statistics stay as they are."""
+    inputs.check_shapes(options.statistics)
     if choice.backend == "reference":
         return _by_formula(inputs, options)
-    inputs.check_shapes(options.statistics)
     inputs = _as_backends_take(inputs)
     # Subclasses (fake tensors among them) are for the dispatcher, and so is what a compiler traces.
     if torch.compiler.is_compiling() or type(inputs.x) is not Tensor:
