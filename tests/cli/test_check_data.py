@@ -55,7 +55,7 @@ def test_check_data_looks_at_all_splits(tmp_path, capsys):
 def test_check_data_stops_where_there_is_one_class(tmp_path, capsys):
     (write_pairs(tmp_path, [0, 255]) / "classes.txt").write_text("road\ncar\n")
     assert main(["check-data", "--dataset", "folder", "--root", str(tmp_path), "--workers", "1"]) == 2
-    assert "Training would stop: fewer than two classes" in capsys.readouterr().out
+    assert "Training would stop: the labels cannot be trained on as they are read." in capsys.readouterr().out
 
 
 def test_the_page_shows_classes_and_examples(tmp_path):

@@ -58,3 +58,20 @@ def test_a_module_in_two_places_stands_between_its_neighbours():
 class Negate(nn.Module):
     def forward(self, x):
         return -x
+
+
+class Backwards(nn.Sequential):
+    def forward(self, x):
+        for part in reversed(self):
+            x = part(x)
+        return x
+
+
+@pytest.mark.parametrize(
+    "make", [lambda norm: nn.Sequential(norm, nn.ReLU(), norm), lambda norm: Backwards(norm, nn.ReLU())]
+)
+def test_norms_that_something_else_may_follow_rectify_nothing(make):
+    model, x = make(SwitchNorm2d(3)), torch.randn(2, 3, 4, 4)
+    before = model(x)
+    assert fuse_activations(model) == 0
+    torch.testing.assert_close(model(x), before)

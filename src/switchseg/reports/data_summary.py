@@ -30,7 +30,7 @@ def print_summary(parts: Mapping[str, Findings], found: Findings, meaning: Meani
         print(f"\n{advice.seen}\n  ->  {setting}")
     labelled = found.images - found.unlabelled
     if any(advice.stops for advice in advices):
-        print("\nTraining would stop: fewer than two classes are in what is read of the labels.")
+        print("\nTraining would stop: the labels cannot be trained on as they are read.")
     elif not found.problems:
         print(f"\n{labelled} images and labels: all can be trained on.")
 

@@ -43,7 +43,7 @@ def report_page(runs: Sequence[Run]) -> str:
     repeated = whole is not None and whole.is_repeated
     finding = study.finding(whole) if whole is not None and repeated else results.finding(runs)
     sections = {"study": ("Study", study.section(runs))}
-    facts = _facts(runs)
+    facts, every = _facts(runs), runs
     if whole is not None and repeated:
         runs = whole.representatives()
     sections |= {name: (title, draw(runs)) for name, (title, draw) in SECTIONS.items()}
@@ -66,9 +66,9 @@ def report_page(runs: Sequence[Run]) -> str:
     body = tag(
         "body",
         tag("a", "Skip to the results", href="#main", class_="skip"),
-        _header(runs, title, finding, facts, {name: heading for name, (heading, _) in drawn.items()}),
+        _header(every, title, finding, facts, {name: heading for name, (heading, _) in drawn.items()}),
         tag("main", markup, id="main"),
-        tag("footer", tag("p", f"Made by switchseg {__version__} from {_sources(runs)}.")),
+        tag("footer", tag("p", f"Made by switchseg {__version__} from {_sources(every)}.")),
         tag("script", Markup(_asset("page.js"))),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"

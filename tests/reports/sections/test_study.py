@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +35,20 @@ def test_the_finding_speaks_of_every_batch_size(runs):
         "At 1 image SN has the highest mean, 41.00 %; "
         "at 2 images SN has the highest mean, 41.33 ± 2.08 %, 2.33 points above BN."
     )
+
+
+def test_nobody_leads_by_nothing_that_is_printed(runs):
+    scores = [replace(run.single, mean_iou_all_classes=0.4 + index / 10**7) for index, run in enumerate(runs)]
+    equal = [replace(run, single=score) for run, score in zip(runs, scores, strict=True)]
+    found = section.finding(collect_study(equal))
+    assert "points above" not in found
+    assert re.search(r"at 2 images SN has the highest mean, 40\.00 ± 0\.00 %, as BN has\.$", found)
+
+
+def test_runs_that_are_not_looked_at_closely_are_told_of(runs):
+    events = {name: records for name, records in runs[-1].events.items() if name not in ("end", "scores")}
+    page = report_page([*runs, replace(runs[-1], label="The stopped one", single=None, events=events)])
+    assert "The stopped one was stopped or still goes on" in page
 
 
 def test_the_page_of_a_study_looks_closely_at_one_run_of_each_norm(runs):

@@ -39,11 +39,16 @@ def finding(study: Study) -> str:
             reverse=True,
         )
         (best, name), *others = means
-        lead = f", {100 * (best - others[0][0]):.2f} points above {others[0][1]}" if others else ""
+        lead = _lead(100 * (best - others[0][0]), others[0][1]) if others else ""
         text = spread_text(study.cells[name, images])
         parts.append(f"at {images} image{'s' * (images > 1)} {name} has the highest mean, {text} %{lead}")
     sentence = "; ".join(parts)
     return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _lead(points: float, over: str) -> str:
+    # As it is printed: what is equal to the last digit leads nobody.
+    return f", {points:.2f} points above {over}" if f"{points:.2f}" != "0.00" else f", as {over} has"
 
 
 def study_chart(study: Study) -> Markup:
@@ -109,7 +114,7 @@ def _rows(study: Study) -> list[Markup]:
 
 def _cell(study: Study, variant: str, images: int) -> Markup:
     difference = study.difference(variant, images) if variant != study.variants[0] else None
-    sign = "" if difference is None else " up" if difference.mean > 0 else " down"
+    sign = "" if difference is None or not difference.mean else " up" if difference.mean > 0 else " down"
     delta = None if difference is None else tag("span", difference_text(difference), class_=f"delta{sign}")
     score = tag("span", score_text(study.cells.get((variant, images))), class_="score")
     return tag("td", score, " " if delta else None, delta)
