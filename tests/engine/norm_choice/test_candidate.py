@@ -7,7 +7,7 @@ import torch
 
 from switchseg.config.schema import EvaluateConfig, RunConfig, TrainConfig
 from switchseg.data.config import DataConfig
-from switchseg.engine.norm_choice.candidate import configured, statistics_of_batches, train_candidate
+from switchseg.engine.norm_choice.candidate import configured, settings_of, statistics_of_batches, train_candidate
 from switchseg.engine.setup import open_training, open_validation
 from switchseg.errors import UserError
 from switchseg.models.config import ModelConfig
@@ -33,6 +33,17 @@ def test_only_sn_is_given_what_lets_its_shares_move():
     assert (sn.model.norm, sn.model.norm_init, sn.optim.mixing_lr_scale) == ("sn", 0.9, 100)
     assert configured(make_config(""), "sn", 1, 50).model.norm_init is None
     assert configured(make_config("", pretrained="imagenet", norm_init=0.5), "sn", 1, 50).model.norm_init == 0.5
+
+
+def test_the_settings_are_those_that_were_tried():
+    config = make_config("", pretrained="imagenet")
+    assert settings_of(configured(config, "gn", 1, 50)) == {"model.norm": "gn"}
+    assert settings_of(configured(config, "sn", 1, 50)) == {
+        "model.norm": "sn",
+        "model.norm_init": 0.9,
+        "optim.mixing_lr_scale": 100,
+    }
+    assert "model.norm_init" not in settings_of(configured(make_config(""), "sn", 1, 50))
 
 
 def test_what_is_meant_for_a_long_training_is_cut_to_a_short_one():

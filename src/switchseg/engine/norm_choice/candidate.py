@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -62,6 +63,14 @@ def configured(config: RunConfig, norm: str, seed: int, steps: int) -> RunConfig
         optim=replace(optim, warmup_steps=min(optim.warmup_steps, steps // 10)),
         train=replace(train, seed=seed, steps=steps, epochs=None, ema_decay=None),
     )
+
+
+def settings_of(config: RunConfig) -> dict[str, Any]:
+    """Return what `configured` has chosen besides the seed and the length of a training."""
+    found: dict[str, Any] = {"model.norm": config.model.norm}
+    if config.model.norm == "sn":
+        found |= {"model.norm_init": config.model.norm_init, "optim.mixing_lr_scale": config.optim.mixing_lr_scale}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def train_candidate(

@@ -19,7 +19,7 @@ from switchseg.distributed import joined_world, launched_ranks
 from switchseg.engine.class_weights import class_weights
 from switchseg.engine.data_checks import readable, require_two_classes
 from switchseg.engine.finetune.probe import Speed, measure_speed
-from switchseg.engine.norm_choice.candidate import MIXING_LR_SCALE, Result, configured, train_candidate
+from switchseg.engine.norm_choice.candidate import Result, configured, settings_of, train_candidate
 from switchseg.engine.norm_choice.verdict import Verdict, decide
 from switchseg.engine.progress import progress
 from switchseg.engine.setup import open_training, open_validation
@@ -40,6 +40,8 @@ MOST_IMAGES = 64
 class Choice:
     """A norm, and all that speaks for it and against the others."""
 
+    settings: dict[str, Any]
+    """Those of a config that the choice stands for, as they were tried."""
     verdict: Verdict
     results: tuple[Result, ...]
     """Of every training, seed by seed."""
@@ -67,16 +69,10 @@ class Choice:
         """Return the time of a step in seconds: that of the training that was disturbed least."""
         return min(result.seconds for result in self.of(norm))
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The settings of a config that the choice stands for."""
-        found: dict[str, Any] = {"model.norm": self.verdict.norm}
-        return found | {"optim.mixing_lr_scale": MIXING_LR_SCALE} if self.verdict.norm == "sn" else found
-
     def to_json(self) -> dict[str, Any]:
         """Return all of it as plain values; scores as fractions."""
         costs = {norm: self.cost(norm) for norm in self.norms}
-        return {"settings": self.settings, "seconds_per_step": costs, **asdict(self)}
+        return {"seconds_per_step": costs, **asdict(self)}
 
 
 def choose_norm(
@@ -129,7 +125,8 @@ def choose_norm(
     shares = shares_by_depth([result.shares for result in results if result.norm == "sn"])
     # The first part is where the network begins: parts of the encoder that have no such norm are left out.
     verdict = decide(scores, next(iter(shares.values())), images)
-    return Choice(verdict, results, shares, impossible, steps, images, len(validation), time.monotonic() - began)
+    settings, seconds = settings_of(configured(config, verdict.norm, seeds[0], steps)), time.monotonic() - began
+    return Choice(settings, verdict, results, shares, impossible, steps, images, len(validation), seconds)
 
 
 def shares_by_depth(networks: Sequence[Mapping[str, Mapping[str, Mapping[str, float]]]]) -> dict[str, dict[str, float]]:
