@@ -30,13 +30,13 @@ class RuleFlags:
     Without it the single-scale rule of the run directory, or 2018 for a model directory."""
     short_sides: tuple[int, ...] | None = None
     """Lengths in pixels that the shorter image side is resized to; several are averaged."""
-    flip: bool = False
+    flip: tyro.conf.FlagCreatePairsOff[bool] = False
     """Average over the mirrored image too."""
     window: int | None = None
     """Show the network squares of so many pixels instead of the whole scaled image."""
     stride: int | None = None
     """Pixels from one window to the next; two thirds of a window unless given."""
-    whole_image_statistics: bool = False
+    whole_image_statistics: tyro.conf.FlagCreatePairsOff[bool] = False
     """Let norms normalize windows with the mean and variance of the whole image, so that windows leave no seams."""
     max_long_side: int | None = None
     """Longest side in pixels of a scaled image; 1000 unless given."""

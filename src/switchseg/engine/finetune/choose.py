@@ -17,6 +17,7 @@ import torch
 from switchseg.config.schema import EvaluateConfig, RunConfig, TrainConfig
 from switchseg.data.config import DataConfig
 from switchseg.engine.finetune.look import Found
+from switchseg.engine.mixtures import MIXING_LR_SCALE, PRETRAINED_SHARE
 from switchseg.geometry import fit_short_side, round_up
 from switchseg.models.config import ModelConfig
 from switchseg.models.encoders.timm_encoder import timm_network
@@ -36,7 +37,6 @@ SMALL_BATCH = 2
 RATES_FOR = 2
 """Images a step that the rates below were tried with; for others they follow the square root of the number."""
 LR_ENCODER, LR_DECODER, LR_SCRATCH = 3e-4, 1e-3, 1e-3
-MIXING_LR_SCALE, NORM_INIT = 100.0, 0.9
 CROP_SHARE = 8 / 9
 """Of the scaled image's sides."""
 IMAGES_SEEN = (2_000, 40_000)
@@ -187,7 +187,7 @@ def _with_norm(choices: Choices, images_per_device: int) -> Choices:
     choices = choices.take("model", f"with {images_per_device} images at once it scored above bn", norm="sn")
     # From random weights there is no BatchNorm to stay close to, so the mixture begins as the model's default has it.
     if pretrained:
-        choices = choices.take("model", "begins close to the BatchNorms that it replaces", norm_init=NORM_INIT)
+        choices = choices.take("model", "begins close to the BatchNorms that it replaces", norm_init=PRETRAINED_SHARE)
     return choices.take("optim", "mixtures hardly move at the common rate", mixing_lr_scale=MIXING_LR_SCALE)
 
 

@@ -17,6 +17,7 @@ from switchseg.data.loader import build_loader
 from switchseg.data.sample import Batch
 from switchseg.distributed import World
 from switchseg.engine.evaluate import evaluate
+from switchseg.engine.mixtures import MIXING_LR_SCALE, PRETRAINED_SHARE
 from switchseg.engine.step import network_input
 from switchseg.engine.training import Training
 from switchseg.engine.trial import trial
@@ -24,11 +25,6 @@ from switchseg.errors import UserError
 from switchseg.losses.loss import resize_to
 from switchseg.metrics import confusion_matrix, scores
 from switchseg.norms import norm_shares
-
-MIXING_LR_SCALE = 100.0
-"""At the rate of the other weights the shares of SN hardly move in a short training (docs/results.md)."""
-PRETRAINED_SHARE = 0.9
-"""Of BN at the start from pretrained weights: from `bn` the shares of IN and LN could not move (docs/results.md)."""
 
 
 @dataclass(frozen=True)
