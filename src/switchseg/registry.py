@@ -64,14 +64,19 @@ class Registry(Mapping[str, T], Generic[T]):
             self._entries[name] = cast(T, getattr(importlib.import_module(module), attribute))
         return self._entries[name]
 
+    @property
+    def _names(self) -> Mapping[str, object]:
+        """What has the names for its keys, in their order."""
+        return self._places
+
     def __contains__(self, name: object) -> bool:
-        return name in self._places
+        return name in self._names
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._names)
 
     def __repr__(self) -> str:
         return f"Registry({self.kind}: {', '.join(self)})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from switchseg.registry import Registry
@@ -29,15 +29,6 @@ class _Norms(Registry["Kind"]):
     def __getitem__(self, name: str) -> Kind:
         kinds: dict[str, Kind] = importlib.import_module("switchseg.norms.kinds").KINDS
         return kinds[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
 
 
 NORM_NAMES: Registry[Kind] = _Norms(
