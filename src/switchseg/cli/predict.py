@@ -12,7 +12,7 @@ import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
-from switchseg.cli.evaluate import ComputeFlags, LabelFlags
+from switchseg.cli.inference_flags import ComputeFlags, LabelFlags
 from switchseg.errors import UserError
 
 
