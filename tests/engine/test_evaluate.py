@@ -18,7 +18,8 @@ from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine import tally
 from switchseg.engine.evaluate import evaluate, write_confusion, write_per_image
-from switchseg.engine.inference import fuse, logit_maps
+from switchseg.engine.fusion import fuse
+from switchseg.engine.inference import logit_maps
 from switchseg.errors import UserError
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter

@@ -22,7 +22,8 @@ from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine.ahead import read_ahead
 from switchseg.engine.class_order import match_classes
-from switchseg.engine.inference import NonFiniteError, evaluating, fuse, logit_maps
+from switchseg.engine.fusion import fuse
+from switchseg.engine.inference import NonFiniteError, evaluating, logit_maps
 from switchseg.engine.network import Network
 from switchseg.engine.pictures import write_pictures
 from switchseg.engine.progress import progress

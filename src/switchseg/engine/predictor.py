@@ -22,7 +22,8 @@ from switchseg.config.inference import Compute, Rule
 from switchseg.config.schema import RunConfig
 from switchseg.data.images import read_image, rgb_pixels
 from switchseg.distributed import choose_device
-from switchseg.engine.inference import NonFiniteError, Pixels, fuse, logit_maps, probability_tiles
+from switchseg.engine.fusion import fuse, probability_tiles
+from switchseg.engine.inference import NonFiniteError, Pixels, logit_maps
 from switchseg.engine.network import Network, prepare
 from switchseg.engine.pictures import overlay, shares_of
 from switchseg.errors import UserError

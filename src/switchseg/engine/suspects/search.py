@@ -20,7 +20,8 @@ from switchseg.config.inference import Compute, Rule
 from switchseg.data.dataset import Dataset
 from switchseg.data.sample import Sample
 from switchseg.engine.ahead import read_ahead
-from switchseg.engine.inference import evaluating, logit_maps, probability_tiles
+from switchseg.engine.fusion import probability_tiles
+from switchseg.engine.inference import evaluating, logit_maps
 from switchseg.engine.network import Network
 from switchseg.engine.pictures import save
 from switchseg.engine.progress import progress
