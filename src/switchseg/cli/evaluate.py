@@ -17,7 +17,7 @@ from switchseg.limits import FRACTION
 from switchseg.registry import named
 
 if TYPE_CHECKING:
-    from switchseg.engine.evaluate import Evaluation
+    from switchseg.engine.evaluation import Evaluation
 from switchseg.cli.inference_flags import ComputeFlags, LabelFlags
 
 
@@ -61,7 +61,8 @@ def run(arguments: Sequence[str]) -> None:
     from switchseg.data.datasets import open_dataset
     from switchseg.data.held_out import hold_out
     from switchseg.distributed import joined_world
-    from switchseg.engine.evaluate import evaluate, write_confusion, write_per_image
+    from switchseg.engine.evaluate import evaluate
+    from switchseg.engine.evaluation import write_confusion, write_per_image
     from switchseg.engine.network import prepare
     from switchseg.engine.predictor import usual_rule
 
