@@ -22,7 +22,8 @@ from switchseg.engine.ahead import read_ahead
 from switchseg.engine.finished import LEGEND, SUBMISSION, Finished
 from switchseg.engine.inference import Pixels
 from switchseg.engine.pictures import label_image, legend, save, submission_image
-from switchseg.engine.predictor import Prediction, Predictor
+from switchseg.engine.prediction import Prediction
+from switchseg.engine.predictor import Predictor
 from switchseg.engine.progress import progress
 from switchseg.engine.raster import label_raster
 from switchseg.engine.seams import Seams, find_seams
