@@ -10,7 +10,7 @@ from PIL import Image
 
 from switchseg.checkpoints.model_directory import load_model
 from switchseg.config.inference import Rule
-from switchseg.data.dataset import Subset
+from switchseg.data.composed import Subset
 from switchseg.data.datasets import open_dataset
 from switchseg.engine.evaluate import evaluate
 from switchseg.engine.tally import Tally, data_key

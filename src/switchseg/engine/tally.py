@@ -18,7 +18,8 @@ import torch
 
 from switchseg import files
 from switchseg.config.inference import Rule
-from switchseg.data.dataset import Dataset, StoredDataset, Subset
+from switchseg.data.composed import Subset
+from switchseg.data.dataset import Dataset, StoredDataset
 from switchseg.distributed import World
 from switchseg.engine.seams import Seams
 from switchseg.metrics import ImageScore, boundary_counts, confusion_matrix, image_score
