@@ -23,7 +23,8 @@ from switchseg.engine.network import Network
 from switchseg.engine.pictures import write_pictures
 from switchseg.engine.progress import progress
 from switchseg.engine.seams import find_seams
-from switchseg.engine.tally import Tally, data_key, tally_key
+from switchseg.engine.tally import Tally
+from switchseg.engine.tally_key import data_key, tally_key
 from switchseg.errors import UserError
 from switchseg.metrics import ImageScore, scores
 from switchseg.models.segmenter import Segmenter
