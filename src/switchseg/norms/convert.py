@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from switchseg.norms.conversion import Conversion
-from switchseg.norms.kinds import Factory, Kind, find_kind
+from switchseg.norms.factories import Factory
+from switchseg.norms.kinds import Kind, find_kind
 from switchseg.norms.layout import LONG_TRAINED
 from switchseg.norms.modules import SwitchNorm
 from switchseg.norms.recognise import Norm, is_named_norm, is_over_maps, recognise, takes_inputs
