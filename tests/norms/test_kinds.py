@@ -12,16 +12,7 @@ import torch
 from torch import nn
 
 from switchseg import norms
-from switchseg.norms import (
-    KINDS,
-    MIXING,
-    NORMS,
-    STATISTICS,
-    SwitchNorm1d,
-    find_kind,
-    find_norm,
-    takes_inputs,
-)
+from switchseg.norms import KINDS, MIXING, NORMS, STATISTICS, SwitchNorm1d, find_kind, find_norm, takes_inputs
 from switchseg.norms.recognise import recognise
 from switchseg.reports.runs import norm_title
 from tests.norms.cases import ScaleNorm

@@ -20,7 +20,6 @@ from switchseg.norms.modules import (
 from switchseg.norms.operator.call import STATISTICS
 from switchseg.norms.parameters import parameter_groups
 from switchseg.norms.plain import BatchNorm, GroupNorm
-from switchseg.norms.recognise import takes_inputs
 from switchseg.norms.registry import NORMS, register_norm
 from switchseg.norms.rewrite import fuse_activations
 from switchseg.norms.shares import norm_shares
@@ -35,6 +34,7 @@ from switchseg.norms.sparse import (
     sparsestmax,
     unfreeze_sparse,
 )
+from switchseg.norms.specimens import takes_inputs
 from switchseg.norms.synced import (
     SyncBatchNorm,
     SyncSwitchNorm1d,

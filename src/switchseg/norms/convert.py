@@ -15,8 +15,9 @@ from switchseg.norms.factories import Factory
 from switchseg.norms.kinds import Kind, find_kind
 from switchseg.norms.layout import LONG_TRAINED
 from switchseg.norms.modules import SwitchNorm
-from switchseg.norms.recognise import Norm, is_named_norm, is_over_maps, recognise, takes_inputs
+from switchseg.norms.recognise import Norm, is_named_norm, is_over_maps, recognise
 from switchseg.norms.rewrite import FusedBlock
+from switchseg.norms.specimens import takes_inputs
 
 # So far ahead, BN leaves IN and LN shares of 0 in every type, not merely small ones: through 1e-9 of it there shows a
 # variance that is 1e8 times BN's, as it is among channels of different scale.
