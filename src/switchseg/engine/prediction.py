@@ -1,9 +1,10 @@
-"""What a model says about one image."""
+"""What a model says about one image, and the files that hold it."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,10 @@ from PIL import Image
 from torch import Tensor
 
 from switchseg.classes import Classes
+from switchseg.engine.finished import SUBMISSION
 from switchseg.engine.fusion import probability_tiles
 from switchseg.engine.inference import Pixels
-from switchseg.engine.pictures import overlay, shares_of
+from switchseg.engine.pictures import label_image, overlay, save, shares_of, submission_image
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,3 +63,12 @@ class Prediction:
     def overlay(self, opacity: float = 0.5) -> Image.Image:
         """Return the image tinted with the classes' colours."""
         return Image.fromarray(overlay(self.image, self.labels, self.classes, opacity))
+
+
+def write_prediction(prediction: Prediction, out: Path, name: str, submission: bool = False) -> dict[str, float]:
+    """Write NAME_labels.png and NAME_overlay.png and return the share of each class that occurs."""
+    save(label_image(prediction.labels, prediction.classes), out / f"{name}_labels.png")
+    save(prediction.overlay(), out / f"{name}_overlay.png")
+    if submission:
+        save(submission_image(prediction.labels, prediction.classes), out / SUBMISSION / f"{name}.png")
+    return {key: round(share, 6) for key, share in prediction.shares.items()}
