@@ -3,7 +3,7 @@ import numpy as np
 
 from switchseg.data.order import generator
 from switchseg.data.scenes.classes import SCENE_CLASSES
-from switchseg.data.scenes.generate import make_scene
+from switchseg.data.scenes.scene import make_scene
 
 
 def scenes(count, seed=0):
