@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from switchseg.config.inference import Compute, Rule
 from switchseg.engine.network import Network
-from switchseg.engine.windows import Windows, averaged_logits, whole_logits
+from switchseg.engine.window_logits import averaged_logits, whole_logits
+from switchseg.engine.windows import Windows
 from switchseg.models.segmenter import Segmenter
 
 Pixels = npt.NDArray[np.uint8]
