@@ -141,7 +141,8 @@ class SwitchNorm(nn.Module):
             buffers["num_batches_tracked"] if training and tracked and "bn" in statistics else None,
         )
         relu = self.activation == "relu"
-        group = self._group()
+        # Others share batch moments alone: with a group, every layer would wait for them.
+        group = self._group() if "bn" in statistics else ""
         options = Options(statistics, self.eps, self.momentum, relu, training, var_mix is not None, group)
         return layer(inputs, options, self.backend)
 
