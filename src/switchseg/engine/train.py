@@ -93,8 +93,14 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         stack.enter_context(dead_workers_named())
         if run_steps(training, batches, run, monitor, stop, validation):
             return interrupt.EXIT_CODE
-        finish(training, run, monitor, validation)
-    return 0
+        # Asked for in the last step, of some ranks perhaps: scoring is nothing that a stop should wait for.
+        if not world.any(stop.made):
+            with stop.at_once():
+                finish(training, run, monitor, validation)
+                return 0
+        signal = stop.signal_name or "a signal to another rank"
+        monitor.say(f"stopped by {signal} before the trained model was scored; the same command scores it")
+    return interrupt.EXIT_CODE
 
 
 def _silent(line: str) -> None:
