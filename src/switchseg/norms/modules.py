@@ -21,6 +21,8 @@ from switchseg.norms.statistics import check_statistics
 class SwitchNorm(nn.Module):
     """What SwitchNorm1d, 2d and 3d share; build one of those.
 
+    As in torch's BatchNorm, a batch that activation checkpointing runs twice moves the running statistics twice.
+
     Args:
         num_features: channels C of the input (N, C, ...).
         eps: added to the mixed variance, inside the root.
