@@ -166,11 +166,11 @@ class SparseMixin(SwitchNorm):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         # A file of the dense layer has no radius: it starts as a mixture.
-        loaded = state_dict.get(prefix + "mean_weight")
-        for name in ("radius", "mean_fixed", "var_fixed") if loaded is not None else ():
-            # On the device of the file: with `assign` it becomes the buffer, and this layer may be on "meta".
-            zero = torch.zeros_like(self.get_buffer(name), device=loaded.device)
-            state_dict.setdefault(prefix + name, zero)
+        if (loaded := state_dict.get(prefix + "mean_weight")) is not None:
+            for name in ("radius", "mean_fixed", "var_fixed"):
+                # On the device of the file: with `assign` it becomes the buffer, and this layer may be on "meta".
+                zero = torch.zeros_like(self.get_buffer(name), device=loaded.device)
+                state_dict.setdefault(prefix + name, zero)
         super()._load_from_state_dict(state_dict, prefix, *rest)
         # No tensor says which statistics are computed: it follows from what has just been loaded.
         self._find_fixed()
