@@ -73,12 +73,12 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         validation = open_validation(config.data, say)
         torch.manual_seed(config.train.seed)
         model = start_model(config.model, dataset.classes, say)
-        # Not before data and model are there: a directory is made, and a name that is wrong shall leave none.
+        if reason := obstacle(config, world.size):
+            raise UserError(reason)
+        # Not before data and model are there: a directory is made, and a setting that is wrong shall leave none.
         if world.is_main:
             stack.enter_context(run.locked())
         training = Training.start(config, world, model, class_weights(config, dataset, run, world, say))
-        if reason := obstacle(config, world.size):
-            raise UserError(reason)
         resumed = restore(training, run, resume)
         # A broken file ends the run now, not after its training.
         validation = readable(validation, dataset, config.data, world)

@@ -83,8 +83,9 @@ def average_pool(maps: Tensor, size: int) -> Tensor:
     maps of a single row.
     """
     # Products are rounded by autocast, and so would be what they average with: 1/7 is off by 0.2 % in bfloat16.
-    if torch.is_autocast_enabled(maps.device.type):
-        with torch.autocast(maps.device.type, enabled=False):
+    device = maps.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):  # "meta" has none
+        with torch.autocast(device, enabled=False):
             return average_pool(maps, size)
     if maps.dtype in (torch.bfloat16, torch.float16):
         return average_pool(maps.float(), size).to(maps.dtype)
