@@ -21,6 +21,8 @@ from switchseg.norms.statistics import check_statistics
 class SwitchNorm(nn.Module):
     """What SwitchNorm1d, 2d and 3d share; build one of those.
 
+    As in torch's BatchNorm, a batch that activation checkpointing runs twice moves the running statistics twice.
+
     Args:
         num_features: channels C of the input (N, C, ...).
         eps: added to the mixed variance, inside the root.
@@ -141,7 +143,8 @@ class SwitchNorm(nn.Module):
             buffers["num_batches_tracked"] if training and tracked and "bn" in statistics else None,
         )
         relu = self.activation == "relu"
-        group = self._group()
+        # Others share batch moments alone: with a group, every layer would wait for them.
+        group = self._group() if "bn" in statistics else ""
         options = Options(statistics, self.eps, self.momentum, relu, training, var_mix is not None, group)
         return layer(inputs, options, self.backend)
 
