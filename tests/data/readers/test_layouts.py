@@ -35,6 +35,10 @@ def write(root, image, label, stems=("a", "b10", "b1")):
         ("images/train/*.jpg", "labels/train/*.pgm"),
         ("images/train/*.jfif", "labels/train/*.tif"),
         ("*.jpg", "*_mask.png"),
+        ("*.jpg", "*.mask.png"),
+        ("*.jpg", "*.jpg.png"),
+        ("images/*.v1.jpg", "masks/*.v1.mask.png"),
+        ("images/*.jpg", "masks/*.jpg.png"),
     ],
 )
 def test_pairs_are_found_in_the_usual_arrangements(tmp_path, image, label):
@@ -42,7 +46,7 @@ def test_pairs_are_found_in_the_usual_arrangements(tmp_path, image, label):
     assert len(dataset) == 3
     for index in range(3):
         sample = dataset.read(index)
-        seed = ["a", "b10", "b1"].index(sample.name.removesuffix("_image").removesuffix("_sat"))
+        seed = ["a", "b10", "b1"].index(sample.name.removesuffix("_image").removesuffix("_sat").removesuffix(".v1"))
         assert np.array_equal(sample.label, values(seed, [0, 1, 255]))
         assert np.abs(sample.image.astype(int) - picture(seed)).mean() < 10
 
