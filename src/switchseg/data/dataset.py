@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import copy
 import itertools
 import os
 from abc import ABC, abstractmethod
@@ -174,11 +175,13 @@ class Subset:
 
     @property
     def decoder(self) -> str:
-        """How images are decoded; it is set for the whole data set behind, not for these samples alone."""
+        """How images are decoded."""
         return self.dataset.decoder
 
     @decoder.setter
     def decoder(self, name: str) -> None:
+        # Of a copy, for the data set behind may have other subsets.
+        self.dataset = copy.copy(self.dataset)
         self.dataset.decoder = name
 
     def __len__(self) -> int:
