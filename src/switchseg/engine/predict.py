@@ -127,7 +127,7 @@ def predict(
         For each file that failed, by path, why.
     """
     settings = _settings(predictor, submission)
-    _check_inputs_are_kept(inputs, out, submission)
+    _check_nothing_is_lost(inputs, out, submission)
     files.write_json(out / SETTINGS, settings)
     finished = Finished(out, settings)
     save(legend(predictor.classes), out / LEGEND)
@@ -247,14 +247,18 @@ def _expand(argument: str) -> Iterator[tuple[Path, Path]]:
         yield from ((each, Path(each.name)) for each in matches if not each.is_dir())
 
 
-def _check_inputs_are_kept(inputs: Sequence[Input], out: Path, submission: bool) -> None:
-    """Raise a UserError if a result would take the place of a file that is to be labelled."""
-    targets = {os.path.realpath(out / LEGEND)}
+def _check_nothing_is_lost(inputs: Sequence[Input], out: Path, submission: bool) -> None:
+    """Raise a UserError if a result would take the place of a file to be labelled, or of one that is nobody's result."""
+    targets = [out / LEGEND, *(path for each in inputs for path in each.results(out, submission))]
+    real = {os.path.realpath(path) for path in targets}
     for each in inputs:
-        targets |= {os.path.realpath(path) for path in each.results(out, submission)}
-    for each in inputs:
-        if os.path.realpath(each.path) in targets:
+        if os.path.realpath(each.path) in real:
             raise UserError(f"{each.path}: would be overwritten by a result of the same name; pass another --out")
+    if (out / SETTINGS).exists():
+        return  # an earlier call has written here, and may have been stopped before it took note of a file
+    for path in targets:
+        if os.path.isfile(path):
+            raise UserError(f"{path}: is no result of `predict` and would be overwritten; pass another --out")
 
 
 def _settings(predictor: Predictor, submission: bool) -> dict[str, Any]:
