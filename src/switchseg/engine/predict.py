@@ -248,7 +248,7 @@ def _expand(argument: str) -> Iterator[tuple[Path, Path]]:
 
 
 def _check_nothing_is_lost(inputs: Sequence[Input], out: Path, submission: bool) -> None:
-    """Raise a UserError if a result would take the place of a file to be labelled, or of one that is nobody's result."""
+    """Raise a UserError if a result would take the place of a file to be labelled, or of one that is no result."""
     targets = [out / LEGEND, *(path for each in inputs for path in each.results(out, submission))]
     real = {os.path.realpath(path) for path in targets}
     for each in inputs:
