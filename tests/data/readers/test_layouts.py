@@ -97,3 +97,9 @@ def test_photographs_of_several_suffixes_beside_their_labels(tmp_path):
         write(tmp_path, f"train/*.{suffix}", "train/*.png", [f"{suffix}_1"])
     dataset = open_dataset("folder", tmp_path, "train")
     assert [dataset.record(index).name for index in range(3)] == ["JPG_1", "jpeg_1", "jpg_1"]
+
+
+def test_a_line_break_in_a_name_is_shown_as_one_line(tmp_path):
+    write(tmp_path, "images/*.jpg", "masks/*.png", stems=("a\nb",))
+    with pytest.raises(UserError, match=r"^'.*/images/a\\nb\.jpg': a line break in a file's name; rename it"):
+        open_dataset("folder", tmp_path, "train")

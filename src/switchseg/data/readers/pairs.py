@@ -98,7 +98,7 @@ def list_images(folder: Path, ending: Ending = PLAIN, without: Ending | None = N
             continue
         # The names are kept as lines of one text.
         if "\n" in path:
-            raise UserError(f"{folder / path!r}: a line break in a file's name; rename it")
+            raise UserError(f"{str(folder / path)!r}: a line break in a file's name; rename it")
         if stem in listing.files:
             other = listing.files[stem]
             raise UserError(f"{folder / path}: {other} has the same stem; images and labels are matched by stem")
