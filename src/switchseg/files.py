@@ -93,6 +93,15 @@ def check_places(files: Iterable[Path | None] = (), folders: Iterable[Path | Non
             _check_folder(path, path)
 
 
+def check_suffix(path: Path | None, *suffixes: str) -> None:
+    """Raise a UserError unless a file to write ends in one of the suffixes of its kind; None is not to be written.
+
+    Under another name it would hardly be opened, and what a slip like `--out RUN/config.yaml` names would be lost.
+    """
+    if path is not None and path.suffix.lower() not in suffixes:
+        raise UserError(f"{path}: the name of a file to write was expected that ends in {' or '.join(suffixes)}")
+
+
 def _refuse_special(path: Path) -> None:
     """Raise a UserError if `path` is a device or a pipe, or a link in /dev: the new file would take its place."""
     try:

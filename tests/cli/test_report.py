@@ -29,6 +29,9 @@ def test_no_page_is_written_over_another_kind_of_file(run_folders, tmp_path, cap
     before = config.read_bytes()
     for out in (config, tmp_path / "page.pdf"):
         assert main(["report", str(run_folders[0]), "--out", str(out)]) == 2
-        assert f"{out}: a report ends in .html, .htm, .md" in capsys.readouterr().err
+        assert (
+            f"{out}: the name of a file to write was expected that ends in .html or .htm or .md"
+            in capsys.readouterr().err
+        )
     assert config.read_bytes() == before
     assert not (tmp_path / "page.pdf").exists()

@@ -11,9 +11,6 @@ import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
-from switchseg.errors import UserError
-
-_SUFFIXES = (".html", ".htm", ".md")
 
 
 @dataclass(frozen=True)
@@ -30,9 +27,7 @@ def run(arguments: Sequence[str]) -> None:
     """Write the page and say where it is."""
     options = parse(Arguments, "report", arguments)
     files.check_places([options.out])
-    # Under another name it would hardly be opened, and what `--out RUN/config.yaml` names would be lost.
-    if options.out.suffix not in _SUFFIXES:
-        raise UserError(f"{options.out}: a report ends in {', '.join(_SUFFIXES)}")
+    files.check_suffix(options.out, ".html", ".htm", ".md")
     size = write_report(options.runs, options.out)
     print(f"{options.out} ({size / 2**20:.1f} MB)")
 
