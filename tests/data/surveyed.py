@@ -8,6 +8,7 @@ from tests.data.trees import picture, save
 
 
 def write(root, labels, description="classes: [a, b, c]", suffix="png"):
+    root.mkdir(exist_ok=True)
     (root / "dataset.yaml").write_text(description)
     for number, label in enumerate(labels):
         save(root / f"images/train/{number}.png", picture(number, *label.shape[:2]))

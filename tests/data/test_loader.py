@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from switchseg.data.config import DataConfig
+from switchseg.data.dataset import Subset
 from switchseg.data.datasets import open_dataset
 from switchseg.data.loader import build_loader
 from switchseg.errors import UserError
@@ -43,8 +44,9 @@ def same(one, other):
 
 
 def test_the_data_set_stays_as_it_is(dataset):
-    load(dataset, decoder="simplejpeg")
-    assert dataset.decoder == "pillow"
+    for whole in (dataset, Subset(dataset, range(4))):
+        load(whole, decoder="simplejpeg")
+        assert (whole.decoder, dataset.decoder) == ("pillow", "pillow")
 
 
 @pytest.mark.parametrize("pipeline", ["short_side", "crop"])

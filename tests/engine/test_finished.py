@@ -111,8 +111,9 @@ def test_a_file_with_old_results_and_none_of_its_own_is_never_touched(model: Pat
     truth = write(tmp_path / "in" / "a_labels.png", 5)
     write(tmp_path / "in" / "a.png", 1)
     before = truth.read_bytes()
-    with pytest.raises(UserError, match=r"a_labels\.png: would be overwritten"):
-        label(model, [tmp_path / "in"], tmp_path / "in")
+    for inputs, complaint in (([tmp_path / "in"], "would be"), ([tmp_path / "in" / "a.png"], "is no result")):
+        with pytest.raises(UserError, match=rf"a_labels\.png: {complaint}.* overwritten"):
+            label(model, inputs, tmp_path / "in")
     assert truth.read_bytes() == before
     assert {path.name for path in (tmp_path / "in").iterdir()} == {"a.png", "a_labels.png"}
 

@@ -61,6 +61,7 @@ def run(arguments: Sequence[str]) -> None:
     from switchseg.data.datasets import open_dataset
     from switchseg.data.held_out import hold_out
     from switchseg.distributed import joined_world
+    from switchseg.engine.data_checks import require_apart
     from switchseg.engine.evaluate import evaluate
     from switchseg.engine.evaluation import write_confusion, write_per_image
     from switchseg.engine.network import prepare
@@ -69,6 +70,7 @@ def run(arguments: Sequence[str]) -> None:
     rule = flags.resolve(usual_rule(flags.model))
     with joined_world(flags.device) as world:
         dataset = open_dataset(flags.dataset, flags.root, flags.split, flags.list_file)
+        require_apart(dataset, flags.save)
         if flags.val_fraction:
             dataset = hold_out(dataset, flags.val_fraction, flags.val_seed)[1]
         evaluation = evaluate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import copy
 import itertools
 from collections import Counter
 from collections.abc import Sequence
@@ -22,11 +23,13 @@ class Subset:
 
     @property
     def decoder(self) -> str:
-        """How images are decoded; it is set for the whole data set behind, not for these samples alone."""
+        """How images are decoded."""
         return self.dataset.decoder
 
     @decoder.setter
     def decoder(self, name: str) -> None:
+        # Of a copy, for the data set behind may have other subsets.
+        self.dataset = copy.copy(self.dataset)
         self.dataset.decoder = name
 
     def __len__(self) -> int:

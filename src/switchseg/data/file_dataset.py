@@ -42,8 +42,7 @@ def file_record(root: str | Path, image: str, label: str | None, name: str) -> R
     return Record(image_path, label_path, name, image_path, label_path or "")
 
 
-def sample_name(path: str, folder: str, ending: str = "") -> str:
-    """Return the path below `folder` without its suffix and ending, as one file stem: `a/b.jpg` is `a__b`."""
-    # An ending may have a suffix of its own (`_leftImg8bit.png`), which may be written otherwise in the path.
-    stem, ending = os.path.splitext(path)[0], ending.rpartition(".")[0] if "." in ending else ending
-    return printable(stem.removesuffix(ending).removeprefix(folder).replace("/", "__"))
+def sample_name(path: str, folder: str, word: str = "") -> str:
+    """Return the path below `folder` without its suffix and a word before it, as one file stem: `a/b.jpg` is `a__b`."""
+    stem = os.path.splitext(path)[0]
+    return printable(stem.removesuffix(word).removeprefix(folder).replace("/", "__"))

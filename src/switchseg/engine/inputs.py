@@ -13,7 +13,7 @@ from pathlib import Path
 from switchseg.data.images import SUFFIXES
 from switchseg.data.paths import describe_suffixes, files_below, has_suffix
 from switchseg.data.rasters import is_raster
-from switchseg.engine.finished import LEGEND, SUBMISSION, Finished
+from switchseg.engine.finished import LEGEND, SETTINGS, SUBMISSION, Finished
 from switchseg.engine.video import VIDEO_SUFFIXES
 from switchseg.errors import UserError
 
@@ -85,14 +85,18 @@ def without_results(inputs: Sequence[Input], out: Path) -> list[Input]:
     return [each for each in inputs if not finished.is_result(each.path)]
 
 
-def check_inputs_are_kept(inputs: Sequence[Input], out: Path, submission: bool) -> None:
-    """Raise a UserError if a result would take the place of a file that is to be labelled."""
-    targets = {os.path.realpath(out / LEGEND)}
+def check_nothing_is_lost(inputs: Sequence[Input], out: Path, submission: bool) -> None:
+    """Raise a UserError if a result would take the place of a file to be labelled, or of one that is no result."""
+    targets = [out / LEGEND, *(path for each in inputs for path in each.results(out, submission))]
+    real = {os.path.realpath(path) for path in targets}
     for each in inputs:
-        targets |= {os.path.realpath(path) for path in each.results(out, submission)}
-    for each in inputs:
-        if os.path.realpath(each.path) in targets:
+        if os.path.realpath(each.path) in real:
             raise UserError(f"{each.path}: would be overwritten by a result of the same name; pass another --out")
+    if (out / SETTINGS).exists():
+        return  # an earlier call has written here, and may have been stopped before it took note of a file
+    for path in targets:
+        if os.path.isfile(path):
+            raise UserError(f"{path}: is no result of `predict` and would be overwritten; pass another --out")
 
 
 def _expand(argument: str) -> Iterator[tuple[Path, Path]]:

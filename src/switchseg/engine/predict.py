@@ -14,9 +14,9 @@ from switchseg import files
 from switchseg.checkpoints.model_directory import CONFIG, WEIGHTS
 from switchseg.data.images import read_image
 from switchseg.engine.ahead import read_ahead
-from switchseg.engine.finished import LEGEND, Finished
+from switchseg.engine.finished import LEGEND, SETTINGS, Finished
 from switchseg.engine.inference import Pixels
-from switchseg.engine.inputs import Input, check_inputs_are_kept
+from switchseg.engine.inputs import Input, check_nothing_is_lost
 from switchseg.engine.pictures import legend, save
 from switchseg.engine.prediction import Prediction, write_prediction
 from switchseg.engine.predictor import Predictor
@@ -25,8 +25,6 @@ from switchseg.engine.raster import label_raster
 from switchseg.engine.seams import Seams, find_seams
 from switchseg.engine.video import label_video
 from switchseg.errors import UserError
-
-SETTINGS = "predict.json"
 
 _OF_ONE_NAME = (errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
 """Errors of writing that come from what a result is called, and not from the disk."""
@@ -64,7 +62,7 @@ def predict(
         For each file that failed, by path, why.
     """
     settings = _settings(predictor, submission)
-    check_inputs_are_kept(inputs, out, submission)
+    check_nothing_is_lost(inputs, out, submission)
     files.write_json(out / SETTINGS, settings)
     finished = Finished(out, settings)
     save(legend(predictor.classes), out / LEGEND)

@@ -40,7 +40,7 @@ class Stepper:
 
     Args:
         training: What is trained; no other stepper may be at it.
-        graphs: Makes the graphs; by default CUDA graphs, or none where `obstacle` names a reason.
+        graphs: Makes the graphs; by default CUDA graphs, or none where `capture_obstacle` names a reason.
         wish_to_stop: Whether this rank wishes to stop. With several, `training.guard.asked_to_stop` tells every one of
             them, from the same step on.
     """
@@ -56,7 +56,7 @@ class Stepper:
         self._sparse = sparse_layers(training.model)
         self._stage = Staging(training.world.device)
         if graphs is None and training.world.device.type == "cuda" and training.config.train.capture == "auto":
-            reason = obstacle(training.config, training.world.size)
+            reason = capture_obstacle(training.config, training.world.size)
             graphs = None if reason else CudaGraphs()
             if reason and training.world.is_main:
                 _log.warning("capture off: %s", reason)
@@ -118,7 +118,7 @@ class Stepper:
         training.meter.add_loss(loss)
 
 
-def obstacle(config: RunConfig, ranks: int) -> str:
+def capture_obstacle(config: RunConfig, ranks: int) -> str:
     """Say what keeps the steps of a training on a GPU from being recorded, "" if nothing does."""
     if ranks > 1:
         return "with several ranks one could wait in a recorded step for another that does not record its own"

@@ -150,8 +150,8 @@ def _settings(place: Place) -> dict[str, Any]:
     folders = [place.list_file.parent, root] if place.dataset == "odgt" and place.list_file else [root]
     if place.dataset not in _HEED_CLASS_FILES and not (root / SETTINGS).is_file():
         return {}
-    description = describe(*folders)
-    return description.settings() if description else {}
+    described = describe(*folders)
+    return described.description.settings() if described else {}
 
 
 def _look_through(

@@ -31,6 +31,7 @@ from switchseg.engine.streams import own_stream
 from switchseg.engine.summary import opening
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
+from switchseg.recorders import require_installed
 from switchseg.runs.directory import RunDirectory
 
 
@@ -58,6 +59,7 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         stop = stack.enter_context(stop_on_signals())
         if world.is_main:
             run.check_same_run(config)
+            require_installed(config.train.recorders)
         say = print if world.is_main else _silent
         dataset = open_training(config.data)
         config = with_steps(config, len(dataset), world.size)

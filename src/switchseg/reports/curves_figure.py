@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from switchseg.errors import UserError
 from switchseg.reports.paper import WIDTH, legend
 from switchseg.reports.runs import Run
-from switchseg.reports.series import curve
+from switchseg.reports.series import Series, common_span, curve
 from switchseg.reports.theme import line_style, run_ink
 
 # title, event, key, whether it is a fraction, whether a running mean is drawn over the raw line
@@ -38,8 +38,10 @@ def curves_figure(runs: Sequence[Run]) -> Figure:
     figure = Figure(figsize=(WIDTH, 2.3 * rows + 0.3), layout="constrained")
     for place, (title, event, key, fraction, noisy) in enumerate(panels):
         axes = figure.add_subplot(rows, min(2, len(panels)), place + 1)
-        for index, run in enumerate(runs):
-            _draw_curve(axes, run, index, (event, key), noisy)
+        lines = [curve(run, event, key) for run in runs]
+        span = common_span([line for line in lines if len(line)]) if noisy else None
+        for index, (run, line) in enumerate(zip(runs, lines, strict=True)):
+            _draw_curve(axes, run, index, line, span)
         axes.set_title(title)
         axes.set_xlabel("step")
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
@@ -50,14 +52,15 @@ def curves_figure(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-def _draw_curve(axes: Axes, run: Run, index: int, key: tuple[str, str], noisy: bool) -> None:
-    series, ink = curve(run, *key), run_ink(index)
+def _draw_curve(axes: Axes, run: Run, index: int, series: Series, span: float | None) -> None:
+    """Draw a line, under its running mean over `span` steps if there is one."""
     if not len(series):
         return
+    ink = run_ink(index)
     style: Any = line_style(ink)
-    if noisy:
+    if span is not None:
         axes.plot(series.steps, series.values, color=ink.light, linewidth=0.5, alpha=0.35)
-        series = series.smoothed(max(1, len(series) // 20))
+        series = series.smoothed(span)
     marker = "o" if len(series) == 1 else None
     axes.plot(
         series.steps, series.values, color=ink.light, linewidth=1.5, linestyle=style, marker=marker, label=run.label
