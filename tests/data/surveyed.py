@@ -1,7 +1,8 @@
 """Small data sets, and what check-data says of them."""
 
-from switchseg.data.check import Findings, inspect
+from switchseg.data.check import inspect
 from switchseg.data.datasets import open_dataset
+from switchseg.data.findings import Findings
 from switchseg.data.likely_mistakes import advise
 from tests.data.trees import picture, save
 

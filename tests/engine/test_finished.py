@@ -11,7 +11,8 @@ from PIL import Image
 
 from switchseg.config.inference import Rule
 from switchseg.engine.finished import RECORD, Finished
-from switchseg.engine.predict import find_inputs, predict, without_results
+from switchseg.engine.inputs import find_inputs, without_results
+from switchseg.engine.predict import predict
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError
 

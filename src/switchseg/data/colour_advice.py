@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from switchseg.classes import Classes
 from switchseg.data.advice import Advice, Reading, is_unnamed, listed
-from switchseg.data.check import Findings
+from switchseg.data.findings import Findings
 from switchseg.data.labels import Meaning
 from switchseg.data.readers.camvid import CAMVID
 from switchseg.data.readers.cityscapes import CITYSCAPES

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from switchseg.data import colour_advice, value_advice
 from switchseg.data.advice import Advice, Reading, is_unnamed, listed, share
-from switchseg.data.check import Findings
+from switchseg.data.findings import Findings
 from switchseg.data.labels import Meaning
 from switchseg.data.readers.voc import VOC
 from switchseg.labels import IGNORED

@@ -7,8 +7,8 @@ from typing import Any
 
 from switchseg.classes import Classes
 from switchseg.data.advice import is_unnamed, yaml_line
-from switchseg.data.check import Findings
 from switchseg.data.description import SETTINGS, Description
+from switchseg.data.findings import Findings
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.likely_mistakes import advise
 from switchseg.labels import IGNORED

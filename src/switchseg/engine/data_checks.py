@@ -12,8 +12,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from switchseg.data.composed import JoinedDataset, Subset
 from switchseg.data.config import DataConfig
-from switchseg.data.dataset import Dataset, JoinedDataset, StoredDataset, Subset
+from switchseg.data.dataset import Dataset, StoredDataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine.class_order import match_classes

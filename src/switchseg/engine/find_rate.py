@@ -13,8 +13,8 @@ import torch
 
 from switchseg.checkpoints.start import start_model
 from switchseg.config.schema import RunConfig
-from switchseg.data.loader import dead_workers_named
 from switchseg.data.sample import Batch
+from switchseg.data.workers import dead_workers_named
 from switchseg.distributed import joined_world
 from switchseg.engine.class_weights import class_weights
 from switchseg.engine.progress import progress

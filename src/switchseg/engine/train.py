@@ -15,8 +15,8 @@ from switchseg.checkpoints.start import start_model
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.data.dataset import Dataset
-from switchseg.data.loader import dead_workers_named
 from switchseg.data.sample import Batch
+from switchseg.data.workers import dead_workers_named
 from switchseg.distributed import joined_world
 from switchseg.engine import interrupt
 from switchseg.engine.class_weights import class_weights

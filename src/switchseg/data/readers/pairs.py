@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from switchseg.data.dataset import FileDataset, Record, sample_name
+from switchseg.data.dataset import Record
+from switchseg.data.file_dataset import FileDataset, sample_name
 from switchseg.data.images import FORMATS, SUFFIXES
 from switchseg.data.labels import Meaning
 from switchseg.data.paths import common_folder, describe_suffixes, files_below, has_suffix

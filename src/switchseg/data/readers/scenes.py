@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from switchseg.data.dataset import FileDataset, existing_folder
+from switchseg.data.dataset import existing_folder
 from switchseg.data.description import describe
+from switchseg.data.file_dataset import FileDataset
 from switchseg.data.labels import LabelMap
 from switchseg.data.readers.ade20k import open_ade_folders
 from switchseg.errors import UserError

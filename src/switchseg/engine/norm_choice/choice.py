@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from switchseg.config.schema import RunConfig
-from switchseg.data.dataset import Dataset, Subset
+from switchseg.data.composed import Subset
+from switchseg.data.dataset import Dataset
 from switchseg.distributed import joined_world, launched_ranks
 from switchseg.engine.class_weights import class_weights
 from switchseg.engine.data_checks import readable, require_two_classes
