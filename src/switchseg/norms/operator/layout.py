@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -14,6 +16,11 @@ def is_dense(x: Tensor) -> bool:
         return True
     order = _CHANNELS_LAST.get(x.dim())
     return order is not None and x.is_contiguous(memory_format=order)
+
+
+def is_contiguous(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Return whether a dense tensor is in the order of its shape, and not channels_last."""
+    return torch.empty_strided(tuple(shape), tuple(strides), device="meta").is_contiguous()
 
 
 def dense(x: Tensor) -> Tensor:

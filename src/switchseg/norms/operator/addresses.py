@@ -1,0 +1,136 @@
+"""Where the tensors of a call lie, for compiled code that sees memory and not tensors."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from struct import pack
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from switchseg.norms import torch_private
+from switchseg.norms.library import load_functions
+
+_INTERFACE = 1  # of `csrc/addresses.cpp`, like all that follows; to be raised there and here when arguments change
+# Codes of DLPack, and bits.
+_TYPES = {
+    torch.int64: (0, 64),
+    torch.float64: (2, 64),
+    torch.float32: (2, 32),
+    torch.float16: (2, 16),
+    torch.bfloat16: (4, 16),
+}
+# Not by `isinstance`: subclasses may keep their numbers elsewhere.
+_PLAIN = (nn.Parameter, Tensor)
+
+
+class Form(NamedTuple):
+    """What one of the tensors must be like."""
+
+    dtype: torch.dtype
+    count: int
+    """Of its elements, which lie in a row; `LIKE_MAPS` where it is shaped and laid out as they are."""
+
+
+LIKE_MAPS = -1
+
+
+class _CForm(ctypes.Structure):
+    _fields_ = [("dtype", ctypes.c_int64), ("count", ctypes.c_int64)]
+
+
+class _CForms(ctypes.Structure):
+    _fields_ = [
+        ("keeps_places", ctypes.c_int64),
+        ("tensors", ctypes.c_int64),
+        ("dims", ctypes.c_int64),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("form", ctypes.POINTER(_CForm)),
+    ]
+
+
+class Forms:
+    """What the tensors of a call must be like, so that their addresses say all about them.
+
+    Args:
+        shape: Of the maps.
+        strides: Of the maps.
+        forms: One for each tensor.
+        keeps_places: Whether a tensor that is None has the address 0, or none.
+    """
+
+    def __init__(self, shape: Sequence[int], strides: Sequence[int], forms: Sequence[Form], keeps_places: bool) -> None:
+        self._shape, self._strides = tuple(shape), tuple(strides)
+        self._forms, self._keeps_places = tuple(forms), keeps_places
+        sides = ctypes.c_int64 * len(self._shape)
+        each = [_CForm(code | bits << 8 | 1 << 16, count) for (code, bits), count in self._coded()]
+        self._struct = _CForms(
+            keeps_places,
+            len(each),
+            len(self._shape),
+            sides(*self._shape),
+            sides(*self._strides),
+            (_CForm * len(each))(*each),
+        )
+        self._address = ctypes.addressof(self._struct)
+
+    def _coded(self) -> list[tuple[tuple[int, int], int]]:
+        return [(_TYPES[form.dtype], form.count) for form in self._forms]
+
+    def addresses(self, tensors: tuple[Tensor | None, ...], exact: bool = True) -> bytes | None:
+        """Return the addresses of tensors, 64 bits each; None if one is of another form, or has no memory.
+
+        Args:
+            tensors: On one device.
+            exact: Whether subclasses of tensors are refused.
+        """
+        return _read(tensors, self._address, exact) if _read is not None else self.ask_for(tensors, exact)
+
+    def ask_for(self, tensors: tuple[Tensor | None, ...], exact: bool = True) -> bytes | None:
+        """Return what `addresses` does, without the library: it asks each tensor for each of its properties."""
+        first, found = tensors[0], []
+        assert first is not None
+        for tensor, form in zip(tensors, self._forms, strict=True):
+            if tensor is None:
+                found += [0] * self._keeps_places
+                continue
+            plain = type(tensor) in _PLAIN if exact else True
+            if not (plain and tensor.device == first.device and self._fits(tensor, form) and tensor.data_ptr()):
+                return None
+            found.append(tensor.data_ptr())
+        return pack(f"{len(found)}Q", *found)
+
+    def _fits(self, tensor: Tensor, form: Form) -> bool:
+        if tensor.dtype is not form.dtype:
+            return False
+        if form.count != LIKE_MAPS:
+            return tensor.numel() == form.count and tensor.is_contiguous()
+        sides = zip(tensor.shape, tensor.stride(), self._strides, strict=False)
+        return tensor.shape == self._shape and all(size == 1 or one == other for size, one, other in sides)
+
+
+def _load() -> Callable[[tuple[Tensor | None, ...], int, bool], bytes | None] | None:
+    """Return the library's function, or None."""
+    arguments: dict[str, list[Any]] = {
+        "connect": [ctypes.c_void_p] * 4,
+        "read": [ctypes.py_object, ctypes.c_void_p, ctypes.c_int],
+    }
+    sizes = {"form": ctypes.sizeof(_CForm), "forms": ctypes.sizeof(_CForms)}
+    path = Path(__file__).parents[1] / "_addresses"
+    functions = load_functions(path, _INTERFACE, arguments, sizes, ctypes.PyDLL)
+    if functions is None or torch_private.exchange_api is None:
+        return None
+    prototype = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+    pointer_of = prototype(("PyCapsule_GetPointer", ctypes.pythonapi))
+    exchange = pointer_of(torch_private.exchange_api, b"dlpack_exchange_api")
+    if not functions["connect"](exchange, id(None), id(Tensor), id(nn.Parameter)):
+        return None
+    functions["read"].restype = ctypes.py_object
+    return functions["read"]  # type: ignore[no-any-return]
+
+
+_read = _load()

@@ -1,0 +1,158 @@
+"""A layer's way forward and back, worked out once for all calls whose tensors differ in nothing but their numbers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from switchseg.norms.operator.addresses import LIKE_MAPS, Form, Forms
+from switchseg.norms.operator.call import Gradients, Inputs, Kept, Options, Saved
+from switchseg.norms.reference import statistics_dtype
+
+
+class Absent(NamedTuple):
+    """Which of `Inputs` are None."""
+
+    residual: bool
+    weight: bool
+    bias: bool
+    running_mean: bool = True
+    running_var: bool = True
+    batches: bool = True
+
+
+class Signature(NamedTuple):
+    """What decides how a layer is computed."""
+
+    dtype: torch.dtype
+    """Of the maps, like the next three; everything else is of the type of the statistics."""
+    shape: torch.Size
+    strides: tuple[int, ...]
+    device: torch.device
+    absent: Absent
+    options: Options
+
+
+class Plan(ABC):
+    """How a backend computes all layers of one signature.
+
+    Args:
+        signature: Of dense maps.
+        keeps_output: Whether the backend reads the output of a ReLU to learn where it let values pass.
+        keeps_places: See `Forms`.
+
+    Attributes:
+        options: Of the layer.
+        keeps_output: Whether backward reads the output.
+        keeps_bias: Whether backward reads the bias; if either, then because of a ReLU.
+    """
+
+    def __init__(self, signature: Signature, keeps_output: bool, keeps_places: bool = True) -> None:
+        self.signature, self.options = signature, signature.options
+        self.absent, options = signature.absent, signature.options
+        images, channels = signature.shape[:2]
+        self.kept_size = Kept.size(images, channels)
+        self.keeps_output, self.keeps_bias = what_a_relu_keeps(keeps_output, options.relu, not self.absent.residual)
+        self._keeps_places = keeps_places
+        count = len(options.statistics)
+        self.mixes = count
+        few = statistics_dtype(signature.dtype)
+        self.maps, self.per_channel = Form(signature.dtype, LIKE_MAPS), Form(few, channels)
+        self.mix, self.kept = Form(few, count if options.softmax else 2 * count), Form(few, self.kept_size)
+        self.learned = [self.mix] * 2 + [self.per_channel] * 2
+        self._inputs = self.forms([self.maps] * 2 + self.learned + [self.per_channel] * 2 + [Form(torch.int64, 1)])
+
+    def forms(self, each: Sequence[Form]) -> Forms:
+        """Return what tensors must be like."""
+        return Forms(self.signature.shape, self.signature.strides, each, self._keeps_places)
+
+    def addresses(self, inputs: Inputs) -> bytes | None:
+        """Return where inputs lie, None if backends cannot read all of them where they are."""
+        return self._inputs.addresses(inputs)
+
+    def addresses_of_fitting(self, inputs: Inputs) -> bytes:
+        """Return where inputs lie that have been made to fit.
+
+        Raises:
+            RuntimeError: One has no memory.
+        """
+        found = self._inputs.addresses(inputs, exact=False)
+        if found is None:
+            raise RuntimeError("a tensor of a SwitchNorm has no memory: its storage was freed, or never was")
+        return found
+
+    @abstractmethod
+    def forward(self, inputs: Inputs, addresses: bytes) -> tuple[Tensor, Tensor]:
+        """Return the output and what is kept, and move the running statistics where there is a count."""
+
+    @abstractmethod
+    def backward(self, grad: Tensor, saved: Saved) -> Gradients:
+        """Carry the gradient of the output, of any strides, back to the inputs.
+
+        Raises:
+            RuntimeError: A tensor has got another type, shape or place since forward.
+        """
+
+    def room_for_gradients(self, grad: Tensor, saved: Saved) -> Gradients:
+        """Return tensors for the gradients; the residual's is `grad` itself unless a ReLU came after it."""
+        x, absent, few, count = saved.x, self.absent, saved.kept.new_empty, self.mixes
+        return Gradients(
+            torch.empty_like(x),
+            None if absent.residual else torch.empty_like(x) if self.keeps_output else grad,
+            # Numbers, not tuples of them: torch takes three times as long over those.
+            few(count) if self.options.softmax else few(count, 2),
+            few(count) if self.options.softmax else None,
+            None if absent.weight else few(x.shape[1]),
+            None if absent.bias else few(x.shape[1]),
+        )
+
+    def laid_out(self, grad: Tensor, saved: Saved) -> tuple[Tensor, Saved]:
+        """Return them with all maps in the order that they had in forward.
+
+        Raises:
+            RuntimeError: They are, so what makes them not fit is that a tensor has changed.
+        """
+        maps = grad, saved.x, saved.y
+        grad, x, y = [each if each is None or not self._lies_otherwise(each) else self._copy(each) for each in maps]
+        if grad is maps[0] and x is maps[1] and y is maps[2]:
+            # `tensor.data = other` leaves no trace that autograd would see.
+            raise RuntimeError("a tensor that the gradient of a SwitchNorm needs got other data after the forward pass")
+        return grad, saved._replace(x=x, y=y)
+
+    def _lies_otherwise(self, maps: Tensor) -> bool:
+        dtype, shape, strides, device, *_ = self.signature
+        same = maps.shape == shape and maps.dtype is dtype and maps.device == device
+        return same and maps.stride() != strides
+
+    def _copy(self, maps: Tensor) -> Tensor:
+        return maps.new_empty_strided(self.signature.shape, self.signature.strides).copy_(maps)
+
+
+def what_a_relu_keeps(keeps_output: bool, relu: bool, with_residual: bool) -> tuple[bool, bool]:
+    """Return whether backward reads the output and whether it reads the bias: where a ReLU let values pass.
+
+    Args:
+        keeps_output: Of the backend.
+        relu: Whether there is one.
+        with_residual: Whether something was added before it.
+    """
+    output = relu and (keeps_output or with_residual)
+    return output, relu and not output
+
+
+class Backend(Protocol):
+    """One way to compute the operator."""
+
+    name: str
+    keeps_output: bool
+    """Whether backward needs the output of a layer that ends in a ReLU, also if nothing was added to it."""
+
+    def obstacle(self, dtype: torch.dtype) -> str:
+        """Say what keeps this backend from taking inputs of `dtype`, "" if nothing does."""
+
+    def plan(self, signature: Signature) -> Plan:
+        """Return how layers of a signature are computed."""
