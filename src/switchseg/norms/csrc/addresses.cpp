@@ -37,7 +37,7 @@ struct Exchange {
 
 struct Form {
     int64_t dtype;  // code, bits and lanes of DLPack, 8, 8 and 16 bits from the lowest on
-    int64_t count;  // of the elements, which lie in a row; -1 for what is shaped and laid out like the maps
+    int64_t elements;  // which lie in a row; -1 for what is shaped and laid out like the maps
 };
 
 struct Forms {
@@ -56,14 +56,14 @@ bool is_plain(void* object) {
     return type == tensor_type || type == parameter_type;
 }
 
-bool lies_in_a_row(const Tensor& tensor, int64_t count) {
+bool lies_in_a_row(const Tensor& tensor, int64_t elements) {
     int64_t step = 1;
     for (int i = tensor.dims - 1; i >= 0; i--) {
         if (tensor.shape[i] == 1) continue;
         if (tensor.strides[i] != step) return false;
         step *= tensor.shape[i];
     }
-    return step == count;
+    return step == elements;
 }
 
 bool lies_like_maps(const Tensor& tensor, const Forms& forms) {
@@ -83,7 +83,7 @@ char* address_of(void* object, const Form& form, const Forms& forms, Tensor& ten
     }
     const int64_t dtype = tensor.code | tensor.bits << 8 | tensor.lanes << 16;
     if (dtype != form.dtype) return nullptr;
-    const bool fits = form.count < 0 ? lies_like_maps(tensor, forms) : lies_in_a_row(tensor, form.count);
+    const bool fits = form.elements < 0 ? lies_like_maps(tensor, forms) : lies_in_a_row(tensor, form.elements);
     return fits && tensor.data ? tensor.data + tensor.offset : nullptr;
 }
 
@@ -105,7 +105,7 @@ int switchseg_connect(const Exchange* exchange, const void* nothing, const void*
 
 // Return the addresses of a tuple of tensors as bytes, or None if they are not of these forms or lie on several devices;
 // if `exact`, neither may one be of a subclass, which may keep its numbers elsewhere. The caller holds the interpreter.
-void* switchseg_read(void* tuple, const Forms* forms, int exact) {
+void* switchseg_read(const Forms* forms, int exact, void* tuple) {
     const char* addresses[LIMIT];
     int64_t found = 0;
     Tensor first, tensor;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from struct import pack
 from typing import Any, NamedTuple
@@ -31,15 +32,18 @@ class Form(NamedTuple):
     """What one of the tensors must be like."""
 
     dtype: torch.dtype
-    count: int
-    """Of its elements, which lie in a row; `LIKE_MAPS` where it is shaped and laid out as they are."""
+    elements: int
+    """How many it has, in a row; `LIKE_MAPS` where it is shaped and laid out as they are."""
 
 
 LIKE_MAPS = -1
 
 
+Reader = Callable[[tuple[Tensor | None, ...]], bytes | None]
+
+
 class _CForm(ctypes.Structure):
-    _fields_ = [("dtype", ctypes.c_int64), ("count", ctypes.c_int64)]
+    _fields_ = [("dtype", ctypes.c_int64), ("elements", ctypes.c_int64)]
 
 
 class _CForms(ctypes.Structure):
@@ -67,7 +71,7 @@ class Forms:
         self._shape, self._strides = tuple(shape), tuple(strides)
         self._forms, self._keeps_places = tuple(forms), keeps_places
         sides = ctypes.c_int64 * len(self._shape)
-        each = [_CForm(code | bits << 8 | 1 << 16, count) for (code, bits), count in self._coded()]
+        each = [_CForm(_code_of(form.dtype), form.elements) for form in self._forms]
         self._struct = _CForms(
             keeps_places,
             len(each),
@@ -76,22 +80,21 @@ class Forms:
             sides(*self._strides),
             (_CForm * len(each))(*each),
         )
-        self._address = ctypes.addressof(self._struct)
 
-    def _coded(self) -> list[tuple[tuple[int, int], int]]:
-        return [(_TYPES[form.dtype], form.count) for form in self._forms]
+    def reader(self, exact: bool) -> Reader:
+        """Return a function from tensors to their addresses, 64 bits each, or to None if one does not fit.
 
-    def addresses(self, tensors: tuple[Tensor | None, ...], exact: bool = True) -> bytes | None:
-        """Return the addresses of tensors, 64 bits each; None if one is of another form, or has no memory.
+        It takes a tuple of tensors, all on one device, and None for those that there are not. One without memory does
+        not fit.
 
         Args:
-            tensors: On one device.
             exact: Whether subclasses of tensors are refused.
         """
-        return _read(tensors, self._address, exact) if _read is not None else self.ask_for(tensors, exact)
+        # Bound to what it is called with, since a function around it would cost a quarter of the call.
+        return partial(self.ask, exact) if _read is None else partial(_read, ctypes.byref(self._struct), exact)
 
-    def ask_for(self, tensors: tuple[Tensor | None, ...], exact: bool = True) -> bytes | None:
-        """Return what `addresses` does, without the library: it asks each tensor for each of its properties."""
+    def ask(self, exact: bool, tensors: tuple[Tensor | None, ...]) -> bytes | None:
+        """Do what a reader does, without the library: ask each tensor for each of its properties."""
         first, found = tensors[0], []
         assert first is not None
         for tensor, form in zip(tensors, self._forms, strict=True):
@@ -107,17 +110,22 @@ class Forms:
     def _fits(self, tensor: Tensor, form: Form) -> bool:
         if tensor.dtype is not form.dtype:
             return False
-        if form.count != LIKE_MAPS:
-            return tensor.numel() == form.count and tensor.is_contiguous()
+        if form.elements != LIKE_MAPS:
+            return tensor.numel() == form.elements and tensor.is_contiguous()
         sides = zip(tensor.shape, tensor.stride(), self._strides, strict=False)
         return tensor.shape == self._shape and all(size == 1 or one == other for size, one, other in sides)
 
 
-def _load() -> Callable[[tuple[Tensor | None, ...], int, bool], bytes | None] | None:
+def _code_of(dtype: torch.dtype) -> int:
+    code, bits = _TYPES[dtype]
+    return code | bits << 8 | 1 << 16
+
+
+def _load() -> Callable[..., bytes | None] | None:
     """Return the library's function, or None."""
     arguments: dict[str, list[Any]] = {
         "connect": [ctypes.c_void_p] * 4,
-        "read": [ctypes.py_object, ctypes.c_void_p, ctypes.c_int],
+        "read": [ctypes.c_void_p, ctypes.c_int, ctypes.py_object],
     }
     sizes = {"form": ctypes.sizeof(_CForm), "forms": ctypes.sizeof(_CForms)}
     path = Path(__file__).parents[1] / "_addresses"

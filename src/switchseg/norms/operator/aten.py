@@ -37,15 +37,15 @@ def plan(signature: Signature) -> Plan:
 class _Plan(Plan):
     def __init__(self, signature: Signature, keeps_output: bool) -> None:
         super().__init__(signature, keeps_output)
-        self._saved = self.forms([self.maps] * 3 + [self.per_channel, self.kept])
+        self._addresses_of_saved = self.forms([self.maps] * 3 + [self.per_channel, self.kept]).reader(exact=False)
 
     def forward(self, inputs: Inputs, addresses: bytes) -> tuple[Tensor, Tensor]:
         return _forward(inputs, self.options)
 
     def backward(self, grad: Tensor, saved: Saved) -> Gradients:
-        if self._saved.addresses((grad, saved.x, saved.y, saved.weight, saved.kept), exact=False) is None:
+        if self._addresses_of_saved((grad, saved.x, saved.y, saved.weight, saved.kept)) is None:
             return self.backward(*self.laid_out(grad, saved))
-        return _backward(grad, saved, self.options, self.absent)
+        return _backward(grad, saved, self.options, self.signature.absent)
 
 
 def _forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:

@@ -47,7 +47,9 @@ class _InOneCall(Plan):
         self.cut: Cut = self._forward.cut
         room = Form(self.kept.dtype, self.cut.room)
         few = [self.per_channel] * 2 + [self.kept, room]
-        self._saved = self.forms([self.maps] * 3 + few + [self.maps] * 2 + self.learned)
+        self._addresses_of_saved = self.forms([self.maps] * 3 + few + [self.maps] * 2 + self.learned).reader(
+            exact=False
+        )
 
     @cached_property
     def _backward(self) -> Any:
@@ -63,7 +65,7 @@ class _InOneCall(Plan):
 
     def backward(self, grad: Tensor, saved: Saved) -> Gradients:
         found, tensors = self._room_backward(grad, saved)
-        addresses = self._saved.addresses(tensors, exact=False)
+        addresses = self._addresses_of_saved(tensors)
         if addresses is None:
             return self.backward(*self.laid_out(grad, saved))
         self._backward.first.launch(self._stream(), addresses)
@@ -74,7 +76,7 @@ class _InOneCall(Plan):
         return torch.empty_like(inputs.x), few(self.kept_size), few(self.cut.room)
 
     def _room_backward(self, grad: Tensor, saved: Saved) -> tuple[Gradients, tuple[Tensor | None, ...]]:
-        found = self.room_for_gradients(grad, saved)
+        found = self.room_for_gradients(grad, saved.x, saved.kept)
         masked = None if saved.y is None else found.residual
         partial = saved.kept.new_empty(self.cut.room)
         return found, (grad, *saved, partial, found.x, masked, *found[2:])
@@ -101,7 +103,7 @@ class _InSteps(_InOneCall):
 
     def backward(self, grad: Tensor, saved: Saved) -> Gradients:
         found, tensors = self._room_backward(grad, saved)
-        if self._saved.addresses(tensors, exact=False) is None:
+        if self._addresses_of_saved(tensors) is None:
             return self.backward(*self.laid_out(grad, saved))
         self._launch(self._backward.first, *tensors)
         kept, partial = tensors[5:7]

@@ -6,6 +6,7 @@ Without a compiler there is no library, and `aten` computes the same in more pas
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from struct import Struct, pack
@@ -54,41 +55,40 @@ def plan(signature: Signature) -> Plan:
     return _InSteps(signature, keeps_output) if signature.options.group else _InOneCall(signature, keeps_output)
 
 
-class _Call:
-    """A function of the library, and what it is told of all maps of one shape, type and layout."""
+def _prepare(name: str, signature: Signature) -> Callable[[bytes], None]:
+    """Return a function of the library that knows all but the addresses of its tensors.
 
-    __slots__ = ("_function", "_name", "_numbers", "_pack")
+    They are those of its struct in `csrc/native.cpp`, in that order, 64 bits each.
+    """
+    assert functions is not None
+    dtype, shape, strides, *_, options = signature
+    images, channels, *sides = shape
+    # Where "in", "ln" and "bn" stand among the shares. Without a momentum all batches weigh alike: a least weight of 0.
+    mixture = [options.row_of(statistic) for statistic in STATISTICS]
+    arguments: dict[str, list[float]] = {
+        "apply": [options.relu],
+        "forward": [*mixture, options.training, options.relu, options.momentum or 0.0, options.eps],
+        "backward": [*mixture, options.training],
+    }
+    form, tensors = _STRUCTS[name]
+    maps = _TYPES[dtype], not is_contiguous(shape, strides), images, channels, prod(sides)
+    numbers = Struct(f"5q{form}").pack(*maps, *arguments.get(name, []))
+    function, pack_all = functions[name], Struct(f"q{len(numbers)}s{8 * tensors}s").pack
 
-    def __init__(self, name: str, signature: Signature) -> None:
-        assert functions is not None
-        dtype, shape, strides, *_, options = signature
-        images, channels, *sides = shape
-        channels_last = not is_contiguous(shape, strides)
-        # Where "in", "ln" and "bn" stand among the shares. Without a momentum all batches weigh alike: a least weight
-        # of 0.
-        mixture = [options.row_of(statistic) for statistic in STATISTICS]
-        numbers: dict[str, list[float]] = {
-            "apply": [options.relu],
-            "forward": [*mixture, options.training, options.relu, options.momentum or 0.0, options.eps],
-            "backward": [*mixture, options.training],
-        }
-        self._name, self._function = name, functions[name]
-        form, tensors = _STRUCTS[name]
-        maps = _TYPES[dtype], channels_last, images, channels, prod(sides)
-        self._numbers = Struct(f"5q{form}").pack(*maps, *numbers.get(name, []))
-        self._pack = Struct(f"q{len(self._numbers)}s{8 * tensors}s").pack
+    def call(addresses: bytes) -> None:
+        if function(pack_all(torch.get_num_threads(), numbers, addresses)):
+            raise MemoryError(f"no memory for {name} of {tuple(shape)}")
 
-    def __call__(self, addresses: bytes) -> None:
-        """Call it with the addresses of its tensors, those of its struct in `csrc/native.cpp`, in that order."""
-        if self._function(self._pack(torch.get_num_threads(), self._numbers, addresses)):
-            raise MemoryError(f"no memory for the {self._name} pass of a SwitchNorm")
+    return call
 
 
 class _InOneCall(Plan):
     def __init__(self, signature: Signature, keeps_output: bool) -> None:
         super().__init__(signature, keeps_output)
-        self._forward, self._backward = _Call("forward", signature), _Call("backward", signature)
-        self._saved = self.forms([self.maps] * 3 + [self.per_channel, self.kept] + [self.maps] * 2 + self.learned)
+        self._forward, self._backward = _prepare("forward", signature), _prepare("backward", signature)
+        self._addresses_of_saved = self.forms(
+            [self.maps] * 3 + [self.per_channel, self.kept] + [self.maps] * 2 + self.learned
+        ).reader(exact=False)
 
     def forward(self, inputs: Inputs, addresses: bytes) -> tuple[Tensor, Tensor]:
         y, kept = torch.empty_like(inputs.x), inputs.mean_mix.new_empty(self.kept_size)
@@ -97,9 +97,9 @@ class _InOneCall(Plan):
 
     def backward(self, grad: Tensor, saved: Saved) -> Gradients:
         x, y, weight, _, kept = saved
-        found = self.room_for_gradients(grad, saved)
+        found = self.room_for_gradients(grad, x, kept)
         masked = None if y is None else found.residual
-        addresses = self._saved.addresses((grad, x, y, weight, kept, found.x, masked, *found[2:]), exact=False)
+        addresses = self._addresses_of_saved((grad, x, y, weight, kept, found.x, masked, *found[2:]))
         if addresses is None:
             return self.backward(*self.laid_out(grad, saved))
         self._backward(addresses)
@@ -111,8 +111,8 @@ class _InSteps(Plan):
 
     def __init__(self, signature: Signature, keeps_output: bool) -> None:
         super().__init__(signature, keeps_output)
-        self._calls = {name: _Call(name, signature) for name in ("moments", "apply", "gradient_sums", "gradient")}
-        self._saved = self.forms([self.maps] * 3 + [self.per_channel, self.kept])
+        self._calls = {name: _prepare(name, signature) for name in ("moments", "apply", "gradient_sums", "gradient")}
+        self._addresses_of_saved = self.forms([self.maps] * 3 + [self.per_channel, self.kept]).reader(exact=False)
 
     def forward(self, inputs: Inputs, addresses: bytes) -> tuple[Tensor, Tensor]:
         x, weight, bias = inputs.x, inputs.weight, inputs.bias
@@ -130,9 +130,9 @@ class _InSteps(Plan):
 
     def backward(self, grad: Tensor, saved: Saved) -> Gradients:
         x, y, weight, _, numbers = saved
-        if self._saved.addresses((grad, x, y, weight, numbers), exact=False) is None:
+        if self._addresses_of_saved((grad, x, y, weight, numbers)) is None:
             return self.backward(*self.laid_out(grad, saved))
-        found = self.room_for_gradients(grad, saved)
+        found = self.room_for_gradients(grad, x, numbers)
         images, channels = x.shape[:2]
         length = x.numel() // (images * channels)
         kept = Kept(numbers, images, channels)
@@ -149,7 +149,7 @@ class _InSteps(Plan):
             mean_mix=mixes[0],
             var_mix=mixes[1],
             weight=None if weight is None else products.sum(0),
-            bias=None if self.absent.bias else sums.sum(0),
+            bias=None if self.signature.absent.bias else sums.sum(0),
         )
 
     def _call(self, name: str, *tensors: Tensor | None) -> None:
