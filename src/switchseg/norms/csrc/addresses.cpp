@@ -37,7 +37,7 @@ struct Exchange {
 
 struct Form {
     int64_t dtype;  // code, bits and lanes of DLPack, 8, 8 and 16 bits from the lowest on
-    int64_t elements;  // which lie in a row; -1 for what is shaped and laid out like the maps
+    int64_t elements;  // which lie in a row; -1 for what is shaped and laid out like the maps, 0 for what is None
 };
 
 struct Forms {
@@ -110,21 +110,20 @@ void* switchseg_read(const Forms* forms, int exact, void* tuple) {
     int64_t found = 0;
     Tensor first, tensor;
     for (int64_t i = 0; i < forms->tensors; i++) {
+        const Form& form = forms->form[i];
         void* object = PyTuple_GetItem(tuple, i);
         const char* address = nullptr;
-        if (object != none) {
+        bool fits = object == none;
+        if (form.elements) {
             Tensor& into = i ? tensor : first;
-            const bool may_be = !exact || is_plain(object);
-            address = may_be ? address_of(object, forms->form[i], *forms, into) : nullptr;
-            const bool together = into.device_type == first.device_type && into.device_index == first.device_index;
-            if (!address || !together) {
-                Py_IncRef(const_cast<void*>(none));
-                return const_cast<void*>(none);
-            }
-        } else if (!forms->keeps_places) {
-            continue;
+            address = !fits && (!exact || is_plain(object)) ? address_of(object, form, *forms, into) : nullptr;
+            fits = address && into.device_type == first.device_type && into.device_index == first.device_index;
         }
-        addresses[found++] = address;
+        if (!fits) {
+            Py_IncRef(const_cast<void*>(none));
+            return const_cast<void*>(none);
+        }
+        if (address || forms->keeps_places) addresses[found++] = address;
     }
     return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(addresses), found * sizeof *addresses);
 }

@@ -37,7 +37,7 @@ class Form(NamedTuple):
 
 
 LIKE_MAPS = -1
-
+_LIMIT = 16  # tensors of a call
 
 Reader = Callable[[tuple[Tensor | None, ...]], bytes | None]
 
@@ -63,15 +63,18 @@ class Forms:
     Args:
         shape: Of the maps.
         strides: Of the maps.
-        forms: One for each tensor.
-        keeps_places: Whether a tensor that is None has the address 0, or none.
+        forms: One for each tensor, None where there is no tensor but None.
+        keeps_places: Whether None has the address 0, or none.
     """
 
-    def __init__(self, shape: Sequence[int], strides: Sequence[int], forms: Sequence[Form], keeps_places: bool) -> None:
+    def __init__(
+        self, shape: Sequence[int], strides: Sequence[int], forms: Sequence[Form | None], keeps_places: bool
+    ) -> None:
+        assert len(forms) <= _LIMIT
         self._shape, self._strides = tuple(shape), tuple(strides)
         self._forms, self._keeps_places = tuple(forms), keeps_places
         sides = ctypes.c_int64 * len(self._shape)
-        each = [_CForm(_code_of(form.dtype), form.elements) for form in self._forms]
+        each = [_CForm() if form is None else _CForm(_code_of(form.dtype), form.elements) for form in self._forms]
         self._struct = _CForms(
             keeps_places,
             len(each),
@@ -95,16 +98,16 @@ class Forms:
 
     def ask(self, exact: bool, tensors: tuple[Tensor | None, ...]) -> bytes | None:
         """Do what a reader does, without the library: ask each tensor for each of its properties."""
-        first, found = tensors[0], []
-        assert first is not None
+        found = []
         for tensor, form in zip(tensors, self._forms, strict=True):
-            if tensor is None:
+            if tensor is None and form is None:
                 found += [0] * self._keeps_places
-                continue
-            plain = type(tensor) in _PLAIN if exact else True
-            if not (plain and tensor.device == first.device and self._fits(tensor, form) and tensor.data_ptr()):
+            elif tensor is None or form is None or (exact and type(tensor) not in _PLAIN):
                 return None
-            found.append(tensor.data_ptr())
+            else:
+                found.append(self._fits(tensor, form) and _is_beside(tensor, tensors[0]) and tensor.data_ptr())
+                if not found[-1]:
+                    return None
         return pack(f"{len(found)}Q", *found)
 
     def _fits(self, tensor: Tensor, form: Form) -> bool:
@@ -114,6 +117,10 @@ class Forms:
             return tensor.numel() == form.elements and tensor.is_contiguous()
         sides = zip(tensor.shape, tensor.stride(), self._strides, strict=False)
         return tensor.shape == self._shape and all(size == 1 or one == other for size, one, other in sides)
+
+
+def _is_beside(tensor: Tensor, other: Tensor | None) -> bool:
+    return other is not None and tensor.device == other.device
 
 
 def _code_of(dtype: torch.dtype) -> int:

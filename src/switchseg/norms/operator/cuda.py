@@ -46,10 +46,9 @@ class _InOneCall(Plan):
         self._forward = self._plans.plan_forward(signature)
         self.cut: Cut = self._forward.cut
         room = Form(self.kept.dtype, self.cut.room)
-        few = [self.per_channel] * 2 + [self.kept, room]
-        self._addresses_of_saved = self.forms([self.maps] * 3 + few + [self.maps] * 2 + self.learned).reader(
-            exact=False
-        )
+        bias = self.bias if self.keeps_bias else None
+        saved = [self.maps, self.maps, self.y, self.weight, bias, self.kept, room]
+        self._addresses_of_saved = self.forms([*saved, self.maps, self.masked, *self.learned]).reader(exact=False)
 
     @cached_property
     def _backward(self) -> Any:
@@ -58,9 +57,8 @@ class _InOneCall(Plan):
 
     def forward(self, inputs: Inputs, addresses: bytes) -> tuple[Tensor, Tensor]:
         y, kept, partial = self._room_forward(inputs)
-        self._forward.first.launch(
-            self._stream(), addresses + _three(y.data_ptr(), kept.data_ptr(), partial.data_ptr())
-        )
+        addresses += _three(y.data_ptr(), kept.data_ptr(), partial.data_ptr())
+        self._forward.first.launch(self._stream(), addresses)
         return y, kept
 
     def backward(self, grad: Tensor, saved: Saved) -> Gradients:

@@ -49,27 +49,38 @@ class Plan(ABC):
         options: Of the layer.
         keeps_output: Whether backward reads the output.
         keeps_bias: Whether backward reads the bias; if either, then because of a ReLU.
+        addresses: Returns where inputs lie, None if backends cannot read all of them where they are; see `Forms`.
+        maps: What x is like, and its gradient.
+        y: What the output is like, if backward reads it.
+        masked: What the residual's gradient is like, if it is not that of the output.
+        weight: What the weight is like, and its gradient.
+        learned: What the parameters are like, in the order of `Inputs`, and their gradients.
+        kept: What is kept.
+        kept_size: How many numbers.
     """
 
     def __init__(self, signature: Signature, keeps_output: bool, keeps_places: bool = True) -> None:
         dtype, shape, _, _, absent, options = signature
+        residual, weight, bias, mean, var, batches = [not each for each in absent]
         few, count, channels = statistics_dtype(dtype), len(options.statistics), shape[1]
         self.signature, self.options = signature, options
-        self.keeps_output, self.keeps_bias = what_a_relu_keeps(keeps_output, options.relu, not absent.residual)
+        self.keeps_output, self.keeps_bias = what_a_relu_keeps(keeps_output, options.relu, residual)
         self.kept_size = Kept.size(shape[0], channels)
-        self.maps, self.per_channel = Form(dtype, LIKE_MAPS), Form(few, channels)
-        self.kept, mix = Form(few, self.kept_size), Form(few, count if options.softmax else 2 * count)
-        self.learned = [mix] * 2 + [self.per_channel] * 2
+        self.maps, self.kept = Form(dtype, LIKE_MAPS), Form(few, self.kept_size)
+        mix, of_channels = Form(few, count if options.softmax else 2 * count), Form(few, channels)
+        self.weight, self.bias = of_channels if weight else None, of_channels if bias else None
+        self.learned = [mix, mix if options.softmax else None, self.weight, self.bias]
+        self.y = self.maps if self.keeps_output else None
+        self.masked = self.y if residual else None
         self._keeps_places = keeps_places
-        inputs = self.forms([self.maps] * 2 + self.learned + [self.per_channel] * 2 + [Form(torch.int64, 1)])
+        tracked = [of_channels if mean else None, of_channels if var else None]
+        seen = Form(torch.int64, 1) if batches else None
+        inputs = self.forms([self.maps, self.maps if residual else None, *self.learned, *tracked, seen])
         self.addresses, self._addresses_of_any = inputs.reader(exact=True), inputs.reader(exact=False)
         # Of the gradients. Numbers for `new_empty`, which takes three times as long over a tuple.
-        self._mix_size = (count,) if options.softmax else (count, 2)
-        self._channels = channels
-        self._has_residual, self._has_var_mix = not absent.residual, options.softmax
-        self._has_weight, self._has_bias = not absent.weight, not absent.bias
+        self._mix_size, self._channels = (count,) if options.softmax else (count, 2), channels
 
-    def forms(self, each: Sequence[Form]) -> Forms:
+    def forms(self, each: Sequence[Form | None]) -> Forms:
         """Return what the tensors of a call must be like, one form for each."""
         return Forms(self.signature.shape, self.signature.strides, each, self._keeps_places)
 
@@ -102,11 +113,11 @@ class Plan(ABC):
         return Gradients._make(  # which takes a third of the time of a call by names
             (
                 torch.empty_like(x),
-                (torch.empty_like(x) if self.keeps_output else grad) if self._has_residual else None,
+                torch.empty_like(x) if self.masked else None if self.signature.absent.residual else grad,
                 few(*self._mix_size),
-                few(*self._mix_size) if self._has_var_mix else None,
-                few(channels) if self._has_weight else None,
-                few(channels) if self._has_bias else None,
+                few(*self._mix_size) if self.options.softmax else None,
+                few(channels) if self.weight else None,
+                few(channels) if self.bias else None,
             )
         )
 
@@ -116,20 +127,17 @@ class Plan(ABC):
         Raises:
             RuntimeError: They are, so what makes them not fit is that a tensor has changed.
         """
-        maps = grad, saved.x, saved.y
-        grad, x, y = [each if each is None or not self._lies_otherwise(each) else self._copy(each) for each in maps]
-        if grad is maps[0] and x is maps[1] and y is maps[2]:
+        x, y = self._in_order(saved.x), None if saved.y is None else self._in_order(saved.y)
+        ordered = self._in_order(grad)
+        if ordered is grad and x is saved.x and y is saved.y:
             # `tensor.data = other` leaves no trace that autograd would see.
             raise RuntimeError("a tensor that the gradient of a SwitchNorm needs got other data after the forward pass")
-        return grad, saved._replace(x=x, y=y)
+        return ordered, saved._replace(x=x, y=y)
 
-    def _lies_otherwise(self, maps: Tensor) -> bool:
+    def _in_order(self, maps: Tensor) -> Tensor:
         dtype, shape, strides, device, *_ = self.signature
         same = maps.shape == shape and maps.dtype is dtype and maps.device == device
-        return same and maps.stride() != strides
-
-    def _copy(self, maps: Tensor) -> Tensor:
-        return maps.new_empty_strided(self.signature.shape, self.signature.strides).copy_(maps)
+        return maps.new_empty_strided(shape, strides).copy_(maps) if same and maps.stride() != strides else maps
 
 
 def what_a_relu_keeps(keeps_output: bool, relu: bool, with_residual: bool) -> tuple[bool, bool]:
