@@ -37,8 +37,7 @@ def plan(signature: Signature) -> Plan:
 class _Plan(Plan):
     def __init__(self, signature: Signature, keeps_output: bool) -> None:
         super().__init__(signature, keeps_output)
-        saved = [self.maps, self.maps, self.y, self.weight, self.kept]
-        self._addresses_of_saved = self.forms(saved).reader(exact=False)
+        self._addresses_of_saved = self.forms(self.saved).reader(exact=False)
 
     def forward(self, inputs: Inputs, addresses: bytes) -> tuple[Tensor, Tensor]:
         return _forward(inputs, self.options)

@@ -35,10 +35,5 @@ def dense(x: Tensor) -> Tensor:
 def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
     """Return `other`, copied if its shape, its type or its place in memory is not that of `x`."""
     same = other.dtype is x.dtype and other.device == x.device and other.shape == x.shape
-    return strided_like(x, other) if same else torch.empty_like(x).copy_(other)
-
-
-def strided_like(x: Tensor, other: Tensor) -> Tensor:
-    """Return `other`, of the shape, type and device of `x`, copied if its order in memory is another."""
     # By strides: kernels reach all maps of a call with the same offsets.
-    return other if other.stride() == x.stride() else torch.empty_like(x).copy_(other)
+    return other if same and other.stride() == x.stride() else torch.empty_like(x).copy_(other)

@@ -86,8 +86,7 @@ class _InOneCall(Plan):
     def __init__(self, signature: Signature, keeps_output: bool) -> None:
         super().__init__(signature, keeps_output)
         self._forward, self._backward = _prepare("forward", signature), _prepare("backward", signature)
-        saved = [self.maps, self.maps, self.y, self.weight, self.kept]
-        self._addresses_of_saved = self.forms([*saved, self.maps, self.masked, *self.learned]).reader(exact=False)
+        self._addresses_of_saved = self.forms([*self.saved, self.maps, self.masked, *self.learned]).reader(exact=False)
 
     def forward(self, inputs: Inputs, addresses: bytes) -> tuple[Tensor, Tensor]:
         y, kept = torch.empty_like(inputs.x), inputs.mean_mix.new_empty(self.kept_size)
@@ -111,8 +110,7 @@ class _InSteps(Plan):
     def __init__(self, signature: Signature, keeps_output: bool) -> None:
         super().__init__(signature, keeps_output)
         self._calls = {name: _prepare(name, signature) for name in ("moments", "apply", "gradient_sums", "gradient")}
-        saved = [self.maps, self.maps, self.y, self.weight, self.kept]
-        self._addresses_of_saved = self.forms(saved).reader(exact=False)
+        self._addresses_of_saved = self.forms(self.saved).reader(exact=False)
 
     def forward(self, inputs: Inputs, addresses: bytes) -> tuple[Tensor, Tensor]:
         x, weight, bias = inputs.x, inputs.weight, inputs.bias

@@ -56,6 +56,7 @@ class Plan(ABC):
         weight: What the weight is like, and its gradient.
         learned: What the parameters are like, in the order of `Inputs`, and their gradients.
         kept: What is kept.
+        saved: What a gradient, x, y, the weight and what is kept are like.
         kept_size: How many numbers.
     """
 
@@ -72,6 +73,7 @@ class Plan(ABC):
         self.learned = [mix, mix if options.softmax else None, self.weight, self.bias]
         self.y = self.maps if self.keeps_output else None
         self.masked = self.y if residual else None
+        self.saved = [self.maps, self.maps, self.y, self.weight, self.kept]
         self._keeps_places = keeps_places
         tracked = [of_channels if mean else None, of_channels if var else None]
         seen = Form(torch.int64, 1) if batches else None
@@ -79,6 +81,7 @@ class Plan(ABC):
         self.addresses, self._addresses_of_any = inputs.reader(exact=True), inputs.reader(exact=False)
         # Of the gradients. Numbers for `new_empty`, which takes three times as long over a tuple.
         self._mix_size, self._channels = (count,) if options.softmax else (count, 2), channels
+        self._passes_grad_on, self._softmax = residual and not self.keeps_output, options.softmax
 
     def forms(self, each: Sequence[Form | None]) -> Forms:
         """Return what the tensors of a call must be like, one form for each."""
@@ -113,11 +116,11 @@ class Plan(ABC):
         return Gradients._make(  # which takes a third of the time of a call by names
             (
                 torch.empty_like(x),
-                torch.empty_like(x) if self.masked else None if self.signature.absent.residual else grad,
+                torch.empty_like(x) if self.masked is not None else grad if self._passes_grad_on else None,
                 few(*self._mix_size),
-                few(*self._mix_size) if self.options.softmax else None,
-                few(channels) if self.weight else None,
-                few(channels) if self.bias else None,
+                few(*self._mix_size) if self._softmax else None,
+                few(channels) if self.weight is not None else None,
+                few(channels) if self.bias is not None else None,
             )
         )
 
