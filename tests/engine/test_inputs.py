@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from switchseg.engine.inputs import check_inputs_are_kept, find_inputs
+from switchseg.engine.inputs import check_nothing_is_lost, find_inputs
 from switchseg.errors import UserError
 
 
@@ -65,5 +65,5 @@ def test_an_argument_without_files_is_an_error(tmp_path: Path, monkeypatch: pyte
 def test_an_input_that_a_result_would_replace_is_refused(tmp_path: Path, name: str) -> None:
     inputs = find_inputs([write(tmp_path / "a.jpg"), write(tmp_path / name)])
     with pytest.raises(UserError, match="would be overwritten by a result of the same name"):
-        check_inputs_are_kept(inputs, tmp_path, submission=True)
-    check_inputs_are_kept(inputs, tmp_path / "out", submission=True)
+        check_nothing_is_lost(inputs, tmp_path, submission=True)
+    check_nothing_is_lost(inputs, tmp_path / "out", submission=True)
