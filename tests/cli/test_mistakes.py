@@ -13,7 +13,7 @@ from PIL import Image
 
 from switchseg.checkpoints.model_directory import save_model
 from switchseg.classes import Classes
-from switchseg.cli import COMMANDS, main
+from switchseg.cli import COMMANDS, ON_RANKS, main
 from switchseg.models.create import create_model
 from switchseg.recorders import RECORDERS
 
@@ -151,6 +151,20 @@ def test_every_command_has_help(verb, capsys):
 def test_an_unknown_flag_is_one_line(verb, capsys):
     assert main([verb, "--no-such-flag", "1", "x.yaml"]) == 2
     assert one_line(capsys)
+
+
+@pytest.mark.parametrize("verb", [verb for verb in COMMANDS if verb not in ON_RANKS])
+def test_what_is_one_process_says_so_under_torchrun(verb, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert main([verb]) == 2
+    assert f"error: {verb} runs as one process, but there are 2 (WORLD_SIZE)" in one_line(capsys)
+
+
+@pytest.mark.parametrize("verb", ON_RANKS)
+def test_what_uses_ranks_is_looked_up_in_the_table(verb):
+    assert verb in COMMANDS
 
 
 @pytest.mark.parametrize("name", ["wandb", "mlflow", "tensorboard"])

@@ -78,6 +78,21 @@ def test_batches_keep_the_order_and_the_labels(predictor: Predictor, camvid_mode
         np.testing.assert_allclose(prediction.probabilities, predictor(image).probabilities, atol=1e-5)
 
 
+def test_the_image_of_a_batch_that_fails_is_named(camvid_model: Path, tmp_path: Path) -> None:
+    predictor = Predictor(camvid_model, rule=Rule(short_sides=(40,)), device="cpu", compute=Compute(images_per_batch=2))
+    with pytest.raises(ValueError, match=r"^images\[1\]: an image must have the shape"):
+        predictor.batch([picture(), picture()[None]])
+    Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(tmp_path / "black.png")
+
+    def break_black(module: torch.nn.Module, inputs: tuple[torch.Tensor], maps: list[torch.Tensor]) -> object:
+        black = inputs[0].flatten(1).std(1) < 1
+        return [torch.where(black[:, None, None, None], torch.inf, each) for each in maps]
+
+    predictor.model.encoder.register_forward_hook(break_black)
+    with pytest.raises(UserError, match=r"black\.png: the logits at short side 40 are not finite"):
+        predictor.batch([picture(), picture(48, 64), tmp_path / "black.png"])
+
+
 def test_threads_share_one_predictor(predictor: Predictor) -> None:
     images = [picture(40, 60, seed) for seed in range(12)]
     alone = [predictor(image).probabilities for image in images]

@@ -78,9 +78,10 @@ class Predictor:
     def batch(self, images: Sequence[ImageLike]) -> list[Prediction]:
         """Label several images, in their order; those of equal size share a pass, up to `compute.images_per_batch`.
 
-        Raises as calling it with one image does.
+        Raises as calling it with one image does; the message names the image, by its path or its place.
         """
-        pixels = [as_pixels(image) for image in images]
+        names = [str(each) if isinstance(each, (str, os.PathLike)) else f"images[{i}]" for i, each in enumerate(images)]
+        pixels = [_named_pixels(image, name) for image, name in zip(images, names, strict=True)]
         by_size: dict[tuple[int, ...], list[int]] = {}
         for index, image in enumerate(pixels):
             by_size.setdefault(image.shape, []).append(index)
@@ -89,15 +90,16 @@ class Predictor:
             step = self.compute.images_per_batch
             for start in range(0, len(indices), step):
                 chosen = indices[start : start + step]
-                for index, prediction in zip(chosen, self._label([pixels[i] for i in chosen]), strict=True):
-                    predictions[index] = prediction
+                labelled = self._label([pixels[i] for i in chosen], [names[i] for i in chosen])
+                predictions.update(zip(chosen, labelled, strict=True))
         return [predictions[index] for index in range(len(pixels))]
 
-    def _label(self, images: Sequence[Pixels]) -> list[Prediction]:
+    def _label(self, images: Sequence[Pixels], names: Sequence[str]) -> list[Prediction]:
         try:
             maps = logit_maps(self.model, images, self.rule, self.compute, self.network)
         except NonFiniteError as error:
-            raise UserError(f"{error}; the model is broken, or precision fp32 is needed") from None
+            broken = ", ".join(names[index] for index in error.images)
+            raise UserError(f"{broken}: {error}; the model is broken, or precision fp32 is needed") from None
         return [
             Prediction(image, *fuse(own, (image.shape[0], image.shape[1]), self._cut), self.classes, tuple(own))
             for image, own in zip(images, maps, strict=True)
@@ -110,6 +112,14 @@ def usual_rule(path: str | os.PathLike[str]) -> Rule:
     if not config.is_file():
         return Rule()
     return yaml.load(config, RunConfig).evaluate.single_rule
+
+
+def _named_pixels(image: ImageLike, name: str) -> Pixels:
+    try:
+        return as_pixels(image)
+    # A UserError names the file that it is about.
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def as_pixels(image: ImageLike) -> Pixels:

@@ -24,6 +24,7 @@ from switchseg.engine.training import Training
 from switchseg.losses.criterion import inverse
 from switchseg.losses.loss import resize_to
 from switchseg.norms import set_sparse_radius
+from switchseg.norms.sparse import sparse_layers
 
 _FREEZE_EVERY = 100
 """Steps between two looks for sparse layers that use a single statistic: looking waits for the device."""
@@ -52,6 +53,7 @@ class Stepper:
     ) -> None:
         self._training = training
         self._wish_to_stop = wish_to_stop
+        self._sparse = sparse_layers(training.model)
         self._stage = Staging(training.world.device)
         if graphs is None and training.world.device.type == "cuda" and training.config.train.capture == "auto":
             reason = capture_obstacle(training.config, training.world.size)
@@ -73,11 +75,12 @@ class Stepper:
         training, step = self._training, self._training.step
         seed_step(training.config.train.seed, step, training.world.rank)
         radius = _sparse_radius(training, step)
-        # What is frozen decides which kernels a step queues, so a change of it must void the recordings.
-        frozen = set_sparse_radius(training.model, radius, freeze=step % _FREEZE_EVERY == 0)
+        set_sparse_radius(training.model, radius, freeze=step % _FREEZE_EVERY == 0)
+        # What is fixed decides which kernels a step queues, so a change of it must void the recordings.
+        fixed = tuple(layer.fixed for layer in self._sparse)
         self._current = [self._stage(batch) for batch in batches]
         tensors = [tensor for batch in self._current for tensor in (batch.images, batch.labels, batch.sizes)]
-        self.recordings(*tensors, setting=frozen)
+        self.recordings(*tensors, setting=fixed)
         training.step += 1
         training.scheduler.step()
         # The batches are kept with it until their loss has been read: their memory belongs to the stream of the
