@@ -73,7 +73,7 @@ class Predictor:
             UserError: the file cannot be read, or the model's output is not finite.
             TypeError, ValueError: the array or tensor is of another kind or shape.
         """
-        return self.batch([image])[0]
+        return self.batch([image], None if isinstance(image, (str, os.PathLike)) else ["the image"])[0]
 
     def batch(self, images: Sequence[ImageLike], names: Sequence[str] | None = None) -> list[Prediction]:
         """Label several images, in their order; those of equal size share a pass, up to `compute.images_per_batch`.

@@ -148,10 +148,7 @@ def _display_matrix(frame: Any) -> tuple[tuple[int, int], tuple[int, int]] | Non
 
 
 def _flush(predictor: Predictor, path: Path, frames: list[tuple[Pixels, int]]) -> Iterator[tuple[Prediction, int]]:
-    try:
-        predictions = predictor.batch([pixels for pixels, _ in frames])
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+    predictions = predictor.batch([pixels for pixels, _ in frames], [str(path)] * len(frames))
     yield from zip(predictions, (time for _, time in frames), strict=True)
 
 
