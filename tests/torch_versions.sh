@@ -9,7 +9,8 @@ lowest=$(sed -n 's/^ *"torch>=\([0-9.]*\)",$/\1/p' pyproject.toml)
 for torch in "torch==${lowest:?pyproject.toml names no torch}.*" torch; do
     environment="$folder/${torch//[^a-z0-9.]/-}"
     [ -d "$environment" ] || python3 -m venv "$environment"
-    "$environment/bin/pip" install --quiet "$torch" torchvision timm segmentation-models-pytorch hypothesis pytest pytest-timeout
+    # Triton 3.6, which comes with torch 2.10 and 2.11, interprets kernels with a NumPy before 2.4 alone.
+    "$environment/bin/pip" install --quiet "$torch" torchvision timm segmentation-models-pytorch hypothesis pytest pytest-timeout "numpy<2.4"
     "$environment/bin/python" -c "import torch; print('torch', torch.__version__)"
     OMP_NUM_THREADS=1 PYTHONPATH=src "$environment/bin/python" -m pytest tests/norms -m 'slow or not slow'
 done
