@@ -45,7 +45,8 @@ softmax_backward: Callable[[Tensor, Tensor, int, torch.dtype], Tensor] = (
 is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
 """Tell whether a program is exported; before torch 2.7, whether it is exported or compiled."""
 
-exchange_api: Any = _find(Tensor, "__dlpack_c_exchange_api__")
+# Likewise, before torch 2.10.
+exchange_api: Any = getattr(Tensor, "__dlpack_c_exchange_api__", None)
 """DLPack's exchange API of tensors, a capsule; without it they are asked one by one where they lie."""
 
 _dispatch_modes = _find(torch._C, "_len_torch_dispatch_stack")
