@@ -13,7 +13,8 @@ from switchseg.checkpoints.model_directory import load_model, save_model
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.data.datasets import open_dataset
-from switchseg.engine.evaluate import evaluate, write_confusion
+from switchseg.engine.evaluate import evaluate
+from switchseg.engine.evaluation import write_confusion
 
 MODELS = Path(__file__).parent
 

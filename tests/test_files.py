@@ -29,10 +29,13 @@ def test_a_failure_leaves_the_old_content_and_no_leftover(tmp_path):
     assert os.listdir(tmp_path) == ["x.txt"]
 
 
-def test_permissions_follow_the_umask(tmp_path):
+def test_permissions_follow_the_umask_which_stays_as_it_is(tmp_path, monkeypatch):
     before = os.umask(0o027)
     try:
-        files.write_text(tmp_path / "x", "")
+        # It is the whole process's: files of other threads would get the wrong permissions meanwhile.
+        with monkeypatch.context() as patch:
+            patch.delattr(os, "umask")
+            files.write_text(tmp_path / "x", "")
     finally:
         os.umask(before)
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o640

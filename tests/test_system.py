@@ -1,4 +1,5 @@
 import ctypes
+import errno
 import io
 import os
 import subprocess
@@ -41,6 +42,21 @@ def test_a_folder_is_synced_or_named(tmp_path):
     system.sync_folder(tmp_path)
     with pytest.raises(FileNotFoundError):
         system.sync_folder(tmp_path / "absent")
+
+
+def test_what_knows_no_sync_is_left_alone_and_what_fails_is_told(tmp_path, monkeypatch):
+    reader, writer = os.pipe()
+    with os.fdopen(reader), os.fdopen(writer):
+        with pytest.raises(OSError, match="Invalid argument"):
+            os.fsync(writer)
+        system.sync(writer)
+
+    def broken(descriptor):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        system.sync_folder(tmp_path)
 
 
 def test_a_pipe_is_unread_once_its_reader_is_gone():

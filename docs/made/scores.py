@@ -6,8 +6,8 @@ from pathlib import Path
 
 from docs.made.markdown import table
 from switchseg.reports.runs import Evaluation, Run, norm_title, read_run, read_runs
+from switchseg.reports.samples import Sample, score_text, spread_text
 from switchseg.reports.series import last_shares
-from switchseg.reports.study import Sample, score_text, spread_text
 from switchseg.reports.table import percent, results_table
 
 REPOSITORY = Path(__file__).parents[2]

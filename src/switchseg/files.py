@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -38,15 +39,15 @@ def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The name says nothing, so that it is never longer than names can be.
         # Beside the target, since a file can be renamed in one step within a file system only.
-        descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        temporary = path.parent / f".{secrets.token_hex(8)}.part"
+        # Not by tempfile, whose files are private: the permissions are those of any new file.
         # Closed now, because on Windows a file that is open cannot be renamed or opened again by a writer.
-        os.close(descriptor)
+        temporary.open("xb").close()
         try:
-            yield Path(temporary)
+            yield temporary
             # Opened anew: whoever wrote it may have closed it already, and fsync is for all data of the file.
             with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
+                system.sync(file.fileno())
             os.replace(temporary, path)
         # KeyboardInterrupt too: half a file must not stay behind Ctrl-C.
         except BaseException:
@@ -90,6 +91,15 @@ def check_places(files: Iterable[Path | None] = (), folders: Iterable[Path | Non
     for path in folders:
         if path is not None:
             _check_folder(path, path)
+
+
+def check_suffix(path: Path | None, *suffixes: str) -> None:
+    """Raise a UserError unless a file to write ends in one of the suffixes of its kind; None is not to be written.
+
+    Under another name it would hardly be opened, and what a slip like `--out RUN/config.yaml` names would be lost.
+    """
+    if path is not None and path.suffix.lower() not in suffixes:
+        raise UserError(f"{path}: the name of a file to write was expected that ends in {' or '.join(suffixes)}")
 
 
 def _refuse_special(path: Path) -> None:
@@ -154,10 +164,3 @@ def digest(path: str | os.PathLike[str]) -> str | None:
     except (OSError, UserError):
         return None
     return result.hexdigest()
-
-
-def _umask() -> int:
-    # mkstemp makes private files; the umask can only be read by setting it.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

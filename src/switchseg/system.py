@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import select
 import sys
@@ -21,6 +22,9 @@ else:
     import resource
 
     _BINARY, _AT_ONCE = 0, os.O_NONBLOCK
+
+# What file systems say that know no such call: FUSE, network shares, folders of other systems.
+_NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 # A forked child of a process that had used OpenCV's pool of threads crashed (docs/log.md).
 START_METHOD = "spawn" if sys.platform == "win32" else "forkserver"
@@ -60,13 +64,25 @@ def read_at(descriptor: int, length: int, start: int) -> bytes:
     return os.pread(descriptor, length, start)
 
 
-def sync_folder(folder: str | os.PathLike[str]) -> None:
-    """Write a folder's entries to disk: without this a rename may be lost in a power cut."""
-    if sys.platform == "win32":  # where a folder cannot be opened
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(descriptor: int) -> None:
+    """Write an open file to disk, where its file system can be asked to."""
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+
+
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Write a folder's entries to disk, where that can be asked for: else a rename may be lost in a power cut."""
+    if sys.platform == "win32":  # where a folder cannot be opened
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return  # files can be made in it, but it cannot be listed
+    try:
+        sync(descriptor)
     finally:
         os.close(descriptor)
 

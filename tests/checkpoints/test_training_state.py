@@ -67,7 +67,7 @@ def test_a_save_that_dies_between_two_operations_leaves_a_complete_checkpoint(tm
         return call
 
     with monkeypatch.context() as patch:
-        for name in ("fsync", "chmod", "replace", "unlink"):
+        for name in ("fsync", "replace", "unlink"):
             patch.setattr(os, name, instrumented(getattr(os, name)))
         with contextlib.suppress(Stopped):
             training_state.save(tmp_path, state(2), 2, keep=1)

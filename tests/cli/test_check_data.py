@@ -1,5 +1,7 @@
 """`switchseg check-data`."""
 
+import pytest
+
 from switchseg.cli import main
 from tests.data.trees import save, values, write_pairs
 
@@ -83,3 +85,12 @@ def test_the_page_shows_what_augmentation_does(tmp_path, capsys):
     config.write_text("data: {augment: [{name: flop}]}\n")
     assert main([*command, "--html", str(page), "--augment", str(config)]) == 2
     assert f"{config}: data.augment: there is no transform 'flop'; did you mean 'flip'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--html", "--propose"])
+def test_nothing_is_written_over_another_kind_of_file(tmp_path, capsys, flag):
+    (tmp_path / "classes.txt").write_text("a\nb\n")
+    command = ["check-data", "--dataset", "folder", "--root", str(tmp_path), flag, str(tmp_path / "classes.txt")]
+    assert main(command) == 2
+    assert "classes.txt: the name of a file to write was expected that ends in ." in capsys.readouterr().err
+    assert (tmp_path / "classes.txt").read_text() == "a\nb\n"

@@ -54,6 +54,14 @@ def test_a_second_call_trains_nothing_again(compared, capsys):
     assert "step 1/2" not in output
 
 
+def test_a_run_directory_is_no_place_for_a_comparison(compared, capsys):
+    run = compared[0] / "out" / "gn"
+    before = sorted(run.rglob("*"))
+    assert main([*compared[1], "--out", str(run)]) == 2
+    assert f"{run}: is a run directory, whose report would be replaced" in capsys.readouterr().err
+    assert sorted(run.rglob("*")) == before
+
+
 def test_an_unknown_norm_is_said_before_anything_is_trained(compared, tmp_path, capsys):
     arguments = [*compared[1], "--norms", "sn", "xn", "--out", str(tmp_path / "none")]
     assert main(arguments) == 2

@@ -32,9 +32,15 @@ def test_table_figure_and_suggestion(arguments, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("flags", "words"), [(["--lowest", "1", "--highest", "0.1"], "--lowest"), (["--rates", "3"], "--rates: 3")]
+    ("flags", "words"),
+    [
+        (["--lowest", "1", "--highest", "0.1"], "--lowest"),
+        (["--rates", "3"], "--rates: 3"),
+        # Said before the missing data are looked for.
+        (["--optim.lr-encoder", "0", "--optim.lr-decoder", "0", "--data.root", "absent"], "one above 0 was expected"),
+    ],
 )
-def test_a_range_that_is_none_is_refused(arguments, tmp_path, capsys, flags, words):
+def test_what_cannot_be_swept_is_refused_at_once(arguments, tmp_path, capsys, flags, words):
     assert main([*arguments, *flags]) == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

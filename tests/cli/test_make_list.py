@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from switchseg.cli import main
 from switchseg.data.datasets import open_dataset
@@ -20,10 +21,26 @@ def test_make_list_writes_what_odgt_opens(tmp_path, capsys):
     assert np.array_equal(dataset.read(1).label, np.where(stored == 0, 255, stored.astype(int) - 1))
 
 
-def test_make_list_of_images_alone(tmp_path):
+def test_make_list_of_images_alone(tmp_path, capsys):
     save(tmp_path / "images/a.png", picture(0))
     assert main(["make-list", "--root", str(tmp_path), "--out", str(tmp_path / "test.odgt")]) == 0
     assert json.loads((tmp_path / "test.odgt").read_text()) == {"fpath_img": "images/a.png", "width": 30, "height": 20}
+    assert f"1 records in {tmp_path}/test.odgt, without labels (there is no {tmp_path}/annot" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--labels", "lables"], "lables: no such folder"),
+        (["--images", "../images"], "--images: ../images leads out of the data set's folder"),
+        (["--labels", "/"], "--labels: / leads out of the data set's folder"),
+    ],
+)
+def test_folders_that_are_not_there_or_elsewhere_are_named(tmp_path, capsys, flags, complaint):
+    save(tmp_path / "images/a.png", picture(0))
+    assert main(["make-list", "--root", str(tmp_path), "--out", str(tmp_path / "l.odgt"), *flags]) == 2
+    assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "l.odgt").exists()
 
 
 def test_make_list_names_what_is_missing(tmp_path, capsys):

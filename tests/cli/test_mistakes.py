@@ -3,6 +3,7 @@
 import os
 import pickle
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from PIL import Image
 
 from switchseg.checkpoints.model_directory import save_model
 from switchseg.classes import Classes
-from switchseg.cli import COMMANDS, main
+from switchseg.cli import COMMANDS, ON_RANKS, main
 from switchseg.models.create import create_model
+from switchseg.recorders import RECORDERS
 
 CONFIG = """
 model: {encoder: resnet18_dilated8, decoder: c1_bilinear, norm: gn}
@@ -149,3 +151,28 @@ def test_every_command_has_help(verb, capsys):
 def test_an_unknown_flag_is_one_line(verb, capsys):
     assert main([verb, "--no-such-flag", "1", "x.yaml"]) == 2
     assert one_line(capsys)
+
+
+@pytest.mark.parametrize("verb", [verb for verb in COMMANDS if verb not in ON_RANKS])
+def test_what_is_one_process_says_so_under_torchrun(verb, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert main([verb]) == 2
+    assert f"error: {verb} runs as one process, but there are 2 (WORLD_SIZE)" in one_line(capsys)
+
+
+@pytest.mark.parametrize("verb", ON_RANKS)
+def test_what_uses_ranks_is_looked_up_in_the_table(verb):
+    assert verb in COMMANDS
+
+
+@pytest.mark.parametrize("name", ["wandb", "mlflow", "tensorboard"])
+def test_a_recorder_that_is_not_installed_is_told_before_anything_is_written(tmp_path, capsys, monkeypatch, name):
+    for module in (name, "torch.utils.tensorboard"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, f"switchseg.recorders.{name}", raising=False)
+    monkeypatch.setattr(RECORDERS, "_entries", {})
+    assert train(tmp_path, tmp_path, "--train.recorders", name) == 2
+    assert f"train.recorders: {name} is not installed; pip install" in one_line(capsys)
+    assert not (tmp_path / "run").exists()

@@ -109,5 +109,6 @@ def test_a_name_that_is_no_text_is_printed(tmp_path: Path, tiny_camvid: Path) ->
     done = run(
         "make-list", "--root", str(tiny_camvid), "--images", "val", "--out", name, cwd=tmp_path, capture_output=True
     )
-    assert (done.returncode, done.stdout) == (0, "3 records in not-\\udcff-text\n")
+    assert done.returncode == 0
+    assert done.stdout.startswith("3 records in not-\\udcff-text, ")
     assert (tmp_path / name).is_file()

@@ -54,7 +54,7 @@ def test_windows_say_how_much_they_show(
     flags = ["--out", str(tmp_path), "--short-sides", "128", "--window", "64", "--whole-image-statistics"]
     assert main(["predict", str(small_model), str(tiny_camvid / "val"), *flags]) == 0
     printed = capsys.readouterr().out
-    assert "windows of 64 every 42, statistics of the whole image" in printed
+    assert "windows of 64 every 42 (rounded up to the network's stride), statistics of the whole image" in printed
     assert "of neighbouring pixels differ where windows meet" in printed
 
 

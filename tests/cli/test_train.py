@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from switchseg.checkpoints import training_state
 from switchseg.cli import main
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
-from switchseg.engine import interrupt
+from switchseg.engine import finish, interrupt
 from tests.engine.runs import assert_equal, events
 
 CONFIG = """
@@ -118,6 +119,28 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, tiny_camvid, undisturbed, 
     assert events(tmp_path, "train", "shares") == events(undisturbed, "train", "shares")
     model = "run/model/model.safetensors"
     assert (tmp_path / model).read_bytes() == (undisturbed / model).read_bytes()
+
+
+def test_a_run_that_is_stopped_while_it_is_scored_is_scored_by_the_same_command(
+    tmp_path, tiny_camvid, undisturbed, monkeypatch
+):
+    shutil.copytree(undisturbed / "run", tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").unlink()
+    evaluate = finish.evaluate
+
+    def interrupted(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate(*arguments, **options)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(finish, "evaluate", interrupted)
+        stopped = run(tmp_path, tiny_camvid)
+    assert stopped.returncode == interrupt.EXIT_CODE, stopped.stderr
+    assert "stopped by SIGTERM before the trained model was scored" in stopped.stdout
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    assert run(tmp_path, tiny_camvid).returncode == 0
+    scores = [json.loads((each / "run" / "metrics.json").read_text()) for each in (tmp_path, undisturbed)]
+    assert scores[0]["multi"]["mean_iou"] == scores[1]["multi"]["mean_iou"]
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -35,6 +36,21 @@ def test_values_are_taken(words, expected):
 def test_other_values_are_refused(words):
     with pytest.raises(UserError, match=words.split()[0]):
         parse(Flags, "verb", words.split())
+
+
+@pytest.mark.parametrize(
+    "words", [["--out", ""], ["--out="], ["--out", "a", "--list", ""], ["--out", "a", "--more", ""]]
+)
+def test_an_empty_text_is_no_path(words):
+    @dataclass(frozen=True)
+    class Places:
+        out: Path
+        list: Path | None = None
+        more: tuple[Path, ...] = ()
+
+    assert parse(Places, "verb", ["--out", "a", "--more", "b", "c"]).more == (Path("b"), Path("c"))
+    with pytest.raises(UserError, match="--(out|list|more): an empty text; a path was expected"):
+        parse(Places, "verb", words)
 
 
 def test_help_names_values_as_users_do(capsys):

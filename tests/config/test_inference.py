@@ -34,7 +34,7 @@ def test_a_rule_says_what_it_does() -> None:
         "short side 450, long side at most 1000; stretched to multiples of 8 (cv2 bilinear); softmax at label size"
     )
     text = Rule(short_sides=(300, 400), flip=True, window=240, resize="pil").describe()
-    for part in ("300 400", "(pil bilinear)", "windows of 240 every 160", "averaged with the mirrored image"):
+    for part in ("300 400", "(pil bilinear)", "windows of 240 every 160 (rounded up", "with the mirrored image"):
         assert part in text
 
 

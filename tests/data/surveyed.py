@@ -1,12 +1,14 @@
 """Small data sets, and what check-data says of them."""
 
-from switchseg.data.check import Findings, inspect
+from switchseg.data.check import inspect
 from switchseg.data.datasets import open_dataset
+from switchseg.data.findings import Findings
 from switchseg.data.likely_mistakes import advise
 from tests.data.trees import picture, save
 
 
 def write(root, labels, description="classes: [a, b, c]", suffix="png"):
+    root.mkdir(exist_ok=True)
     (root / "dataset.yaml").write_text(description)
     for number, label in enumerate(labels):
         save(root / f"images/train/{number}.png", picture(number, *label.shape[:2]))

@@ -61,6 +61,24 @@ def test_colours_that_are_no_class_s(tmp_path, colours, seen, settings):
     assert advice.readings[0].settings == settings
 
 
+def test_classes_change_places_only_where_that_explains_every_colour(tmp_path):
+    masks = "classes: [a, b, c]\npalette: [[200, 0, 0], [0, 0, 200], [0, 200, 90]]\ncolour_masks: true"
+    colours = coloured((0, 0, 200), (200, 0, 0), (90, 200, 0), (30, 20, 10))
+    exchanged = write(tmp_path / "all", [colours], f"{masks}\nignore: [[10, 20, 30]]")
+    (reading,) = advise(check(exchanged), exchanged.meaning)[0].readings
+    assert reading.settings == {"palette": [[0, 0, 200], [200, 0, 0], [90, 200, 0]], "ignore": [[30, 20, 10]]}
+    # The second colour is a class's as it stands, and none's with red and blue exchanged.
+    some = write(tmp_path / "some", [coloured((0, 0, 200), (0, 200, 90), (90, 200, 0))], masks)
+    (reading,) = advise(check(some), some.meaning)[0].readings
+    assert reading.settings == {"ignore": [[90, 200, 0]]}
+
+
+def test_a_colour_that_occurs_stays_its_class_s(tmp_path):
+    masks = "classes: [a, b]\npalette: [[100, 0, 0], [106, 0, 0]]\ncolour_masks: true"
+    dataset = write(tmp_path, [coloured((106, 0, 0), (112, 0, 0))], masks)
+    assert "palette" not in advise(check(dataset), dataset.meaning)[0].readings[0].settings
+
+
 def test_mixed_colours_at_edges(tmp_path):
     mixed = [coloured(*((128 - k, 64 - k, 128 + k) for k in range(20, 60, 8))) for _ in range(2)]
     dataset = write(tmp_path, mixed, MASKS)

@@ -137,26 +137,6 @@ def test_upright_images_alone_fit_where_the_orientation_is_applied(tmp_path):
         open_dataset("folder", tmp_path, "train").read(0)
 
 
-def test_splits_are_joined_one_after_the_other(root):
-    for number in range(2):
-        save(root / f"images/val/v{number}.png", picture(10 + number))
-        save(root / f"masks/val/v{number}.png", values(number, [0, 1, 2, 255]))
-    joined = open_dataset("folder", root, "train+val")
-    assert [joined.read(index).name for index in range(len(joined))] == ["0", "1", "2", "v0", "v1"]
-    assert np.array_equal(joined.read(3).image, picture(10))
-    assert joined.sizes().shape == (5, 2)
-
-
-def test_names_that_joined_splits_share_tell_the_split(root):
-    for name in ("0", "v1"):
-        save(root / f"images/val/{name}.png", picture(10))
-        save(root / f"masks/val/{name}.png", values(0, [0, 1, 2, 255]))
-    joined = open_dataset("folder", root, "train+validation")
-    names = ["train-0", "1", "2", "val-0", "v1"]
-    assert [joined.read(index).name for index in range(len(joined))] == names
-    assert [joined.name_of(index) for index in range(len(joined))] == names
-
-
 def test_a_split_is_not_joined_with_itself(root):
     with pytest.raises(UserError, match=r"train\+training cannot be joined; different splits"):
         open_dataset("folder", root, "train+training")

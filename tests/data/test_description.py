@@ -115,9 +115,9 @@ def test_the_nearest_folder_wins(tmp_path):
     (tmp_path / "near").mkdir()
     (tmp_path / "classes.txt").write_text("far\n")
     assert describe(tmp_path / "near") is None
-    assert describe(tmp_path / "near", tmp_path).classes == ["far"]
+    assert describe(tmp_path / "near", tmp_path).description.classes == ["far"]
     (tmp_path / "near" / "classes.txt").write_text("near\n")
-    assert describe(tmp_path / "near", tmp_path).classes == ["near"]
+    assert describe(tmp_path / "near", tmp_path).description.classes == ["near"]
 
 
 def test_a_data_set_that_is_known_by_its_name_heeds_dataset_yaml_alone(tmp_path):
@@ -149,4 +149,24 @@ def test_a_label_map_may_name_the_classes_of_the_class_file(tmp_path):
 def test_a_class_file_that_is_not_needed_is_not_read(tmp_path):
     (tmp_path / "classes.txt").write_bytes(b"\xff\xfe broken")
     (tmp_path / "dataset.yaml").write_text("classes: [a, b]\n")
-    assert describe(tmp_path).classes == ["a", "b"]
+    assert describe(tmp_path).description.classes == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        ({"near/classes.txt": "\n".join(map(str, range(300)))}, r"near/classes\.txt: 300 classes"),
+        ({"near/classes.json": '{"classes": ["a"], "palette": [[1, 2, 3], [4, 5, 6]]}'}, r"classes\.json: 2 colours"),
+        ({"dataset.yaml": "classes: [a]\nlabel_map: {1: 7}"}, r"dataset\.yaml: label_map names class 7"),
+        (
+            {"near/dataset.yaml": "palette: [[1, 2, 3]]", "near/classes.txt": "a\nb"},
+            r"near/dataset\.yaml with classes\.txt: 1 colours for 2 classes",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_said_of_the_file_that_says_it(tmp_path, files, complaint):
+    (tmp_path / "near").mkdir()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(UserError, match=complaint):
+        meaning_of(tmp_path / "near", tmp_path, own=Classes.unnamed(3))

@@ -68,13 +68,13 @@ def test_each_side_has_an_image(fraction):
         split(1)
 
 
-def test_the_sizes_and_the_decoder_are_those_of_the_data_set():
+def test_the_sizes_are_those_of_the_data_set_and_each_side_has_its_decoder():
     dataset = Named(["a", "b", "c", "d"])
     trained, held = hold_out(dataset, 0.5, 0)
     rows = [*trained.sizes().tolist(), *held.sizes().tolist()]
     assert sorted(rows) == dataset.sizes().tolist()
     trained.decoder = "simplejpeg"
-    assert (dataset.decoder, held.decoder) == ("simplejpeg", "simplejpeg")
+    assert (trained.decoder, held.decoder, dataset.decoder) == ("simplejpeg", "pillow", "pillow")
 
 
 def test_files_are_split_without_being_read(tiny_camvid):

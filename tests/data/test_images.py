@@ -5,9 +5,10 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from switchseg.data.images import check_decoder, image_size, read_image, rgb_pixels
+from switchseg.data.label_files import read_label
 from switchseg.errors import UserError
 from tests.data.trees import picture, save
 
@@ -78,13 +79,26 @@ def test_palette_grey_and_alpha_are_converted(tmp_path):
     assert read_image(tmp_path / "p.png")[1, 2].tolist() == [200, 10, 245]
 
 
-@pytest.mark.parametrize("suffix", ["gif", "png", "webp"])
-def test_first_frame_of_an_animation(tmp_path, suffix):
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp", "avif", "tif"])
+def test_several_frames_or_pages_are_refused(tmp_path, suffix):
     frames = [Image.new("RGB", (9, 7), colour) for colour in ((250, 0, 0), (0, 0, 250))]
-    frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:])
-    red = read_image(tmp_path / f"a.{suffix}")
-    assert red.shape == (7, 9, 3)
-    assert red[..., 0].min() > 200 > 60 > red[..., 2].max()
+    path = tmp_path / f"a.{suffix}"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    for read in (read_image, image_size, read_label):
+        with pytest.raises(UserError, match=rf"a\.{suffix}: holds several (frames|pages); one image was expected"):
+            read(path)
+    frames[0].save(path, save_all=True)
+    assert read_image(path).shape == (7, 9, 3)
+
+
+def test_previews_and_masks_are_no_pages_of_their_own(tmp_path):
+    path, pixels = tmp_path / "a.tif", picture(0)
+    with TiffImagePlugin.AppendingTiffWriter(str(path), new=True) as file:
+        for subfile, page in enumerate((pixels, pixels[::2, ::2], pixels[::4, ::4])):
+            Image.fromarray(page).save(file, "tiff", tiffinfo={254: (0, 1, 4)[subfile]})
+            file.newFrame()
+    assert np.array_equal(read_image(path), pixels)
+    assert image_size(path) == pixels.shape[:2]
 
 
 def test_one_pixel(tmp_path):

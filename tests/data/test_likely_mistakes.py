@@ -33,6 +33,7 @@ def test_labels_saved_as_jpeg(tmp_path):
         ("[back, front]", [0, 255], None),
         ("[back, front]", [0], None),
         ("[building]", [0], None),
+        ("[back, front]", [255], None),
     ],
 )
 def test_fewer_than_two_classes_would_stop_a_training(tmp_path, names, choices, classes):

@@ -44,6 +44,10 @@ CASES = {
     "colours and black": (colours((128, 64, 128), (0, 0, 142), (0, 0, 0)), {}),
     "void colour": (colours((128, 64, 128), (0, 0, 142), (224, 224, 224)), {"dataset.yaml": MASKS}),
     "red for blue": (colours((128, 64, 128), (142, 0, 0)), {"dataset.yaml": MASKS}),
+    "colours and a value to ignore": (
+        colours((128, 64, 128), (0, 0, 142)),
+        {"dataset.yaml": f"{ROAD}palette: [[128, 64, 128], [0, 0, 142]]\nignore: [17]\n"},
+    ),
     "one level off": (colours((129, 65, 129), (1, 1, 143)), {"dataset.yaml": MASKS}),
 }
 
@@ -79,6 +83,15 @@ def test_what_contradicts_is_replaced():
     assert "reduce_zero_label" not in combined(before, {"label_map": {0: 0}})
     assert "palette" not in combined(before, {"classes": ["a", "b"]})
     assert combined(before, {"ignore": [8, 7]})["ignore"] == [7, 8]
+
+
+def test_what_is_ignored_stays_ignored_among_colours():
+    before = {"label_map": {0: 0, 1: 1}, "ignore": [17, 300]}
+    colours = {"colour_masks": True, "palette": [[1, 2, 3], [4, 5, 6]]}
+    assert combined(before, colours) == {**colours, "ignore": [[17, 17, 17]]}
+    masks = {**colours, "ignore": [[3, 2, 1], [7, 8, 9]]}
+    assert combined(masks, {"palette": [[3, 2, 1], [6, 5, 4]]})["ignore"] == [[7, 8, 9]]
+    assert combined(masks, {"label_map": {0: 0, 1: 1}}) == {"palette": colours["palette"], "label_map": {0: 0, 1: 1}}
 
 
 def test_a_proposal_is_read_as_it_was_meant():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from switchseg.data.images import read_image
 from switchseg.data.rasters import is_raster, open_raster
 from switchseg.errors import UserError
 
@@ -41,6 +42,18 @@ def test_a_georeference_makes_a_tiff_a_raster(tmp_path: Path) -> None:
     assert not is_raster(tmp_path / "absent.tif")
     assert is_raster(write(tmp_path / "geo.tif", noise(3)))
     assert is_raster(write(tmp_path / "many.tif", noise(7, "uint16")))
+
+
+def test_several_pages_are_refused_and_overviews_are_none(tmp_path: Path) -> None:
+    page = Image.fromarray(noise(3).transpose(1, 2, 0))
+    page.save(tmp_path / "pages.tif", save_all=True, append_images=[page])
+    with pytest.raises(UserError, match=r"pages\.tif: holds several pages"):
+        read(tmp_path / "pages.tif")
+    path = write(tmp_path / "overview.tif", noise(3))
+    with rasterio.open(path, "r+") as file:
+        file.write_mask(True)
+        file.build_overviews([2])
+    np.testing.assert_array_equal(read(path), read_image(path))
 
 
 def test_colours_are_found_by_their_names(tmp_path: Path) -> None:

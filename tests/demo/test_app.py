@@ -17,7 +17,7 @@ from PIL import Image
 
 from switchseg.data.order import generator
 from switchseg.data.scenes.classes import ROAD
-from switchseg.data.scenes.generate import make_scene
+from switchseg.data.scenes.scene import make_scene
 from switchseg.demo.colours import see_through
 from switchseg.demo.samples import SAMPLE_SEED, SAMPLES, sample_images
 from switchseg.engine.predictor import Predictor

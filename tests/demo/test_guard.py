@@ -78,11 +78,45 @@ def test_where_files_lie_is_told_to_nobody_and_understood_all_the_same(tmp_path:
         {"data": [{"path": "/etc/passwd"}]},
         {"a": {"b": [[{"path": 5}]]}},
         [{"path": ["x"]}],
+        {"path": "FOLDER/../x"},
+        {"path": "FOLDER/a\\..\\x"},
+        {"path": "FOLDER/\0"},
+        {"path": "FOLDER-of-another/x"},
+        {"path": "FOLDER/\ud800"},
     ],
 )
 def test_only_uploads_are_files(tmp_path: Path, content: Any) -> None:
-    status, said, behind = ask(tmp_path, "/gradio_api/queue/join", json.dumps(content).encode())
+    status, said, behind = ask(
+        tmp_path, "/gradio_api/queue/join", json.dumps(content).replace("FOLDER", str(tmp_path)).encode()
+    )
     assert (status, said, behind.paths) == (400, b"a file must be uploaded first", [])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/etc/passwd",
+            "",
+            "../x",
+            "http://example.org/x",
+            "file:///etc/passwd",
+            "FOLDER",
+            "FOLDER/../x",
+            "FOLDER/a/..",
+        ),
+        *("FOLDER/..\\x", "FOLDER-of-another/x", "FOLDER/\0", "/FOLDER/x"),
+    ],
+)
+def test_files_elsewhere_are_not_asked_for(tmp_path: Path, path: str) -> None:
+    status, said, behind = ask(tmp_path, f"/gradio_api/file={path.replace('FOLDER', str(tmp_path))}")
+    assert (status, said, behind.paths) == (404, b"there is no such file", [])
+
+
+def test_what_was_looked_at_is_passed_on(tmp_path: Path) -> None:
+    body = f'{{"path": "/etc/passwd", "path": "{tmp_path}/x"}}'
+    _, _, behind = ask(tmp_path, "/gradio_api/queue/join", body.encode())
+    assert b"/etc/passwd" not in behind.bodies[0]
 
 
 @pytest.mark.parametrize("body", [b"{", b"[" * 100_000, bytes([255]), b'"' + b"x" * (1 << 20) + b'"'])

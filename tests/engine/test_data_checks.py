@@ -5,7 +5,7 @@ import torch
 from switchseg.data.config import DataConfig
 from switchseg.data.datasets import open_dataset
 from switchseg.distributed import World
-from switchseg.engine.data_checks import readable, require_two_classes
+from switchseg.engine.data_checks import readable, require_apart, require_two_classes
 from switchseg.engine.setup import open_training, open_validation
 from switchseg.errors import UserError
 from tests.data.trees import picture, save, values
@@ -27,6 +27,15 @@ def test_two_classes_are_enough_wherever_they_are(tmp_path):
     save(tmp_path / "labels/val/3.png", values(0, [1]))
     (tmp_path / "labels/val/2.png").write_bytes(b"broken")
     require_two_classes(dataset)
+
+
+def test_nothing_is_written_among_the_files_of_a_data_set(tmp_path):
+    dataset = write(tmp_path, [0, 1])
+    for folder in ("images/val", "labels/val", "images/../labels/val"):
+        with pytest.raises(UserError, match="files of the data set folder lie there"):
+            require_apart(dataset, tmp_path / folder)
+    require_apart(dataset, tmp_path / "elsewhere")
+    require_apart(dataset, None)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from PIL import Image
 
 from switchseg.config.inference import Rule
 from switchseg.engine.finished import RECORD, Finished
-from switchseg.engine.predict import find_inputs, predict, without_results
+from switchseg.engine.inputs import find_inputs, without_results
+from switchseg.engine.predict import predict
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError
 
@@ -110,8 +111,9 @@ def test_a_file_with_old_results_and_none_of_its_own_is_never_touched(model: Pat
     truth = write(tmp_path / "in" / "a_labels.png", 5)
     write(tmp_path / "in" / "a.png", 1)
     before = truth.read_bytes()
-    with pytest.raises(UserError, match=r"a_labels\.png: would be overwritten"):
-        label(model, [tmp_path / "in"], tmp_path / "in")
+    for inputs, complaint in (([tmp_path / "in"], "would be"), ([tmp_path / "in" / "a.png"], "is no result")):
+        with pytest.raises(UserError, match=rf"a_labels\.png: {complaint}.* overwritten"):
+            label(model, inputs, tmp_path / "in")
     assert truth.read_bytes() == before
     assert {path.name for path in (tmp_path / "in").iterdir()} == {"a.png", "a_labels.png"}
 

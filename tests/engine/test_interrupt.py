@@ -37,6 +37,18 @@ def test_the_second_one_stops_at_once(own_interrupt: None) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_work_without_steps_is_left_at_once(number: signal.Signals) -> None:
+    done = []
+    with stop_on_signals() as request:
+        with request.at_once():
+            done.append("begun")
+            os.kill(os.getpid(), number)
+            done.append("not left")
+        assert done == ["begun"]
+        assert request.signal_name == number.name
+
+
 def test_an_error_inside_restores_the_handlers() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(ZeroDivisionError), stop_on_signals():

@@ -35,3 +35,10 @@ def test_sums_survive_a_checkpoint():
     restored = Meter(3, CPU)
     restored.load_state_dict(filled().state_dict(WORLD), WORLD)
     assert restored.read(WORLD) == filled().read(WORLD)
+
+
+def test_what_other_ranks_have_counted_since_then_is_forgotten():
+    state, other = filled().state_dict(WORLD), filled()
+    other.load_state_dict(state, World(rank=1, size=2, device=CPU))
+    assert not other.sums[1].any()
+    assert torch.equal(other.sums[0], state["loss"])

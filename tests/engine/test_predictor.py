@@ -1,4 +1,3 @@
-import io
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,29 +20,6 @@ def predictor(camvid_model: Path) -> Predictor:
 
 def picture(height: int = 40, width: int = 60, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
-def test_prediction_holds_labels_probabilities_and_classes(predictor: Predictor) -> None:
-    prediction = predictor(picture())
-    assert prediction.labels.shape == (40, 60)
-    assert prediction.labels.dtype == np.uint8
-    assert prediction.probabilities.shape == (11, 40, 60)
-    np.testing.assert_allclose(prediction.probabilities.sum(0), 1, atol=1e-5)
-    np.testing.assert_array_equal(prediction.probabilities.argmax(0), prediction.labels)
-    np.testing.assert_array_equal(prediction.probabilities.max(0), prediction.confidence)
-    assert prediction.classes.names[3] == "Road"
-    assert sum(prediction.shares.values()) == pytest.approx(1)
-    assert list(prediction.shares.values()) == sorted(prediction.shares.values(), reverse=True)
-
-
-def test_a_notebook_shows_the_tinted_image_and_a_console_one_line(predictor: Predictor) -> None:
-    prediction = predictor(picture())
-    shown = Image.open(io.BytesIO(prediction._repr_png_()))
-    assert (shown.format, shown.size) == ("PNG", (60, 40))
-    np.testing.assert_array_equal(np.asarray(shown), np.asarray(prediction.overlay()))
-    name, share = next(iter(prediction.shares.items()))
-    assert repr(prediction).startswith(f"Prediction(60x40, 11 classes: {name} {100 * share:.0f} %")
-    assert len(repr(prediction)) < 100
 
 
 def test_every_kind_of_image_gives_the_same_labels(predictor: Predictor, tmp_path: Path) -> None:
@@ -102,6 +78,21 @@ def test_batches_keep_the_order_and_the_labels(predictor: Predictor, camvid_mode
         np.testing.assert_allclose(prediction.probabilities, predictor(image).probabilities, atol=1e-5)
 
 
+def test_the_image_of_a_batch_that_fails_is_named(camvid_model: Path, tmp_path: Path) -> None:
+    predictor = Predictor(camvid_model, rule=Rule(short_sides=(40,)), device="cpu", compute=Compute(images_per_batch=2))
+    with pytest.raises(ValueError, match=r"^images\[1\]: an image must have the shape"):
+        predictor.batch([picture(), picture()[None]])
+    Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(tmp_path / "black.png")
+
+    def break_black(module: torch.nn.Module, inputs: tuple[torch.Tensor], maps: list[torch.Tensor]) -> object:
+        black = inputs[0].flatten(1).std(1) < 1
+        return [torch.where(black[:, None, None, None], torch.inf, each) for each in maps]
+
+    predictor.model.encoder.register_forward_hook(break_black)
+    with pytest.raises(UserError, match=r"black\.png: the logits at short side 40 are not finite"):
+        predictor.batch([picture(), picture(48, 64), tmp_path / "black.png"])
+
+
 def test_threads_share_one_predictor(predictor: Predictor) -> None:
     images = [picture(40, 60, seed) for seed in range(12)]
     alone = [predictor(image).probabilities for image in images]
@@ -109,13 +100,6 @@ def test_threads_share_one_predictor(predictor: Predictor) -> None:
         together = list(pool.map(lambda image: predictor(image).probabilities, images))
     for expected, found in zip(alone, together, strict=True):
         np.testing.assert_array_equal(found, expected)
-
-
-def test_overlay_mixes_image_and_colour(predictor: Predictor) -> None:
-    prediction = predictor(picture())
-    np.testing.assert_array_equal(np.asarray(prediction.overlay(0)), prediction.image)
-    colours = np.array(prediction.classes.palette)[prediction.labels]
-    np.testing.assert_array_equal(np.asarray(prediction.overlay(1)), colours)
 
 
 def test_a_run_directory_is_used_at_its_own_scale(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import torch
 from switchseg.checkpoints.model_directory import save_model
 from switchseg.classes import Classes
 from switchseg.config.inference import Rule
-from switchseg.engine.inference import fuse
-from switchseg.engine.predict import find_inputs, predict
+from switchseg.engine.fusion import fuse
+from switchseg.engine.inputs import find_inputs
+from switchseg.engine.predict import predict
 from switchseg.engine.predictor import Predictor
 from switchseg.engine.raster import label_raster
 from switchseg.engine.seams import Seams

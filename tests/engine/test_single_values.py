@@ -33,7 +33,7 @@ def test_one_image_and_one_cell_are_refused_in_one_line(
     assert line.startswith(f"switchseg: error: model.norm {norm}: with train.images_per_device 1")
     assert "take model.norm sn, sn_in_ln or gn" in line
     assert line.count("\n") == 1
-    assert not (tmp_path / "run" / "config.yaml").exists()
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("norm", ["sn", "sn_in_ln", "gn"])

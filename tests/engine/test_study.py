@@ -11,7 +11,7 @@ from switchseg.optim.config import OptimConfig
 CONFIG = RunConfig(
     model=ModelConfig(encoder="resnet18_dilated8", decoder="aspp", norm="sn"),
     optim=OptimConfig(warmup_steps=50),
-    train=TrainConfig(steps=401, images_per_device=2, log_every=20, evaluate_every=100, seed=7),
+    train=TrainConfig(steps=401, images_per_device=2, log_every=20, evaluate_every=100, calibrate=30, seed=7),
     evaluate=EvaluateConfig(short_sides=(64,)),
 )
 
@@ -37,6 +37,7 @@ def test_another_batch_size_sees_as_many_images() -> None:
     assert (small.train.log_every, small.train.evaluate_every) == (40, 200)
     assert (large.train.steps, large.optim.warmup_steps) == (201, 25)  # never fewer images
     assert (large.train.log_every, large.train.evaluate_every) == (10, 50)
+    assert (small.train.calibrate, large.train.calibrate) == (60, 15)
     assert with_images(CONFIG, 2) == CONFIG
     no_evaluation = replace(CONFIG, train=replace(CONFIG.train, evaluate_every=0))
     assert with_images(no_evaluation, 1).train.evaluate_every == 0

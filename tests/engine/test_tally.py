@@ -10,10 +10,9 @@ from PIL import Image
 
 from switchseg.checkpoints.model_directory import load_model
 from switchseg.config.inference import Rule
-from switchseg.data.dataset import Subset
 from switchseg.data.datasets import open_dataset
 from switchseg.engine.evaluate import evaluate
-from switchseg.engine.tally import Tally, data_key
+from switchseg.engine.tally import Tally
 from switchseg.errors import UserError
 
 RULE = Rule(short_sides=(48,))
@@ -70,8 +69,3 @@ def test_damaged_counts_are_begun_anew(stopped: Path, camvid_model: Path, tmp_pa
     (tmp_path / "partial").write_text(json.dumps(5 if damage is None else {**state, damage: [[1]]}))
     resumed = score(camvid_model, stopped, tmp_path / "partial")
     np.testing.assert_array_equal(resumed, score(camvid_model, stopped, None))
-
-
-def test_a_part_of_a_data_set_is_told_by_its_files(tiny_camvid: Path) -> None:
-    dataset = open_dataset("camvid", tiny_camvid, "val")
-    assert data_key(Subset(dataset, [2, 0]), [1, 0]) == data_key(dataset, [0, 2]) != data_key(dataset, [1, 2])

@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 
 from switchseg.config.inference import Rule
-from switchseg.engine.predict import find_inputs, predict
+from switchseg.engine.inputs import find_inputs
+from switchseg.engine.predict import predict
 from switchseg.engine.predictor import Predictor
 
 av = pytest.importorskip("av", reason="videos need PyAV (the extra `video`)")

@@ -18,6 +18,21 @@ def test_average_pool_is_adaptive_pooling(size: int, height: int, width: int) ->
     torch.testing.assert_close(average_pool(maps, size), F.adaptive_avg_pool2d(maps, size), rtol=0, atol=1e-12)
 
 
+def test_average_pool_finds_shapes_without_memory() -> None:
+    assert average_pool(torch.empty(2, 3, 5, 7, device="meta"), 3).shape == (2, 3, 3, 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_average_pool_loses_nothing_to_autocast(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    maps = (3 + torch.randn(2, 3, 21, 28)).to(dtype)
+    with torch.autocast("cpu", torch.bfloat16):
+        pooled = average_pool(maps, 3)
+    assert pooled.dtype == dtype
+    expected = F.adaptive_avg_pool2d(maps.double(), 3)
+    torch.testing.assert_close(pooled.double(), expected, rtol=2 * torch.finfo(dtype).eps, atol=0)
+
+
 @pytest.mark.slow
 def test_pyramid_pooling_exports_to_onnx_at_any_size(tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")

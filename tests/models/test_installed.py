@@ -73,6 +73,15 @@ def test_a_folder_on_the_path_is_enough_and_its_code_is_not_run(
         create_model("tf_efficientnet_lite0", "c1", "bn", 2, "imagenet")
 
 
+def test_the_tag_of_the_same_weights_finds_them_and_another_one_does_not() -> None:
+    assert timm.get_pretrained_cfg("tf_efficientnet_lite0").tag == "in1k"
+    found = find_installed("tf_efficientnet_lite0.in1k")
+    assert found == find_installed("tf_efficientnet_lite0") is not None
+    assert find_installed("tf_efficientnet_lite0.ns_jft_in1k") is None
+    tagged = create_model("tf_efficientnet_lite0.in1k_dilated16", "c1", "sn", 2, "imagenet")
+    assert tagged.spec.preprocessing == found.preprocessing
+
+
 def test_other_networks_have_no_package() -> None:
     assert find_installed("resnet18") is None
 

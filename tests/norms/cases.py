@@ -1,6 +1,7 @@
 """Inputs and comparisons that several test files of the norms share."""
 
 import torch
+from torch import nn
 
 from switchseg.norms import functional
 from switchseg.norms.operator import native
@@ -46,3 +47,15 @@ def assert_same(found, expected, **tolerances):
         torch.testing.assert_close(
             found[name].double(), value.double(), msg=lambda text, name=name: f"{name}: {text}", **tolerances
         )
+
+
+class ScaleNorm(nn.Module):
+    """What a user may write: takes the channels alone, and any map."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x):
+        shape = (-1, *[1] * (x.dim() - 2))
+        return x / (x.square().mean(1, keepdim=True) + 1e-5).sqrt() * self.gain.view(shape)

@@ -45,6 +45,34 @@ def test_every_kind_with_running_statistics_is_calibrated(name):
     assert layer.num_batches_tracked == 3
 
 
+class _WithDropout(nn.BatchNorm2d):
+    """A norm that holds other layers, as timm's `BatchNormAct2d` does."""
+
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, x):
+        return self.drop(super().forward(x))
+
+
+def test_dropout_inside_of_a_norm_stays_off():
+    model = nn.Sequential(_WithDropout(3), nn.BatchNorm2d(3)).double()
+    calibrate(model, [torch.randn(4, 3, 8, 8, dtype=torch.float64) + 2])
+    # Normalized, and with nothing dropped and nothing scaled up for it.
+    torch.testing.assert_close(model[1].running_var, torch.ones(3, dtype=torch.float64), rtol=1e-2, atol=0)
+    assert all(module.training for module in model.modules())
+
+
+def test_instance_norm_with_running_statistics_stays_in_evaluation_mode():
+    model = nn.Sequential(nn.InstanceNorm2d(3, track_running_stats=True), nn.BatchNorm2d(3))
+    batch = 5 + torch.randn(4, 3, 8, 8)
+    calibrate(model, [batch])
+    assert torch.equal(model[0].running_mean, torch.zeros(3))
+    # What evaluation shows it: the images as they are, for the running statistics say (0, 1).
+    torch.testing.assert_close(model[1].running_mean, batch.mean((0, 2, 3)), rtol=1e-4, atol=0)
+
+
 def test_frozen_statistics_stay():
     layer = torchvision.ops.FrozenBatchNorm2d(3)
     assert calibrate(layer, [torch.randn(2, 3, 4, 4)]) == 1

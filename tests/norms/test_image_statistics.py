@@ -1,3 +1,4 @@
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -120,6 +121,42 @@ def test_autocast_stays_near(norm: str) -> None:
     model, x = network(norm), image()
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         torch.testing.assert_close(in_two(model, x), model(x), atol=0.1, rtol=0.1)
+
+
+def test_what_stood_in_for_a_norm_is_there_again_and_serves_other_threads() -> None:
+    model, x = network("gn"), image()
+    norm, seen = model[1], []
+
+    def stand_in(x: torch.Tensor) -> torch.Tensor:
+        seen.append(threading.get_ident())
+        return type(norm).forward(norm, x)
+
+    norm.forward = stand_in
+    statistics = ImageStatistics(model)
+    seen.clear()
+    with torch.no_grad(), ThreadPoolExecutor(1) as pool, statistics.attached():
+        pool.submit(model, x).result()
+    assert len(statistics) == 2
+    assert len(seen) == 1
+    assert norm.forward is stand_in
+
+
+def test_one_model_is_taken_over_by_one_at_a_time() -> None:
+    model = network("gn")
+    first, second = ImageStatistics(model), ImageStatistics(model)
+    entered = threading.Event()
+
+    def take_over() -> None:
+        with second.attached():
+            entered.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with first.attached():
+            waiting = pool.submit(take_over)
+            assert not entered.wait(0.05)
+        waiting.result()
+    assert entered.is_set()
+    assert not any("forward" in vars(module) for module in model.modules())
 
 
 def test_the_norms_are_themselves_again_after_an_error() -> None:

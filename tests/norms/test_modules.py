@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils.checkpoint import checkpoint
 
 from switchseg.norms import SwitchNorm1d, SwitchNorm2d, SwitchNorm3d
 from switchseg.norms.layout import LONG_TRAINED
@@ -139,6 +140,13 @@ def test_momentum_none_averages_all_batches():
     for batch in batches:
         layer(batch)
     torch.testing.assert_close(layer.running_mean, batches.mean((0, 1, 3, 4)))
+
+
+def test_checkpointed_batches_count_as_they_do_in_batch_norm():
+    x = torch.randn(2, 3, 4, 4, requires_grad=True)
+    for layer in (torch.nn.BatchNorm2d(3), SwitchNorm2d(3)):
+        checkpoint(layer, x, use_reentrant=False).sum().backward()
+        assert layer.num_batches_tracked == 2
 
 
 def test_1x1_maps_stay_finite():

@@ -6,7 +6,7 @@ import torch
 import torchvision
 from torch import nn
 
-from switchseg.norms import NORMS, SwitchNorm1d, takes_inputs
+from switchseg.norms import NORMS, SwitchNorm1d
 from switchseg.norms.recognise import is_named_norm, recognise
 
 NORMS_OF_LIBRARIES = {
@@ -81,9 +81,3 @@ def test_blocks_that_hold_a_norm_are_none():
     assert is_named_norm(nn.InstanceNorm2d(4))
     assert not is_named_norm(timm.layers.ConvNormAct(3, 4))
     assert not is_named_norm(nn.Conv2d(3, 4, 1))
-
-
-def test_inputs_that_a_layer_takes():
-    assert [dims for dims in (2, 3, 4, 5) if takes_inputs(nn.BatchNorm1d(4), 4, dims)] == [2, 3]
-    assert not takes_inputs(nn.BatchNorm2d(4), 5, 4)
-    assert not takes_inputs(nn.Conv2d(4, 5, 1), 4, 4)

@@ -150,6 +150,42 @@ def test_frozen_layers_survive_files_and_copies():
         assert torch.equal(other(x), layer(x))
 
 
+@pytest.mark.parametrize("assign", [True, False])
+def test_frozen_layers_come_from_files_to_layers_without_memory(assign):
+    layer = _favouring([3.0, 0.0, 0.0], [0.0, 3.0, 0.0])
+    set_sparse_radius(layer, 1.0)
+    loaded = SparseSwitchNorm2d(4, device="meta")
+    loaded.reset_parameters()
+    if not assign:
+        loaded.to_empty(device="cpu")
+    loaded.load_state_dict(layer.state_dict(), assign=assign)
+    x = torch.randn(2, 4, 5, 5)
+    assert loaded.mixture()[0] == ("in", "ln")
+    assert torch.equal(loaded(x), layer(x))
+
+
+def test_a_file_that_finds_no_memory_changes_nothing():
+    """What FSDP and accelerate do: load on "meta", where torch does nothing, make room, and load again."""
+    layer = _favouring([3.0, 0.0, 0.0], [0.0, 3.0, 0.0])
+    set_sparse_radius(layer, 1.0)
+    loaded = SparseSwitchNorm2d(4, device="meta")
+    with pytest.warns(UserWarning, match="meta parameter"):
+        loaded.load_state_dict(layer.state_dict())
+    assert loaded.fixed == (False, False)
+    loaded.to_empty(device="cpu").load_state_dict(layer.state_dict())
+    assert loaded.fixed == (True, True)
+
+
+def test_dense_files_start_a_sparse_layer_without_memory():
+    dense = SwitchNorm2d(4).state_dict()
+    layer = SparseSwitchNorm2d(4, device="meta")
+    layer.load_state_dict(dense, assign=True)
+    assert {name: buffer.device.type for name, buffer in layer.named_buffers()} == dict.fromkeys(
+        dict(layer.named_buffers()), "cpu"
+    )
+    assert (layer.radius, *layer.fixed) == (0, False, False)
+
+
 def test_dense_files_start_a_sparse_layer():
     layer = _favouring([3.0, 0.0, 0.0], [3.0, 0.0, 0.0])
     set_sparse_radius(layer, 1.0)

@@ -149,3 +149,20 @@ def test_alone_needs_no_process_group():
     x = torch.randn(2, CHANNELS, 4, 4)
     assert torch.equal(SyncSwitchNorm2d(CHANNELS)(x), SwitchNorm2d(CHANNELS)(x))
     assert torch.equal(SyncBatchNorm(CHANNELS)(x), nn.BatchNorm2d(CHANNELS)(x))
+
+
+class _Unasked(SyncSparseSwitchNorm2d):
+    def _group(self):
+        raise AssertionError("batch moments alone are shared")
+
+
+def test_layers_without_batch_statistics_ask_nobody():
+    x = torch.randn(2, CHANNELS, 4, 5)
+    frozen = _Unasked(CHANNELS)
+    with torch.no_grad():
+        frozen.mean_weight[0] = frozen.var_weight[1] = 3
+    frozen.freeze()
+    for layer in (frozen, _Unasked(CHANNELS, statistics=("in", "ln"))):
+        layer(x).sum().backward()
+    with pytest.raises(AssertionError, match="alone are shared"):
+        _Unasked(CHANNELS)(x)

@@ -1,6 +1,6 @@
 """An event's numbers have paths, and a run keeps its name."""
 
-from switchseg.recorders import ALWAYS, RECORDERS, Event, Recorder, Start
+from switchseg.recorders import ALWAYS, RECORDERS, Event, Recorder, Start, require_installed
 from tests.recorders.told import PICTURE, train_values
 
 
@@ -37,3 +37,8 @@ def test_a_run_that_goes_on_keeps_its_name_and_one_that_begins_gets_another(tmp_
 def test_log_and_terminal_are_recorders_of_every_training():
     assert ALWAYS == ("journal", "terminal")
     assert set(ALWAYS) < set(RECORDERS)
+
+
+def test_a_package_that_is_broken_is_left_to_the_monitor_s_warning(monkeypatch):
+    monkeypatch.setattr(RECORDERS, "_places", {"broken": "switchseg.recorders.recorder:NoSuchThing"})
+    require_installed(["broken"])

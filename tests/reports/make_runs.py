@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ from PIL import Image
 
 from switchseg.classes import Classes
 from switchseg.labels import IGNORED
+from switchseg.reports.runs import Run
 
 CLASSES = Classes.named(
     ("sky", "building", "road", "pavement", "tree", "car", "person", "pole", "sign", "bicycle", "fence")
@@ -235,3 +237,33 @@ def evaluation(matrix: np.ndarray, images: int, short_sides: list[int]) -> dict:
         "flip": False,
         "seconds": 12.5,
     }
+
+
+# (norm, images per device, seed) -> mIoU
+SCORES = {
+    ("bn", 2, 304): 0.39,
+    ("bn", 2, 305): 0.38,
+    ("bn", 2, 306): 0.40,
+    ("sn", 2, 304): 0.42,
+    ("sn", 2, 305): 0.43,
+    ("sn", 2, 306): 0.39,
+    ("sn", 1, 304): 0.41,
+}
+
+
+def make_studied(template: Run, scores: dict = SCORES, **settings: object) -> list[Run]:
+    """Return runs like `template` with these scores; `settings` are further ones of the model section."""
+    return [
+        replace(
+            template,
+            path=Path(f"{norm}-{images}-{seed}-{len(settings)}"),
+            config={
+                **template.config,
+                "model": {"norm": norm, **settings},
+                "train": {"images_per_device": images, "seed": seed, "steps": 800 // images},
+            },
+            single=replace(template.single, mean_iou_all_classes=score),
+            multi=None,
+        )
+        for (norm, images, seed), score in scores.items()
+    ]

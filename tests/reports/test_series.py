@@ -2,13 +2,20 @@ import numpy as np
 import pytest
 
 from switchseg.reports.runs import Run, read_run
-from switchseg.reports.series import Series, Shares, curve, last_shares, shares_over_time
+from switchseg.reports.series import Series, Shares, common_span, curve, last_shares, shares_over_time
 
 
 def test_smoothing_is_the_running_mean_and_keeps_the_ends():
     series = Series(np.arange(7.0), np.array([0, 0, 3, 0, 0, 6, 0.0]))
     assert series.smoothed(3).values == pytest.approx([0, 1, 1, 1, 2, 2, 3])
     assert series.smoothed(1).values == pytest.approx(series.values)
+
+
+def test_the_window_has_the_same_steps_however_often_a_run_logs():
+    often, rarely = Series(np.arange(401.0), np.arange(401.0) % 2), Series(np.arange(0, 201.0, 10), np.zeros(21))
+    assert common_span([often, rarely]) == common_span([rarely, often]) == 20
+    assert often.smoothed(20).values[200] == pytest.approx(10 / 21)
+    assert Series(rarely.steps, rarely.steps).smoothed(20).values[:2] == pytest.approx([5, 10])
 
 
 def test_thinning_keeps_first_and_last():
@@ -21,6 +28,8 @@ def test_a_curve_leaves_out_what_is_no_finite_number():
     records = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": float("nan")}, {"step": 3}, {"step": 4, "loss": None}]
     run = Run(path=None, label="x", events={"train": [*records, {"step": 5, "lr": {"encoder": 0.1}, "loss": 1}]})
     assert curve(run, "train", "loss").steps.tolist() == [1, 5]
+    backwards = Run(path=None, label="x", events={"train": run.events["train"][::-1]})
+    assert curve(backwards, "train", "loss").values.tolist() == [2, 1]
     assert curve(run, "train", "lr.encoder").values.tolist() == [0.1]
     assert len(curve(run, "evaluate", "mean_iou")) == 0
 

@@ -6,42 +6,9 @@ from pathlib import Path
 import pytest
 
 from switchseg.errors import UserError
-from switchseg.reports.runs import Run, read_runs
-from switchseg.reports.study import Sample, collect_study, variant_titles
-
-# (norm, images per device, seed) -> mIoU
-SCORES = {
-    ("bn", 2, 304): 0.39,
-    ("bn", 2, 305): 0.38,
-    ("bn", 2, 306): 0.40,
-    ("sn", 2, 304): 0.42,
-    ("sn", 2, 305): 0.43,
-    ("sn", 2, 306): 0.39,
-    ("sn", 1, 304): 0.41,
-}
-
-
-def make_studied(template: Run, scores: dict = SCORES, **settings: object) -> list[Run]:
-    """Return runs like `template` with these scores; `settings` are further ones of the model section."""
-    return [
-        replace(
-            template,
-            path=Path(f"{norm}-{images}-{seed}-{len(settings)}"),
-            config={
-                **template.config,
-                "model": {"norm": norm, **settings},
-                "train": {"images_per_device": images, "seed": seed, "steps": 800 // images},
-            },
-            single=replace(template.single, mean_iou_all_classes=score),
-            multi=None,
-        )
-        for (norm, images, seed), score in scores.items()
-    ]
-
-
-@pytest.fixture
-def template(run_folders) -> Run:
-    return read_runs(run_folders)[0]
+from switchseg.reports.runs import read_runs
+from switchseg.reports.study import collect_study
+from tests.reports.make_runs import make_studied
 
 
 def test_means_deviations_and_paired_differences(template):
@@ -54,12 +21,6 @@ def test_means_deviations_and_paired_differences(template):
     assert difference.values == pytest.approx({304: 0.03, 305: 0.05, 306: -0.01})
     assert study.difference("SN", 1) is None
     assert math.isnan(study.cells["SN", 1].deviation)
-
-
-def test_only_seeds_that_both_have_are_paired():
-    left, right = Sample({1: 0.5, 2: 0.6, 3: 0.7}), Sample({2: 0.5, 3: 0.5, 4: 0.5})
-    assert left.minus(right).values == pytest.approx({2: 0.1, 3: 0.2})
-    assert left.minus(Sample({9: 0.1})) is None
 
 
 def test_the_tables_say_it(template):
@@ -91,21 +52,11 @@ def test_single_runs_are_no_study(template, run_folders):
     assert collect_study(make_studied(template)).is_repeated
 
 
-def test_runs_of_a_norm_with_other_settings_are_another_variant(template):
-    sn = {key: score for key, score in SCORES.items() if key[0] == "sn"}
-    runs = make_studied(template) + make_studied(template, sn, norm_init=0.9)
-    study = collect_study(runs)
+def test_runs_with_other_settings_have_cells_of_their_own(template):
+    other = make_studied(template, {("sn", 2, seed): 0.4 for seed in (304, 305, 306)}, norm_init=0.9)
+    study = collect_study(make_studied(template) + other)
     assert study.variants == ["BN", "SN, norm_init default", "SN, norm_init 0.9"]
     assert len(study.cells["SN, norm_init 0.9", 2].values) == 3
-    assert variant_titles(runs[:1]) == ["BN"]
-
-
-def test_another_length_is_another_variant_and_recorders_are_not(template):
-    first, *_ = make_studied(template, {("sn", 2, 304): 0.42})
-    longer = replace(first, config={**first.config, "train": {**first.config["train"], "steps": 800}})
-    assert variant_titles([first, longer]) == ["SN, steps 400", "SN, steps 800"]
-    recorded = {"plugins": ["csv.py"], "train": {**first.config["train"], "recorders": ["csv"]}}
-    assert variant_titles([first, replace(first, config={**first.config, **recorded})]) == ["SN", "SN"]
 
 
 def test_the_same_run_twice_is_refused(template):

@@ -37,6 +37,9 @@ COMMANDS = {
     "make-list": ("switchseg.cli.make_list", "write an odgt list of a folder of images and labels"),
 }
 
+ON_RANKS = ("train", "evaluate", "compare", "find-rate")
+"""The verbs that share their work where torchrun has started several processes; any other would do all of it in each,
+into the same files."""
 
 _UNREAD = 141
 """What a shell says of a program that SIGPIPE has ended."""
@@ -82,11 +85,25 @@ def _run(arguments: list[str]) -> int:
     verb, *rest = arguments
     if verb not in COMMANDS:
         raise UserError(f"unknown command {verb!r}; the commands are {', '.join(COMMANDS)}")
+    _check_ranks(verb)
     names, rest = _split_imports(rest)
     # Before the verb's module: it may make its flags and help from registries that plugins add to.
     import_installed()
     import_plugins(names)
     return import_module(COMMANDS[verb][0]).run(rest) or 0
+
+
+def _check_ranks(verb: str) -> None:
+    if verb in ON_RANKS or "WORLD_SIZE" not in os.environ:
+        return
+    # Only here: it loads torch.
+    from switchseg.distributed import launched_ranks
+
+    if (ranks := launched_ranks()) > 1:
+        raise UserError(
+            f"{verb} runs as one process, but there are {ranks} (WORLD_SIZE); those that use several are "
+            f"{', '.join(ON_RANKS)}"
+        )
 
 
 def _split_imports(arguments: list[str]) -> tuple[list[str], list[str]]:

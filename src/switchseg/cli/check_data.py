@@ -50,6 +50,8 @@ def run(arguments: Sequence[str]) -> int:
     flags = parse(CheckDataFlags, "check-data", arguments)
     # Before the reading, which may take long: its last line must not be that the page cannot be written.
     files.check_places([flags.html, flags.propose])
+    files.check_suffix(flags.html, ".html", ".htm")
+    files.check_suffix(flags.propose, ".yaml", ".yml")
     pipeline = _pipeline(flags)
     from switchseg.data.augment.sheet import draw_sheet
     from switchseg.engine.survey import Place, survey

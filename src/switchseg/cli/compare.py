@@ -41,9 +41,12 @@ def run(arguments: Sequence[str]) -> int:
     from switchseg.engine.single_values import obstacle
     from switchseg.engine.study import combinations
     from switchseg.engine.train import train
+    from switchseg.runs.directory import RunDirectory
 
     names = ("table.md", "table.json", "study.md", "study.json", "study.svg", "report.html")
     files.check_places([out / name for name in names])
+    if RunDirectory(out).journal.exists():
+        raise UserError(f"{out}: is a run directory, whose report would be replaced; pass another --out")
     # What is wrong with any of them is said now, not after hours of training the others.
     planned = combinations(run_config(flags), flags.norms, flags.images, flags.seeds)
     obstacles = {each.name: obstacle(each.config, launched_ranks()) for each in planned}

@@ -11,7 +11,7 @@ import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
-from switchseg.cli.evaluate import RuleFlags
+from switchseg.cli.inference_flags import RuleFlags
 from switchseg.data import DATASETS
 from switchseg.errors import UserError
 from switchseg.export import TARGETS

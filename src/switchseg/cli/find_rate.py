@@ -56,7 +56,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _write(sweep: Sweep, out: Path) -> None:
-    from switchseg.reports.figures import save_figure
+    from switchseg.reports.paper import save_figure
     from switchseg.reports.rate_figure import rate_figure
 
     rows = zip(sweep.rates, sweep.losses, sweep.smoothed, strict=True)

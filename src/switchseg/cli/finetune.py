@@ -52,14 +52,11 @@ def run(arguments: Sequence[str]) -> int:
     out = flags.out or Path("runs") / flags.folder.resolve().name
     files.check_places(folders=[out])
     from switchseg.cli.report import write_report
-    from switchseg.distributed import joined_world, launched_ranks
+    from switchseg.distributed import joined_world
     from switchseg.engine.finetune.plan import Request, plan
     from switchseg.engine.train import train
     from switchseg.runs.directory import RunDirectory
 
-    # Planning measures steps on one device, and only one process may write its choices.
-    if launched_ranks() > 1:
-        raise UserError("finetune runs as one process; on several, train the config.yaml that it writes")
     request = Request(
         folder=flags.folder, dataset=flags.dataset, encoder=flags.encoder, minutes=flags.minutes, seed=flags.seed
     )

@@ -23,8 +23,8 @@ class MakeListFlags:
     """The list to write, for example ROOT/training.odgt."""
     images: str = "images"
     """Folder of the images, relative to the root."""
-    labels: str = "annotations"
-    """Folder of the labels, relative to the root; images have no labels if it does not exist."""
+    labels: str | None = None
+    """Folder of the labels, relative to the root; `annotations` unless given, and no labels where that is not there."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -34,11 +34,15 @@ def run(arguments: Sequence[str]) -> None:
     from switchseg.classes import Classes
     from switchseg.data.dataset import existing_folder
     from switchseg.data.labels import LabelMap, Meaning
+    from switchseg.data.paths import inside
     from switchseg.data.readers.pairs import open_pairs
     from switchseg.engine.progress import progress
 
     root = existing_folder(flags.root)
-    images, labels = existing_folder(root / flags.images), root / flags.labels
+    images = existing_folder(inside(root, flags.images, "--images"))
+    labels = Path(inside(root, flags.labels or "annotations", "--labels"))
+    if flags.labels is not None:
+        existing_folder(labels)
     # The label map plays no part: only names and sizes are written.
     dataset = open_pairs("list", images, labels, Meaning(Classes.unnamed(1), LabelMap({})))
     if dataset.incomplete:
@@ -54,4 +58,5 @@ def run(arguments: Sequence[str]) -> None:
             lines.append(json.dumps({**entry, "width": width, "height": height}, ensure_ascii=False))
             count(1)
     files.write_text(flags.out, "\n".join(lines) + "\n")
-    print(f"{len(lines)} records in {flags.out}")
+    without = "" if labels.is_dir() else f", without labels (there is no {labels})"
+    print(f"{len(lines)} records in {flags.out}{without}")

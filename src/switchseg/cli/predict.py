@@ -12,7 +12,7 @@ import tyro
 
 from switchseg import files
 from switchseg.cli.arguments import parse
-from switchseg.cli.evaluate import ComputeFlags, LabelFlags
+from switchseg.cli.inference_flags import ComputeFlags, LabelFlags
 from switchseg.errors import UserError
 
 
@@ -43,7 +43,8 @@ def run(arguments: Sequence[str]) -> int:
     if not flags.inputs:
         raise UserError("nothing to label; name images, folders, videos or rasters after the model")
     files.check_places(folders=[flags.out])
-    from switchseg.engine.predict import find_inputs, predict, without_results
+    from switchseg.engine.inputs import find_inputs, without_results
+    from switchseg.engine.predict import predict
     from switchseg.engine.predictor import Predictor, usual_rule
     from switchseg.engine.raster import WINDOW
     from switchseg.engine.seams import Seams

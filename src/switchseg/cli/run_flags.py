@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import typing
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,14 +38,12 @@ def parse_run(kind: type[Flags], verb: str, arguments: Sequence[str]) -> tuple[F
         UserError: there is no config among the arguments, or it or a flag does not fit.
     """
     arguments = list(arguments)
-    # Not a flag's value, as in `--base=other.yaml`.
-    names = (argument for argument in arguments if not argument.startswith("-"))
-    path = next((name for name in names if name.endswith((".yaml", ".yml"))), None)
-    if path is None:
+    place = _config_place(arguments, {"__help", *_switches(kind)})
+    if place is None:
         if any(argument in ("-h", "--help") for argument in arguments):
             parse(kind, verb, ["--help"], operands=OPERANDS)
         raise UserError(f"switchseg {verb} needs a config: switchseg {verb} CONFIG.yaml [--train.steps 100 ...]")
-    arguments.remove(path)
+    path = arguments.pop(place)
     config = dataclasses.replace(yaml.load(path, RunConfig, with_plugins=True), plugins=imported())
     # Before parsing, for tyro builds the whole config anew, and both being given is refused there.
     config = _cleared(config, arguments)
@@ -55,6 +54,26 @@ def run_config(flags: RunConfig) -> RunConfig:
     """Return the settings of the run alone, without the flags that are about this command only."""
     # A RunConfig itself, since the subclass would write `out` and `resume` into config.yaml.
     return RunConfig(**_settings(flags))
+
+
+def _config_place(arguments: Sequence[str], switches: Collection[str]) -> int | None:
+    """Return where the first YAML file is that is no flag's value, as in `--out runs/a.yaml`."""
+    before = ""
+    for place, argument in enumerate(arguments):
+        is_value = before.startswith("--") and "=" not in before and before.replace("-", "_") not in switches
+        if argument.endswith((".yaml", ".yml")) and not argument.startswith("-") and not is_value:
+            return place
+        before = argument
+    return None
+
+
+def _switches(kind: Any, section: str = "") -> Iterator[str]:
+    """Yield the flags that take no value, `--` and hyphens as underscores."""
+    for name, hint in typing.get_type_hints(kind).items():
+        if dataclasses.is_dataclass(hint):
+            yield from _switches(hint, f"{section}{name}.")
+        elif hint is bool:
+            yield from (f"__{section}{prefix}{name}" for prefix in ("", "no_"))
 
 
 def _cleared(config: RunConfig, arguments: Sequence[str]) -> RunConfig:

@@ -54,7 +54,8 @@ def run(arguments: Sequence[str]) -> int:
     from switchseg.distributed import joined_world
     from switchseg.engine.network import prepare
     from switchseg.engine.suspects.judges import find_judges, train_folds
-    from switchseg.engine.suspects.search import Part, model_tiles, search, write_suspects
+    from switchseg.engine.suspects.report import write_suspects
+    from switchseg.engine.suspects.search import Part, model_tiles, search
 
     folder = flags.run / "suspects"
     files.check_places(folders=[folder])

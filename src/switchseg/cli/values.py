@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from pathlib import Path
 from typing import Any
 
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -33,6 +34,26 @@ def optional(info: PrimitiveTypeInfo) -> Spec:
         str_from_instance=lambda value: ["None"] if value is None else inner.str_from_instance(value),
         choices=inner.choices and (*inner.choices, "None"),
     )
+
+
+@AS_USERS_SAY.primitive_rule
+def path(info: PrimitiveTypeInfo) -> Spec:
+    """Take a path, and no empty text: `--out "$OUT"` with a misspelt variable would mean the current folder."""
+    if info.type is not Path:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="PATH",
+        instance_from_str=lambda words: _path(words[0]),
+        is_instance=lambda value: isinstance(value, Path),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+def _path(word: str) -> Path:
+    if not word:
+        raise ValueError("an empty text; a path was expected")
+    return Path(word)
 
 
 def _or_one(counts: Any) -> tuple[int, ...]:

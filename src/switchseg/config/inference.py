@@ -80,7 +80,8 @@ class Rule:
         ]
         if self.window is not None:
             how = "statistics of the whole image" if self.whole_image_statistics else "logits averaged"
-            parts.append(f"windows of {self.window} every {self.stride or 2 * self.window // 3}, {how}")
+            every = self.stride or max(1, 2 * self.window // 3)
+            parts.append(f"windows of {self.window} every {every} (rounded up to the network's stride), {how}")
         averaged = len(self.short_sides) > 1 or self.flip
         parts.append(f"softmax at label size{', averaged' if averaged else ''}{' with the mirrored image' * self.flip}")
         if self.threshold is not None:

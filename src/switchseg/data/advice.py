@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from switchseg.classes import Classes
-from switchseg.data.check import Findings
+from switchseg.data.findings import Findings
 
 MOST_NAMED = 10
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from switchseg.classes import Classes
 from switchseg.data.advice import Advice, Reading, is_unnamed, listed
-from switchseg.data.check import Findings
+from switchseg.data.findings import Findings
 from switchseg.data.labels import Meaning
 from switchseg.data.readers.camvid import CAMVID
 from switchseg.data.readers.cityscapes import CITYSCAPES
 from switchseg.data.readers.voc import VOC
+from switchseg.labels import IGNORED
 
 _MOST_COLOURS = 40
 _NEAR = 8  # levels of a channel that an export may be off by
@@ -61,16 +62,24 @@ def _no_class(found: Findings, meaning: Meaning) -> Advice | None:
     unknown = colours_of(sorted((c for c in counts if c not in meaning.label_map.values), key=lambda c: -counts[c]))
     if not unknown:
         return None
-    seen = f"{len(unknown)} colours are no class's: {listed([list(colour) for colour in unknown])}."
+    seen = f"{len(unknown)} colours are no class's: {listed(_lists(unknown))}."
+    present = set(colours_of(counts))
     # `cv2.imwrite` takes blue first, so that RGB arrays come out like this.
     swapped = [colour[::-1] for colour in classes.palette]
-    if set(unknown) <= set(swapped):
-        reading = Reading({"palette": [list(colour) for colour in swapped]}, "red and blue change places")
+    void = [colour[::-1] for colour in _ignored(meaning) if colour != _BLACK]
+    # All of them: a colour that is right as it stands says that red and blue are not exchanged.
+    if present <= {*swapped, *void, _BLACK}:
+        settings = {"palette": _lists(swapped), **({"ignore": _lists(void)} if void else {})}
+        reading = Reading(settings, "red and blue change places")
         return Advice(f"{seen} They are the palette's with red and blue exchanged.", (reading,))
-    near = {colour: [c for c in unknown if _distance(c, colour) <= _NEAR] for colour in classes.palette}
+    # What occurs as it stands keeps its colour.
+    near = {
+        colour: [c for c in unknown if _distance(c, colour) <= _NEAR and colour not in present]
+        for colour in classes.palette
+    }
     # Every unknown colour must stand for one class, and no two classes for the same colour.
     if all(len(fitting) < 2 for fitting in near.values()) and sorted(sum(near.values(), [])) == sorted(unknown):
-        palette = [list(near[colour][0] if near[colour] else colour) for colour in classes.palette]
+        palette = _lists([near[colour][0] if near[colour] else colour for colour in classes.palette])
         return Advice(f"{seen} Each is close to a colour of the palette.", (Reading({"palette": palette}, "as found"),))
     if len(unknown) > _MOST_COLOURS or len(unknown) > 2 * len(classes):
         return Advice(
@@ -78,8 +87,8 @@ def _no_class(found: Findings, meaning: Meaning) -> Advice | None:
             remedy="Export the masks without smoothing; resize them by the nearest pixel.",
             stops=True,
         )
-    void = Reading({"ignore": [list(colour) for colour in unknown]}, "they are void")
-    return Advice(seen, (void,), "Add classes in these colours, if they are none of void.")
+    reading = Reading({"ignore": _lists(unknown)}, "they are void")
+    return Advice(seen, (reading,), "Add classes in these colours, if they are none of void.")
 
 
 def _names(classes: Classes, known: Classes) -> tuple[str, ...]:
@@ -101,11 +110,20 @@ def _by_colour(colours: list[Colour], meaning: str) -> Reading:
 def _reading(classes: Classes, meaning: str, void: Collection[Colour] = ()) -> Reading:
     settings = {
         "colour_masks": True,
-        "palette": [list(colour) for colour in classes.palette],
+        "palette": _lists(classes.palette),
         "classes": list(classes.names),
-        **({"ignore": [list(colour) for colour in void]} if void else {}),
+        **({"ignore": _lists(void)} if void else {}),
     }
     return Reading(settings, meaning)
+
+
+def _ignored(meaning: Meaning) -> list[Colour]:
+    return colours_of([code for code, index in meaning.label_map.values.items() if index == IGNORED])
+
+
+def _lists(colours: Iterable[Colour]) -> list[list[int]]:
+    """Return colours as dataset.yaml holds them."""
+    return [list(colour) for colour in colours]
 
 
 def _distance(one: Colour, other: Colour) -> int:

@@ -1,14 +1,10 @@
-"""The interface of a data set, what all of them share, and the data set that lies in files."""
+"""The interface of a data set, and what all sets of encoded images share."""
 
 from __future__ import annotations
 
-import bisect
 import contextlib
-import itertools
 import os
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -18,8 +14,6 @@ from switchseg.classes import Classes
 from switchseg.data.images import Source, image_size, read_image
 from switchseg.data.label_files import read_label
 from switchseg.data.labels import Meaning
-from switchseg.data.paths import printable
-from switchseg.data.records import Lines
 from switchseg.data.sample import Sample
 from switchseg.errors import UserError
 
@@ -141,106 +135,6 @@ class StoredDataset(ABC):
                 f"{_size(self.listed_sizes[index])}; write the list anew (switchseg make-list)"
             )
         return Sample(image, label, record.name)
-
-
-class FileDataset(StoredDataset):
-    """A data set of image and label files, listed by `lines`; `locate` turns a line into a record."""
-
-    def __init__(
-        self,
-        name: str,
-        meaning: Meaning,
-        lines: Lines,
-        locate: Callable[[str], Record],
-        sizes: np.ndarray | None = None,
-    ) -> None:
-        super().__init__(name, meaning, sizes)
-        self._lines, self._locate = lines, locate
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    def record(self, index: int) -> Record:
-        """Return the paths of sample `index`."""
-        return self._locate(self._lines[index])
-
-
-class Subset:
-    """Some samples of a data set, in their order."""
-
-    def __init__(self, dataset: Dataset, indices: Sequence[int]) -> None:
-        self.name, self.classes = dataset.name, dataset.classes
-        self.dataset, self.indices = dataset, indices
-
-    @property
-    def decoder(self) -> str:
-        """How images are decoded; it is set for the whole data set behind, not for these samples alone."""
-        return self.dataset.decoder
-
-    @decoder.setter
-    def decoder(self, name: str) -> None:
-        self.dataset.decoder = name
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def sizes(self, skip: bool = False) -> np.ndarray:
-        """Return the (height, width) of every image, int32 [n, 2]."""
-        return self.dataset.sizes(skip)[np.asarray(self.indices, np.int64)]
-
-    def read(self, index: int) -> Sample:
-        """Return sample `index` of those that are left."""
-        return self.dataset.read(self.indices[index])
-
-
-class JoinedDataset(StoredDataset):
-    """Several splits of one data set, one after the other; a name that several have gets its split before it."""
-
-    def __init__(self, parts: Sequence[StoredDataset], splits: Sequence[str]) -> None:
-        listed = [part.listed_sizes for part in parts if part.listed_sizes is not None]
-        super().__init__(parts[0].name, parts[0].meaning, np.concatenate(listed) if len(listed) == len(parts) else None)
-        self.parts, self._splits = parts, splits
-        # Results are written under the names, and would overwrite each other.
-        names = Counter(name for part in parts for name in {part.name_of(index) for index in range(len(part))})
-        self._shared = {name for name, count in names.items() if count > 1}
-        # Ends and not starts, so that `bisect_right` skips splits that are empty.
-        self._ends = list(itertools.accumulate(len(part) for part in parts))
-
-    def __len__(self) -> int:
-        return self._ends[-1]
-
-    def record(self, index: int) -> Record:
-        """Return where sample `index`, counted through all splits, lies."""
-        part, index = self._place(index)
-        record = self.parts[part].record(index)
-        return record._replace(name=self._name(part, record.name))
-
-    def name_of(self, index: int) -> str:
-        """Return the name of sample `index`, counted through all splits."""
-        part, index = self._place(index)
-        return self._name(part, self.parts[part].name_of(index))
-
-    def _place(self, index: int) -> tuple[int, int]:
-        """Return which split sample `index` is in, and its number there."""
-        part = bisect.bisect_right(self._ends, index)
-        return part, index - self._ends[part] + len(self.parts[part])
-
-    def _name(self, part: int, name: str) -> str:
-        # Not `/`: names are those of files.
-        return f"{self._splits[part]}-{name}" if name in self._shared else name
-
-
-def file_record(root: str | Path, image: str, label: str | None, name: str) -> Record:
-    """Return the record of two files below `root`."""
-    image_path, label_path = os.path.join(root, image), os.path.join(root, label) if label else None
-    return Record(image_path, label_path, name, image_path, label_path or "")
-
-
-def sample_name(path: str, folder: str, ending: str = "") -> str:
-    """Return the path below `folder` without its suffix and ending, as one file stem: `a/b.jpg` is `a__b`."""
-    # An ending may have a suffix of its own (`_leftImg8bit.png`), which may be written otherwise in the path.
-    stem, ending = os.path.splitext(path)[0], ending.rpartition(".")[0] if "." in ending else ending
-    return printable(stem.removesuffix(ending).removeprefix(folder).replace("/", "__"))
 
 
 def existing_folder(root: str | os.PathLike[str]) -> Path:

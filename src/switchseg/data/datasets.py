@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from switchseg.data import DATASETS
-from switchseg.data.dataset import Dataset, JoinedDataset, StoredDataset
+from switchseg.data.composed import JoinedDataset
+from switchseg.data.dataset import Dataset, StoredDataset
 from switchseg.data.splits import canonical_split
 from switchseg.errors import UserError
 

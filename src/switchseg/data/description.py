@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from switchseg.classes import Classes
 from switchseg.data.class_files import parse_class_lines, parse_colour
@@ -41,14 +41,14 @@ class Description:
 
     def meaning(
         self,
-        path: Path,
+        name: object,
         own: Classes | None = None,
         label_map: Callable[[Classes], LabelMap] = LabelMap.identity,
     ) -> Meaning:
         """Return the classes and what label values stand for.
 
         Args:
-            path: what to call the description in an error.
+            name: what to call the description in an error, such as its path.
             own: the data set's classes where the description lists none.
             label_map: what values stand for where the description does not say.
 
@@ -59,7 +59,7 @@ class Description:
             classes = self._classes(own)
             return Meaning(classes, self._label_map(classes, label_map), self.exif_orientation)
         except UserError as error:
-            raise UserError(f"{path}: {error}") from None
+            raise UserError(f"{name}: {error}") from None
 
     def _label_map(self, classes: Classes, usual: Callable[[Classes], LabelMap]) -> LabelMap:
         if self.colour_masks:
@@ -92,7 +92,21 @@ class Description:
         return Classes(classes.names, tuple((c[0], c[1], c[2]) for c in self.palette))
 
 
-def describe(*folders: Path) -> Description | None:
+class Described(NamedTuple):
+    """What the files in a folder say."""
+
+    description: Description
+    name: str
+    """The file that says it, or both."""
+
+    def meaning(
+        self, own: Classes | None = None, label_map: Callable[[Classes], LabelMap] = LabelMap.identity
+    ) -> Meaning:
+        """Return the classes and what label values stand for; see `Description.meaning`."""
+        return self.description.meaning(self.name, own, label_map)
+
+
+def describe(*folders: Path) -> Described | None:
     """Read the first of dataset.yaml, classes.json and classes.txt in the first folder that has one.
 
     A dataset.yaml without classes leaves them to the other two.
@@ -105,10 +119,11 @@ def describe(*folders: Path) -> Description | None:
         if not found:
             continue
         if found[0].name != SETTINGS or len(found) == 1 or _names_classes(found[0]):
-            return _read(found[0])
+            return Described(_read(found[0]), str(found[0]))
         listed = _read(found[1])
         # Its label_map may name the classes of the other file; its settings win over that file's colours.
-        return Description(**{**listed.settings(), **_read(found[0], listed.classes).settings()})
+        settings = {**listed.settings(), **_read(found[0], listed.classes).settings()}
+        return Described(Description(**settings), f"{found[0]} with {found[1].name}")
     return None
 
 
@@ -125,12 +140,12 @@ def meaning_of(
     Raises:
         UserError: there is none and `own` is None, or it does not say what it should.
     """
-    description = describe(*folders)
-    if description is None and own is None:
+    described = describe(*folders)
+    if described is None and own is None:
         raise UserError(
             f"{folders[0]}: none of {', '.join(CLASS_FILES)}; write the class names to classes.txt, one a line"
         )
-    return (description or Description()).meaning(folders[-1] / SETTINGS, own, label_map)
+    return (described or Described(Description(), str(folders[-1]))).meaning(own, label_map)
 
 
 def built_in(root: Path, own: Classes, label_map: Callable[[Classes], LabelMap] = LabelMap.identity) -> Meaning:

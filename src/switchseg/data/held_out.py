@@ -6,7 +6,8 @@ import hashlib
 
 import numpy as np
 
-from switchseg.data.dataset import Dataset, StoredDataset, Subset
+from switchseg.data.composed import Subset
+from switchseg.data.dataset import Dataset, StoredDataset
 from switchseg.errors import UserError
 
 

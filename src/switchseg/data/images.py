@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
 import functools
 import io
@@ -38,7 +39,8 @@ SUFFIXES = tuple(sorted(suffix for suffixes in FORMATS.values() for suffix in su
 DECODERS = ("pillow", "simplejpeg")
 
 _WITHOUT_SIGNATURE = "TGA"  # recognised by its suffix alone, or it would claim what is damaged
-_WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
+_WIDTH, _HEIGHT, _ORIENTATION, _SUBFILE = 0x0100, 0x0101, 0x0112, 0x00FE
+_PREVIEW_OR_MASK = 0b101  # of `_SUBFILE`: a smaller copy of another page, or which of its pixels are meant
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -74,8 +76,8 @@ def read_image(source: Source, name: str = "", decoder: str = "pillow", upright:
 def rgb_pixels(image: Image.Image, upright: bool = True) -> np.ndarray:
     """Return an open image as uint8 RGB [H, W, 3].
 
-    Grey, palette, CMYK and 16-bit images are converted (16 bits to their high byte), alpha is dropped, of an animated
-    file the first frame is taken, and unless `upright` is False the EXIF orientation is applied.
+    Grey, palette, CMYK and 16-bit images are converted (16 bits to their high byte), alpha is dropped, and unless
+    `upright` is False the EXIF orientation is applied.
 
     Raises:
         UserError: its pixels are floats, or integers beyond 16 bits, which have no fixed range.
@@ -133,13 +135,15 @@ def opened(source: Source, name: str = "") -> Iterator[ImageFile.ImageFile]:
     """Open an image file of one of the `FORMATS`; whatever goes wrong in the block becomes one line that names it.
 
     Raises:
-        UserError: the file is missing, no regular file, no image, damaged, or larger than Pillow is willing to open.
+        UserError: the file is missing, no regular file, no image, damaged, larger than Pillow is willing to open, or
+            holds several images.
     """
     label = name or ("image" if isinstance(source, bytes) else os.fspath(source))
     try:
         # From a file, not from its path, which Pillow would map into memory: it then turns TIFF files wrongly.
         with _stream(source) as file, Image.open(file, formats=_formats(label)) as image:
             _check_bitmap(image)
+            _check_alone(image)
             yield image
     except UserError as error:
         raise UserError(f"{label}: {error}") from None
@@ -177,6 +181,33 @@ def _check_bitmap(image: ImageFile.ImageFile) -> None:
         # Lines of a bitmap fill up to 4 bytes, so their length tells how many bits a pixel really has.
         if stride != (image.width * bits + 31) // 32 * 4:
             raise UserError("a bitmap of a kind that is not read; save it as PNG")
+
+
+def _check_alone(image: ImageFile.ImageFile) -> None:
+    """Refuse the pages and frames of which only the first would be read."""
+    # The pictures that phones keep beside a photograph (MPO) are of the same scene.
+    if image.format == "MPO" or not getattr(image, "is_animated", False):
+        return
+    if image.format == "TIFF" and not _has_further_page(image):
+        return
+    what = "pages" if image.format == "TIFF" else "frames"
+    raise UserError(f"holds several {what}; one image was expected: save each of the {what} as a file of its own")
+
+
+def _has_further_page(image: ImageFile.ImageFile) -> bool:
+    """Return whether a TIFF file holds more than one page with its previews and masks."""
+    assert image.fp is not None
+    place, seen = image.fp.tell(), set()
+    # From page to page by hand: `image.seek` refuses masks, whose kind of pixels Pillow does not read.
+    page = copy.copy(image.tag_v2)  # type: ignore[attr-defined]
+    further = False
+    while page.next and page.next not in seen and not further:
+        seen.add(page.next)
+        image.fp.seek(page.next)
+        page.load(image.fp)
+        further = not page.get(_SUBFILE, 0) & _PREVIEW_OR_MASK
+    image.fp.seek(place)
+    return further
 
 
 def _reason(error: Exception) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from switchseg.data import colour_advice, value_advice
 from switchseg.data.advice import Advice, Reading, is_unnamed, listed, share
-from switchseg.data.check import Findings
+from switchseg.data.findings import Findings
 from switchseg.data.labels import Meaning
 from switchseg.data.readers.voc import VOC
 from switchseg.labels import IGNORED
@@ -25,7 +25,7 @@ def advise(found: Findings, meaning: Meaning) -> list[Advice]:
     advices = [advice for check in checks if (advice := check(found, meaning))]
     # With one class because of a mistake that is already named, this would only repeat it.
     if not any(advice.stops for advice in advices):
-        advices += filter(None, [_one_class(found, meaning)])
+        advices += filter(None, [_too_few_classes(found, meaning)])
     return advices
 
 
@@ -54,9 +54,12 @@ def _lossy(found: Findings, meaning: Meaning) -> Advice | None:
     return Advice(seen, remedy="Export the labels as PNG.", stops=stops)
 
 
-def _one_class(found: Findings, meaning: Meaning) -> Advice | None:
+def _too_few_classes(found: Findings, meaning: Meaning) -> Advice | None:
     pixels = found.class_pixels(meaning)
     occurring = pixels.nonzero()[0]
+    if not len(occurring) and found.stored(meaning.label_map) and not found.problems:
+        remedy = "Give the classes their values: list a label_map, or take them out of `ignore`."
+        return Advice("No class is in the labels: every pixel is ignored.", remedy=remedy, stops=True)
     if len(occurring) != 1:
         return None
     name = meaning.classes.names[occurring[0]]

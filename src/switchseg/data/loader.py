@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import logging
-import re
-import signal
-import sys
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
@@ -21,10 +16,9 @@ from switchseg.data.dataset import Dataset
 from switchseg.data.images import check_decoder
 from switchseg.data.pipelines import Pipeline
 from switchseg.data.sample import Batch
+from switchseg.data.workers import death, start_worker
 from switchseg.errors import UserError
 from switchseg.plugins import WithPlugins
-
-_GRACE_SECONDS = 30
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +53,7 @@ class Loader:
                 sampler=self._plan(),
                 num_workers=self._workers,
                 collate_fn=_unchanged,  # type: ignore[arg-type]
-                worker_init_fn=_start_worker,
+                worker_init_fn=start_worker,
                 pin_memory=torch.cuda.is_available(),
                 # The DataLoader draws a seed for its workers: from this generator, since the global one is that of
                 # dropout, which resuming would shift.
@@ -137,51 +131,16 @@ def build_loader(
     return Loader(pipeline, config.workers, rank, world_size, start_step, steps)
 
 
-@contextlib.contextmanager
-def dead_workers_named() -> Iterator[None]:
-    """Turn the RuntimeError of a DataLoader whose worker died into a UserError with its cause.
-
-    PyTorch raises it from a signal handler, wherever the training process happens to be: wrap the whole loop.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if named := _death(error):
-            raise named from error
-        raise
-
-
 def _next(batches: Iterator[Batch | UserError]) -> Batch | UserError:
     """Return the next batch, or why there is none."""
     try:
         return next(batches)
     except (RuntimeError, EOFError, ConnectionError, FileNotFoundError) as error:
         # The last three are what fetching from a worker that has just died may end with.
-        if named := _death(error):
+        if named := death(error):
             return named
         raise
 
 
-def _death(error: Exception) -> UserError | None:
-    """Return the mistake that `error` stands for if it is the death of a worker."""
-    how = "its connection broke"
-    if isinstance(error, RuntimeError):
-        said = re.search(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:is |was )?([^.\n]*)", str(error))
-        if said is None:
-            return None
-        how = said[1]
-    return UserError(f"data.workers: a data worker died ({how}); if memory or /dev/shm ran out, lower data.workers")
-
-
 def _unchanged(batch: Batch | UserError) -> Batch | UserError:
     return batch
-
-
-def _start_worker(_: int) -> None:
-    # The training process decides when to stop; a Ctrl-C or a scheduler's SIGTERM reaches its workers too. They last
-    # as long as a scheduler waits for the step to end and the checkpoint to be written.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform != "win32":  # where nothing sends it
-        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE_SECONDS))
-    # No threads; 1 would touch the pool of a parent that was forked, and crash.
-    cv2.setNumThreads(0)

@@ -7,10 +7,11 @@ from typing import Any
 
 from switchseg.classes import Classes
 from switchseg.data.advice import is_unnamed, yaml_line
-from switchseg.data.check import Findings
 from switchseg.data.description import SETTINGS, Description
+from switchseg.data.findings import Findings
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.likely_mistakes import advise
+from switchseg.labels import IGNORED
 
 _MOST_ROUNDS = 5
 _EXCLUSIVE = ("label_map", "reduce_zero_label", "colour_masks")
@@ -45,10 +46,20 @@ def combined(settings: dict[str, Any], further: dict[str, Any]) -> dict[str, Any
     if "classes" in further:
         replaced.add("palette")
     merged = {**{key: value for key, value in settings.items() if key not in replaced}, **further}
-    if "ignore" in further and "colour_masks" not in further:
-        before = settings.get("ignore", [])
-        merged["ignore"] = before + [value for value in further["ignore"] if value not in before]
-    return merged
+    still = _ignored_still(settings, merged)
+    merged["ignore"] = still + [value for value in further.get("ignore", []) if value not in still]
+    return {key: value for key, value in merged.items() if key != "ignore" or value}
+
+
+def _ignored_still(settings: dict[str, Any], merged: dict[str, Any]) -> list[Any]:
+    """Return what the settings ignore, as the merged ones write it, but for the colours that are a class's now."""
+    before = settings.get("ignore", [])
+    if not merged.get("colour_masks"):
+        return [] if settings.get("colour_masks") else before
+    if not settings.get("colour_masks"):
+        # A grey file among colour masks is read as colours whose channels are equal.
+        before = [[value] * 3 for value in before if value <= IGNORED]
+    return [colour for colour in before if colour not in merged.get("palette", [])]
 
 
 def meaning_with(settings: dict[str, Any], meaning: Meaning) -> Meaning:

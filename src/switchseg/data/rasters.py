@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -102,10 +103,17 @@ def open_raster(path: Path) -> Iterator[Raster]:
     """
     rasterio = _require(path)
     try:
-        with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), rasterio.open(path) as dataset:
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), _opened(rasterio, path) as dataset:
             yield Raster(dataset, _bands(path, dataset))
     except rasterio.errors.RasterioError as error:
         raise UserError(f"{path}: a raster that cannot be read or labelled ({' '.join(str(error).split())})") from None
+
+
+def _opened(rasterio: ModuleType, path: Path) -> Any:
+    with warnings.catch_warnings():
+        # What has no georeference gets labels that have none.
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        return rasterio.open(path)
 
 
 def read_labels(path: Path, rows: int) -> Iterator[tuple[int, npt.NDArray[np.integer]]]:
@@ -124,8 +132,10 @@ def _bands(path: Path, dataset: Any) -> list[int]:
     """Return which bands, from 1, are red, green and blue.
 
     Raises:
-        UserError: there is no telling, or their values are of a kind that has no fixed range.
+        UserError: there are several images or no telling, or the values are of a kind that has no fixed range.
     """
+    if dataset.subdatasets:
+        raise UserError(f"{path}: holds several pages; one image was expected: save each as a file of its own")
     meanings = [meaning.name for meaning in dataset.colorinterp]
     colours = ["red", "green", "blue"]
     if set(colours) <= set(meanings):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from switchseg.data.advice import MOST_NAMED, Advice, Reading, is_unnamed, listed, share
-from switchseg.data.check import Findings
+from switchseg.data.findings import Findings
 from switchseg.data.labels import Meaning
 from switchseg.data.readers.camvid import CAMVID
 from switchseg.labels import IGNORED

@@ -12,7 +12,7 @@ from PIL import Image
 
 from switchseg.demo.colours import see_through
 from switchseg.engine.pictures import label_image
-from switchseg.engine.predictor import Prediction
+from switchseg.engine.prediction import Prediction
 from switchseg.reports.images import data_uri
 
 

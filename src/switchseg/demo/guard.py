@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
+import re
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -14,9 +16,13 @@ from switchseg.demo.storage import Storage
 _MOST_BYTES = 1 << 20
 """Of a request that is no upload."""
 
+_NO_NAME = re.compile("[\0\ud800-\udfff]")  # what JSON can hold and no file's name
+_FILE = "/gradio_api/file="
+
 _PAGE = (
     *("/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", "/assets/", "/static/", "/svelte/"),
-    *(f"/gradio_api/{name}" for name in ("info", "app_id", "theme.css", "startup-events", "heartbeat/", "file=")),
+    *(f"/gradio_api/{name}" for name in ("info", "app_id", "theme.css", "startup-events", "heartbeat/")),
+    _FILE,
     *(
         f"/gradio_api/{name}"
         for name in ("upload", "upload_progress", "queue/join", "queue/data", "run/", "call/", "cancel")
@@ -64,8 +70,11 @@ class Guard:
         # A list of what is allowed, for Gradio adds routes with each version.
         if path != "/" and not path.startswith(_PAGE):
             return await _refuse(send, 404, "there is no such page")
-        if path.startswith("/gradio_api/file="):
-            scope = {**scope, "path": self._private(path.encode()).decode()}
+        if path.startswith(_FILE):
+            file = path.removeprefix(_FILE).replace(self._public.decode(), str(self._storage.folder))
+            if not self._holds(file):
+                return await _refuse(send, 404, "there is no such file")
+            scope = {**scope, "path": _FILE + file}
         elif path == "/gradio_api/upload":
             length = headers.get(b"content-length", b"")
             # Without it the room cannot be looked at before the body is written to the disk.
@@ -108,14 +117,15 @@ class Guard:
             # While it is read, since a length that was announced may be a lie.
             if len(body) > _MOST_BYTES:
                 raise ValueError("the request is too long")
-        body = self._private(body)
         try:
-            content = json.loads(body or b"null")
+            content = json.loads(body.replace(self._public, self._folder) or b"null")
+            # What is passed on is what was looked at, however another parser would have read the request.
+            body = json.dumps(content).encode()
         except (RecursionError, ValueError):
             raise ValueError("the request is no JSON") from None
         # Gradio would fetch an address or open a path that the visitor made up, wherever it stands in the data.
         for path in _paths(content):
-            if not isinstance(path, str) or not path.encode().startswith(self._folder + b"/"):
+            if not isinstance(path, str) or not self._holds(path):
                 raise ValueError("a file must be uploaded first")
             self._storage.await_answer(path)
         sent = False
@@ -138,8 +148,10 @@ class Guard:
 
         return masked
 
-    def _private(self, text: bytes) -> bytes:
-        return text.replace(self._public, self._folder)
+    def _holds(self, path: str) -> bool:
+        """Return whether a path, absolute, is that of a file below the folder, without a way out of it."""
+        steps = path.replace("\\", "/").split("/")
+        return path.startswith(f"{self._storage.folder}{os.sep}") and ".." not in steps and not _NO_NAME.search(path)
 
 
 def _paths(content: Any) -> Iterator[Any]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from switchseg.data.images import read_image
 from switchseg.data.order import generator
 from switchseg.data.scenes.classes import SCENE_CLASSES
-from switchseg.data.scenes.generate import Scene, make_scene
+from switchseg.data.scenes.scene import Scene, make_scene
 
 SAMPLES = 6
 SAMPLE_SEED = 2018

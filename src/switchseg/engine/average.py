@@ -9,10 +9,13 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from switchseg.models.segmenter import Segmenter
+from switchseg.norms.sparse import sparse_layers
 
 
 class MovingAverage(AveragedModel):
     """An average of weights and statistics; its first update copies them.
+
+    What is no quantity is never averaged: counts, and which statistics of a sparse layer are fixed.
 
     torch's own update asks the device each time whether it is the first; here the host knows.
 
@@ -35,12 +38,16 @@ class MovingAverage(AveragedModel):
             own, other = groups.setdefault(average.dtype, ([], []))
             own.append(average)
             other.append(current)
-        for own, other in groups.values():
-            if self._begun:
+        for dtype, (own, other) in groups.items():
+            if self._begun and dtype.is_floating_point:
                 self._blend(own, other, self.n_averaged)
             else:
                 # Copied first: it would take 1 / (1 - decay) steps to forget the weights of before the first step.
+                # Integers always: cut to whole numbers after each update, their averages would never move.
                 torch._foreach_copy_(own, other)
+        # What the host knows of them is in no tensor. Recorded steps are recorded anew where it changes.
+        for layer, its in zip(sparse_layers(self.module), sparse_layers(model), strict=True):
+            layer.freeze_like(its)
         self.n_averaged += 1
         self._begun = True
 

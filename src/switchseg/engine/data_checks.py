@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from switchseg.data.composed import JoinedDataset, Subset
 from switchseg.data.config import DataConfig
-from switchseg.data.dataset import Dataset, JoinedDataset, StoredDataset, Subset
+from switchseg.data.dataset import Dataset, StoredDataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine.class_order import match_classes
@@ -22,6 +25,19 @@ from switchseg.labels import IGNORED
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
+
+
+def require_apart(dataset: Dataset, folder: Path | None) -> None:
+    """Raise a UserError if the folder, where files are to be written, is that of the data set's images or labels.
+
+    They would be taken for images and labels, or take their place. The first sample is looked at.
+    """
+    if folder is None or not isinstance(dataset, StoredDataset) or not len(dataset):
+        return
+    record = dataset.record(0)
+    for source in (record.image, record.label):
+        if isinstance(source, (str, os.PathLike)) and os.path.realpath(folder) == os.path.realpath(Path(source).parent):
+            raise UserError(f"{folder}: files of the data set {dataset.name} lie there; another folder was expected")
 
 
 def require_two_classes(dataset: Dataset) -> None:

@@ -2,75 +2,32 @@
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from switchseg import files
-from switchseg.classes import Classes
 from switchseg.config.inference import Compute, Rule
 from switchseg.data.dataset import Dataset
 from switchseg.data.sample import Sample
 from switchseg.distributed import World
 from switchseg.engine.ahead import read_ahead
 from switchseg.engine.class_order import match_classes
-from switchseg.engine.inference import NonFiniteError, evaluating, fuse, logit_maps
+from switchseg.engine.evaluation import Evaluation
+from switchseg.engine.fusion import fuse
+from switchseg.engine.inference import NonFiniteError, evaluating, logit_maps
 from switchseg.engine.network import Network
 from switchseg.engine.pictures import write_pictures
 from switchseg.engine.progress import progress
-from switchseg.engine.seams import Seams, find_seams
-from switchseg.engine.tally import Tally, data_key, tally_key
+from switchseg.engine.seams import find_seams
+from switchseg.engine.tally import Tally
+from switchseg.engine.tally_key import data_key, tally_key
 from switchseg.errors import UserError
-from switchseg.metrics import ImageScore, Scores, boundary_iou, scores
+from switchseg.metrics import ImageScore, scores
 from switchseg.models.segmenter import Segmenter
-
-SCORING = "confusion matrix over the whole data set, unlabelled pixels left out"
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores together with how they were made."""
-
-    scores: Scores
-    matrix: npt.NDArray[np.int64]
-    """Pixel counts [C, C]; rows are the truth."""
-    rule: Rule
-    images: int
-    seconds: float
-    """Wall time, reading the images included."""
-    per_image: tuple[ImageScore, ...]
-    """In the order of the data set."""
-    boundary: npt.NDArray[np.int64] | None = None
-    """What `metrics.boundary_counts` returned, summed [3, C]."""
-    seams: Seams = Seams()
-    """Where the windows of the rule meet."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what `switchseg evaluate --json` writes."""
-        entry = {
-            **self.scores.to_json(),
-            "images": self.images,
-            "short_sides": list(self.rule.short_sides),
-            "flip": self.rule.flip,
-            "seconds": round(self.seconds, 3),
-            "rule": f"{self.rule.describe()}; {SCORING}",
-        }
-        if self.seams.along:
-            entry["seams"] = self.seams.to_json()
-        if self.boundary is not None:
-            ious = boundary_iou(self.boundary)
-            entry["mean_boundary_iou"] = float(np.nanmean(ious))
-            for each, iou in zip(entry["per_class"], ious, strict=True):
-                each["boundary_iou"] = None if np.isnan(iou) else float(iou)
-        return entry
 
 
 def evaluate(
@@ -145,24 +102,6 @@ def evaluate(
     tally.discard()
     found = scores(matrix, dataset.classes)
     return Evaluation(found, matrix, rule, len(dataset), tally.seconds, tuple(per_image), boundaries, seams)
-
-
-def write_confusion(path: Path, matrix: npt.NDArray[np.int64], classes: Classes) -> None:
-    """Write the confusion matrix as CSV with the class names in its first row and column; rows are the truth."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["truth \\ prediction", *classes.names])
-    table.writerows([name, *row.tolist()] for name, row in zip(classes.names, matrix, strict=True))
-    files.write_text(path, text.getvalue())
-
-
-def write_per_image(path: Path, per_image: Sequence[ImageScore]) -> None:
-    """Write the scores of every image as CSV, in the order of the data set."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["image", "mean_iou", "pixel_accuracy"])
-    table.writerows([each.name, f"{each.mean_iou:.6f}", f"{each.pixel_accuracy:.6f}"] for each in per_image)
-    files.write_text(path, text.getvalue())
 
 
 def _labelled(

@@ -13,8 +13,8 @@ import torch
 
 from switchseg.checkpoints.start import start_model
 from switchseg.config.schema import RunConfig
-from switchseg.data.loader import dead_workers_named
 from switchseg.data.sample import Batch
+from switchseg.data.workers import dead_workers_named
 from switchseg.distributed import joined_world
 from switchseg.engine.class_weights import class_weights
 from switchseg.engine.progress import progress
@@ -24,6 +24,7 @@ from switchseg.engine.step import Stepper
 from switchseg.engine.streams import own_stream
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
+from switchseg.optim.config import OptimConfig
 
 _SMOOTHING = 0.9
 _TOO_HIGH = 4.0
@@ -70,6 +71,7 @@ def find_rate(config: RunConfig, steps: int, lowest: float, highest: float) -> S
     Raises:
         UserError: the config or the data does not allow it, or rates of `config` are all 0.
     """
+    _larger_rate(config.optim)  # before the work that it would make useless
     config = replace(config, train=replace(config.train, steps=steps, epochs=None))
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(joined_world(config.train.device, config.train.timeout))
@@ -80,9 +82,10 @@ def find_rate(config: RunConfig, steps: int, lowest: float, highest: float) -> S
         torch.manual_seed(config.train.seed)
         say = print if world.is_main else lambda line: None
         model = start_model(config.model, dataset.classes, say)
-        training = Training.start(config, world, model, class_weights(config, dataset, None, world, say))
+        # Before the weights: counting them reads all labels.
         if reason := obstacle(config, world.size):
             raise UserError(reason)
+        training = Training.start(config, world, model, class_weights(config, dataset, None, world, say))
         batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
         stack.enter_context(dead_workers_named())
         return sweep_rates(training, batches, exponential(lowest, highest, steps))
@@ -104,10 +107,7 @@ def sweep_rates(training: Training, batches: Iterator[Batch], rates: Sequence[fl
     Raises:
         UserError: the rates of the config are all 0.
     """
-    optim = training.config.optim
-    unit = max(optim.lr_encoder, optim.lr_decoder)
-    if not unit:
-        raise UserError("optim.lr_encoder and optim.lr_decoder are 0; what is their ratio?")
+    unit = _larger_rate(training.config.optim)
     # A state dict shares memory with what it was taken from, and the steps change that in place.
     before = copy.deepcopy(training.state_dict())
     training.set_training_mode()
@@ -131,6 +131,14 @@ def sweep_rates(training: Training, batches: Iterator[Batch], rates: Sequence[fl
     if not found:
         raise UserError(f"the loss is not finite at the rate {rates[0]:.2g}; a lower --lowest was expected")
     return Sweep(tuple(rates[: len(found)]), tuple(found))
+
+
+def _larger_rate(optim: OptimConfig) -> float:
+    if not (rate := max(optim.lr_encoder, optim.lr_decoder)):
+        raise UserError(
+            "optim.lr_encoder and optim.lr_decoder are 0; one above 0 was expected, and their ratio is kept"
+        )
+    return rate
 
 
 def _loss_of_step(training: Training, stepper: Stepper, batches: Iterator[Batch]) -> float:

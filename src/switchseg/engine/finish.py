@@ -10,7 +10,8 @@ from switchseg.checkpoints.model_directory import load_model, save_model
 from switchseg.config.inference import Compute
 from switchseg.data.dataset import Dataset
 from switchseg.engine.calibration import calibrate_if_better
-from switchseg.engine.evaluate import Evaluation, evaluate, write_confusion, write_per_image
+from switchseg.engine.evaluate import evaluate
+from switchseg.engine.evaluation import Evaluation, write_confusion, write_per_image
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.network import prepare
 from switchseg.engine.summary import closing

@@ -13,6 +13,7 @@ from typing import Any
 from switchseg import files
 from switchseg.files import digest
 
+SETTINGS = "predict.json"
 RECORD = "predict.jsonl"
 LEGEND = "legend.png"
 SUBMISSION = "submission"

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM ask a training to stop after the step it is in; asking twice stops it at once."""
+"""SIGINT and SIGTERM ask a training to stop after the step it is in; asking twice stops it where it is."""
 
 from __future__ import annotations
 
@@ -12,16 +12,37 @@ EXIT_CODE = 75
 """Exit code of a run that was asked to stop and can be resumed (EX_TEMPFAIL in sysexits.h: try again)."""
 
 
+class _Stopped(BaseException):
+    """Ends the block of `StopRequest.at_once`; no Exception, as nothing on the way is to make something of it."""
+
+
 class StopRequest:
     """Whether a signal asked to stop."""
 
     def __init__(self) -> None:
         self.signal_name: str | None = None
+        self._at_once = False
 
     @property
     def made(self) -> bool:
         """Whether a signal has come."""
         return self.signal_name is not None
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Let a signal end the block wherever it is: work that has no steps, and that is done over after a stop."""
+        self._at_once = True
+        try:
+            yield
+        except _Stopped:
+            pass
+        finally:
+            self._at_once = False
+
+    def _make(self, name: str) -> None:
+        self.signal_name = name
+        if self._at_once:
+            raise _Stopped
 
 
 @contextlib.contextmanager
@@ -36,8 +57,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
     before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def handle(number: int, frame: FrameType | None) -> None:
-        request.signal_name = signal.Signals(number).name
         signal.signal(number, before[number])  # the next one is not caught
+        request._make(signal.Signals(number).name)
 
     for number in before:
         signal.signal(number, handle)

@@ -66,5 +66,8 @@ class Memory:
 def _left_of_limit() -> int:
     """Return what a container's limit leaves, all there is where it has none."""
     with contextlib.suppress(OSError, ValueError):
-        return int((_CGROUP / "memory.max").read_text()) - int((_CGROUP / "memory.current").read_text())
+        limit, used = (int((_CGROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
+        # Files that were read and are not in use count too, until somebody needs the memory: as Kubernetes counts it.
+        entries = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
+        return limit - used + int(entries.get("inactive_file", 0))
     return 1 << 62

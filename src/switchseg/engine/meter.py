@@ -70,3 +70,5 @@ class Meter:
         self._loss.copy_(state["loss"])
         if world.is_main:
             self._confusion.copy_(state["confusion"])
+        else:
+            self._confusion.zero_()

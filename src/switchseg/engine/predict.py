@@ -4,98 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
-import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from switchseg import files
 from switchseg.checkpoints.model_directory import CONFIG, WEIGHTS
-from switchseg.data.images import SUFFIXES, read_image
-from switchseg.data.paths import describe_suffixes, files_below, has_suffix
-from switchseg.data.rasters import is_raster
+from switchseg.data.images import read_image
 from switchseg.engine.ahead import read_ahead
-from switchseg.engine.finished import LEGEND, SUBMISSION, Finished
+from switchseg.engine.finished import LEGEND, SETTINGS, Finished
 from switchseg.engine.inference import Pixels
-from switchseg.engine.pictures import label_image, legend, save, submission_image
-from switchseg.engine.predictor import Prediction, Predictor
+from switchseg.engine.inputs import Input, check_nothing_is_lost
+from switchseg.engine.pictures import legend, save
+from switchseg.engine.prediction import Prediction, write_prediction
+from switchseg.engine.predictor import Predictor
 from switchseg.engine.progress import progress
 from switchseg.engine.raster import label_raster
 from switchseg.engine.seams import Seams, find_seams
-from switchseg.engine.video import VIDEO_SUFFIXES, label_video
+from switchseg.engine.video import label_video
 from switchseg.errors import UserError
 
-SETTINGS = "predict.json"
-
-_SUFFIXES = (*SUFFIXES, *VIDEO_SUFFIXES)
 _OF_ONE_NAME = (errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
 """Errors of writing that come from what a result is called, and not from the disk."""
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Input:
-    """A file to label, and the path below the output folder, without suffix, that its results go by."""
-
-    path: Path
-    name: str
-
-    @cached_property
-    def is_raster(self) -> bool:
-        """Whether it is a TIFF with a georeference, or no picture."""
-        return is_raster(self.path)
-
-    @property
-    def is_video(self) -> bool:
-        """Whether the suffix is that of a video."""
-        return self.path.suffix.lower() in VIDEO_SUFFIXES
-
-    def results(self, out: Path, submission: bool = False) -> tuple[Path, ...]:
-        """Return the files that are written of it, but for the frames of a video."""
-        kinds: tuple[str, ...]
-        if self.is_video or self.is_raster:
-            kinds, submission = ("_overlay.mp4" if self.is_video else "_labels.tif",), False
-        else:
-            kinds = ("_labels.png", "_overlay.png")
-        paths = tuple(out / f"{self.name}{kind}" for kind in (*kinds, "_shares.json"))
-        return (*paths, out / SUBMISSION / f"{self.name}.png") if submission else paths
-
 
 _Found: TypeAlias = "tuple[Input, str | None, Pixels]"
 """An image, the digest of what it was read from, and its pixels."""
-
-
-def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
-    """Return the images and videos that files, folders (at any depth) and glob patterns stand for, each once.
-
-    In folders, links are followed once, hidden files left out, and files of other suffixes counted in a warning.
-    Results keep the folders below an argument; of files that would share a name, the later ones keep their suffix
-    or get a number.
-
-    Raises:
-        UserError: an argument stands for no file.
-    """
-    inputs: list[Input] = []
-    taken: set[str] = set()
-    seen: set[str] = set()
-    for argument in arguments:
-        for path, below in _expand(os.fspath(argument)):
-            # A link and its target, or one folder named twice, would label the same file twice.
-            real = os.path.realpath(path)
-            if real in seen:
-                continue
-            seen.add(real)
-            stem = below.with_suffix("").as_posix()
-            # As many numbers as names are taken, and one more: one of them is always free.
-            candidates = [stem, below.as_posix(), *(f"{stem}-{number}" for number in range(2, len(taken) + 3))]
-            name = next(candidate for candidate in candidates if candidate not in taken)
-            taken.add(name)
-            inputs.append(Input(path, name))
-    return inputs
 
 
 def predict(
@@ -127,7 +62,7 @@ def predict(
         For each file that failed, by path, why.
     """
     settings = _settings(predictor, submission)
-    _check_inputs_are_kept(inputs, out, submission)
+    check_nothing_is_lost(inputs, out, submission)
     files.write_json(out / SETTINGS, settings)
     finished = Finished(out, settings)
     save(legend(predictor.classes), out / LEGEND)
@@ -162,21 +97,6 @@ def predict(
                 _write(out, each, shares)
             count(1)
     return failures
-
-
-def without_results(inputs: Sequence[Input], out: Path) -> list[Input]:
-    """Return the inputs without those that an earlier call has written into the folder `out`."""
-    finished = Finished(out, None)
-    return [each for each in inputs if not finished.is_result(each.path)]
-
-
-def write_prediction(prediction: Prediction, out: Path, name: str, submission: bool = False) -> dict[str, float]:
-    """Write NAME_labels.png and NAME_overlay.png and return the share of each class that occurs."""
-    save(label_image(prediction.labels, prediction.classes), out / f"{name}_labels.png")
-    save(prediction.overlay(), out / f"{name}_overlay.png")
-    if submission:
-        save(submission_image(prediction.labels, prediction.classes), out / SUBMISSION / f"{name}.png")
-    return {key: round(share, 6) for key, share in prediction.shares.items()}
 
 
 def _labelled(
@@ -221,40 +141,6 @@ def _read(group: Sequence[Input]) -> tuple[list[_Found], dict[str, str]]:
         except UserError as error:
             unreadable[str(each.path)] = str(error)
     return found, unreadable
-
-
-def _expand(argument: str) -> Iterator[tuple[Path, Path]]:
-    """Yield the files that one argument stands for, each with its path below the argument's folder."""
-    if not argument:
-        raise UserError("'': an empty name; the name of an image, folder or video was expected")
-    path = Path(os.path.expanduser(argument))
-    if path.is_dir():
-        files = sorted(files_below(path))
-        found = [each for each in files if has_suffix(each, _SUFFIXES)]
-        if not found:
-            there = f"; there is {describe_suffixes(files)}" if files else ""
-            raise UserError(f"{path}: no images or videos in this folder ({' '.join(_SUFFIXES)}){there}")
-        if left_out := [each for each in files if not has_suffix(each, _SUFFIXES)]:
-            _log.warning("%s: left out what is no image or video by its suffix: %s", path, describe_suffixes(left_out))
-        yield from ((path / each, Path(each)) for each in found)
-    # A file may be called `a[1].jpg`: what exists is not a pattern.
-    elif path.exists() or not glob.has_magic(argument):
-        yield path, Path(path.name)
-    else:
-        matches = sorted(map(Path, glob.glob(os.path.expanduser(argument), recursive=True)))
-        if not matches:
-            raise UserError(f"{argument}: no file matches this pattern")
-        yield from ((each, Path(each.name)) for each in matches if not each.is_dir())
-
-
-def _check_inputs_are_kept(inputs: Sequence[Input], out: Path, submission: bool) -> None:
-    """Raise a UserError if a result would take the place of a file that is to be labelled."""
-    targets = {os.path.realpath(out / LEGEND)}
-    for each in inputs:
-        targets |= {os.path.realpath(path) for path in each.results(out, submission)}
-    for each in inputs:
-        if os.path.realpath(each.path) in targets:
-            raise UserError(f"{each.path}: would be overwritten by a result of the same name; pass another --out")
 
 
 def _settings(predictor: Predictor, submission: bool) -> dict[str, Any]:

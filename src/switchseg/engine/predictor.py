@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,58 +20,13 @@ from switchseg.config.inference import Compute, Rule
 from switchseg.config.schema import RunConfig
 from switchseg.data.images import read_image, rgb_pixels
 from switchseg.distributed import choose_device
-from switchseg.engine.inference import NonFiniteError, Pixels, fuse, logit_maps, probability_tiles
+from switchseg.engine.fusion import fuse
+from switchseg.engine.inference import NonFiniteError, Pixels, logit_maps
 from switchseg.engine.network import Network, prepare
-from switchseg.engine.pictures import overlay, shares_of
+from switchseg.engine.prediction import Prediction
 from switchseg.errors import UserError
 
 ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | Tensor"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Prediction:
-    """What a model says about one image of H x W pixels. A notebook shows it as the tinted image."""
-
-    image: Pixels
-    """RGB uint8 [H, W, 3], as the model got it."""
-    labels: npt.NDArray[np.integer]
-    """Class index of every pixel [H, W], uint8 (int32 beyond 255 classes)."""
-    confidence: npt.NDArray[np.float32]
-    """Probability of that class [H, W]."""
-    classes: Classes
-    logits: tuple[Tensor, ...]
-    """What the network returned at each scale, float32 [h, w, C]."""
-
-    @property
-    def probabilities(self) -> npt.NDArray[np.float32]:
-        """The probabilities of all classes, [C, H, W]; computed on request, for they take 4 x C x H x W bytes."""
-        # Filled tile by tile: softmaxed in one piece they would take that memory once more.
-        values = np.empty((len(self.classes), *self.labels.shape), np.float32)
-        with torch.inference_mode():
-            for (rows, columns), tile in probability_tiles(self.logits, (self.labels.shape[0], self.labels.shape[1])):
-                values[:, rows, columns] = tile.permute(2, 0, 1).cpu().numpy()
-        return values
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """The fraction of the pixels that each class takes, by name, the largest first, absent classes left out."""
-        shares = zip(self.classes.names, shares_of(self.labels, len(self.classes)), strict=True)
-        return dict(sorted(((name, share) for name, share in shares if share), key=lambda entry: -entry[1]))
-
-    def __repr__(self) -> str:
-        height, width = self.labels.shape
-        largest = ", ".join(f"{name} {100 * share:.0f} %" for name, share in [*self.shares.items()][:3])
-        return f"Prediction({width}x{height}, {len(self.classes)} classes: {largest})"
-
-    def _repr_png_(self) -> bytes:
-        """Return what IPython shows."""
-        content = io.BytesIO()
-        self.overlay().save(content, "png")
-        return content.getvalue()
-
-    def overlay(self, opacity: float = 0.5) -> Image.Image:
-        """Return the image tinted with the classes' colours."""
-        return Image.fromarray(overlay(self.image, self.labels, self.classes, opacity))
 
 
 class Predictor:
@@ -125,9 +78,10 @@ class Predictor:
     def batch(self, images: Sequence[ImageLike]) -> list[Prediction]:
         """Label several images, in their order; those of equal size share a pass, up to `compute.images_per_batch`.
 
-        Raises as calling it with one image does.
+        Raises as calling it with one image does; the message names the image, by its path or its place.
         """
-        pixels = [as_pixels(image) for image in images]
+        names = [str(each) if isinstance(each, (str, os.PathLike)) else f"images[{i}]" for i, each in enumerate(images)]
+        pixels = [_named_pixels(image, name) for image, name in zip(images, names, strict=True)]
         by_size: dict[tuple[int, ...], list[int]] = {}
         for index, image in enumerate(pixels):
             by_size.setdefault(image.shape, []).append(index)
@@ -136,15 +90,16 @@ class Predictor:
             step = self.compute.images_per_batch
             for start in range(0, len(indices), step):
                 chosen = indices[start : start + step]
-                for index, prediction in zip(chosen, self._label([pixels[i] for i in chosen]), strict=True):
-                    predictions[index] = prediction
+                labelled = self._label([pixels[i] for i in chosen], [names[i] for i in chosen])
+                predictions.update(zip(chosen, labelled, strict=True))
         return [predictions[index] for index in range(len(pixels))]
 
-    def _label(self, images: Sequence[Pixels]) -> list[Prediction]:
+    def _label(self, images: Sequence[Pixels], names: Sequence[str]) -> list[Prediction]:
         try:
             maps = logit_maps(self.model, images, self.rule, self.compute, self.network)
         except NonFiniteError as error:
-            raise UserError(f"{error}; the model is broken, or precision fp32 is needed") from None
+            broken = ", ".join(names[index] for index in error.images)
+            raise UserError(f"{broken}: {error}; the model is broken, or precision fp32 is needed") from None
         return [
             Prediction(image, *fuse(own, (image.shape[0], image.shape[1]), self._cut), self.classes, tuple(own))
             for image, own in zip(images, maps, strict=True)
@@ -157,6 +112,14 @@ def usual_rule(path: str | os.PathLike[str]) -> Rule:
     if not config.is_file():
         return Rule()
     return yaml.load(config, RunConfig).evaluate.single_rule
+
+
+def _named_pixels(image: ImageLike, name: str) -> Pixels:
+    try:
+        return as_pixels(image)
+    # A UserError names the file that it is about.
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def as_pixels(image: ImageLike) -> Pixels:

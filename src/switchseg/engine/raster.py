@@ -11,10 +11,12 @@ from torch import Tensor
 
 from switchseg import files
 from switchseg.data.rasters import Raster, RasterLabels, open_raster, read_labels
-from switchseg.engine.inference import NonFiniteError, fuse
+from switchseg.engine.fusion import fuse
+from switchseg.engine.inference import NonFiniteError
 from switchseg.engine.predictor import Predictor
 from switchseg.engine.seams import Seams, count, lines_of
-from switchseg.engine.windows import Span, Windows, each, each_as_part
+from switchseg.engine.window_logits import each, each_as_part
+from switchseg.engine.windows import Span, Windows
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
 

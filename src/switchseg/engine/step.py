@@ -24,6 +24,7 @@ from switchseg.engine.training import Training
 from switchseg.losses.criterion import inverse
 from switchseg.losses.loss import resize_to
 from switchseg.norms import set_sparse_radius
+from switchseg.norms.sparse import sparse_layers
 
 _FREEZE_EVERY = 100
 """Steps between two looks for sparse layers that use a single statistic: looking waits for the device."""
@@ -39,7 +40,7 @@ class Stepper:
 
     Args:
         training: What is trained; no other stepper may be at it.
-        graphs: Makes the graphs; by default CUDA graphs, or none where `obstacle` names a reason.
+        graphs: Makes the graphs; by default CUDA graphs, or none where `capture_obstacle` names a reason.
         wish_to_stop: Whether this rank wishes to stop. With several, `training.guard.asked_to_stop` tells every one of
             them, from the same step on.
     """
@@ -52,9 +53,10 @@ class Stepper:
     ) -> None:
         self._training = training
         self._wish_to_stop = wish_to_stop
+        self._sparse = sparse_layers(training.model)
         self._stage = Staging(training.world.device)
         if graphs is None and training.world.device.type == "cuda" and training.config.train.capture == "auto":
-            reason = obstacle(training.config, training.world.size)
+            reason = capture_obstacle(training.config, training.world.size)
             graphs = None if reason else CudaGraphs()
             if reason and training.world.is_main:
                 _log.warning("capture off: %s", reason)
@@ -73,11 +75,12 @@ class Stepper:
         training, step = self._training, self._training.step
         seed_step(training.config.train.seed, step, training.world.rank)
         radius = _sparse_radius(training, step)
-        # What is frozen decides which kernels a step queues, so a change of it must void the recordings.
-        frozen = set_sparse_radius(training.model, radius, freeze=step % _FREEZE_EVERY == 0)
+        set_sparse_radius(training.model, radius, freeze=step % _FREEZE_EVERY == 0)
+        # What is fixed decides which kernels a step queues, so a change of it must void the recordings.
+        fixed = tuple(layer.fixed for layer in self._sparse)
         self._current = [self._stage(batch) for batch in batches]
         tensors = [tensor for batch in self._current for tensor in (batch.images, batch.labels, batch.sizes)]
-        self.recordings(*tensors, setting=frozen)
+        self.recordings(*tensors, setting=fixed)
         training.step += 1
         training.scheduler.step()
         # The batches are kept with it until their loss has been read: their memory belongs to the stream of the
@@ -115,7 +118,7 @@ class Stepper:
         training.meter.add_loss(loss)
 
 
-def obstacle(config: RunConfig, ranks: int) -> str:
+def capture_obstacle(config: RunConfig, ranks: int) -> str:
     """Say what keeps the steps of a training on a GPU from being recorded, "" if nothing does."""
     if ranks > 1:
         return "with several ranks one could wait in a recorded step for another that does not record its own"

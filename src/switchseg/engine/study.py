@@ -55,7 +55,7 @@ def with_images(config: RunConfig, images: int) -> RunConfig:
     """Return `config` with another number of images per device, for as many images in all.
 
     Everything that is counted in steps keeps its place in the training: its length, the warm-up, and what is logged,
-    evaluated and saved on the way. Learning rates stay as they are.
+    evaluated and saved on the way; a calibration sees as many images. Learning rates stay as they are.
 
     Raises:
         UserError: `images` is below 1.
@@ -80,5 +80,7 @@ def with_images(config: RunConfig, images: int) -> RunConfig:
             log_shares_every=steps(train.log_shares_every),
             checkpoint_every=steps(train.checkpoint_every),
             evaluate_every=steps(train.evaluate_every),
+            # Batches, of which a step has `accumulate`, whatever their size.
+            calibrate=steps(train.calibrate),
         ),
     )

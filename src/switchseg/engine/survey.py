@@ -9,10 +9,11 @@ from typing import Any
 
 from switchseg.classes import Classes
 from switchseg.data.advice import Advice
-from switchseg.data.check import Findings, inspect
+from switchseg.data.check import inspect
 from switchseg.data.dataset import MissingSplitError, StoredDataset, existing_folder
 from switchseg.data.datasets import open_dataset
 from switchseg.data.description import SETTINGS, describe
+from switchseg.data.findings import Findings
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.likely_mistakes import advise, compare_splits
 from switchseg.data.proposal import propose
@@ -149,8 +150,8 @@ def _settings(place: Place) -> dict[str, Any]:
     folders = [place.list_file.parent, root] if place.dataset == "odgt" and place.list_file else [root]
     if place.dataset not in _HEED_CLASS_FILES and not (root / SETTINGS).is_file():
         return {}
-    description = describe(*folders)
-    return description.settings() if description else {}
+    described = describe(*folders)
+    return described.description.settings() if described else {}
 
 
 def _look_through(

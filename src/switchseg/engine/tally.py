@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, astuple
+from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,9 @@ import numpy.typing as npt
 import torch
 
 from switchseg import files
-from switchseg.config.inference import Rule
-from switchseg.data.dataset import Dataset, StoredDataset, Subset
 from switchseg.distributed import World
 from switchseg.engine.seams import Seams
 from switchseg.metrics import ImageScore, boundary_counts, confusion_matrix, image_score
-from switchseg.models.segmenter import Segmenter
 
 SECONDS_BETWEEN_SAVES = 60.0
 
@@ -145,42 +140,3 @@ class Tally:
         # All or nothing: everything has been read before the first count is replaced.
         self.matrix, self.boundary, self.seams = matrix, boundary, seams
         self.per_image, self.seconds = per_image, seconds
-
-
-def tally_key(model: Segmenter, dataset: Dataset, rule: Rule, world: World, boundary: bool) -> dict[str, Any]:
-    """Return everything that counts must agree on to be added up: weights, images, rule and share of the images."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name, tensor in model.state_dict().items():
-        digest.update(name.encode())
-        # As bytes: NumPy has no bfloat16.
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    data = {"dataset": dataset.name, "images": len(dataset), "share": [world.rank, world.size]}
-    data |= {"classes": list(dataset.classes.names), "model_classes": list(model.spec.classes.names)}
-    # Lists, for that is what JSON returns: a tuple would never equal what was saved.
-    rules = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(rule).items()}
-    return {"weights": digest.hexdigest(), **data, "rule": rules, "boundary": boundary}
-
-
-def data_key(dataset: Dataset, indices: Sequence[int]) -> list[str]:
-    """Return the data set's name and a hash of these files' names, sizes and times of change.
-
-    Of a data set that does not say where its files lie only the name is returned.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    # Down to the files: a part of a part tells its images by the numbers of the whole.
-    while isinstance(dataset, Subset):
-        indices = [dataset.indices[index] for index in indices]
-        dataset = dataset.dataset
-    if not isinstance(dataset, StoredDataset):
-        return [dataset.name]
-    for index in indices:
-        record = dataset.record(index)
-        digest.update(f"{record.image_name}\n{record.label_name}\n".encode())
-        for source in (record.image, record.label):
-            if isinstance(source, bytes):
-                digest.update(hashlib.blake2b(source).digest())
-            elif source is not None:
-                with contextlib.suppress(OSError):  # the evaluation will say so
-                    found = os.stat(source)
-                    digest.update(f"{found.st_size} {found.st_mtime_ns}\n".encode())
-    return [dataset.name, digest.hexdigest()]

@@ -15,8 +15,8 @@ from switchseg.checkpoints.start import start_model
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
 from switchseg.data.dataset import Dataset
-from switchseg.data.loader import dead_workers_named
 from switchseg.data.sample import Batch
+from switchseg.data.workers import dead_workers_named
 from switchseg.distributed import joined_world
 from switchseg.engine import interrupt
 from switchseg.engine.class_weights import class_weights
@@ -31,6 +31,7 @@ from switchseg.engine.streams import own_stream
 from switchseg.engine.summary import opening
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
+from switchseg.recorders import require_installed
 from switchseg.runs.directory import RunDirectory
 
 
@@ -58,6 +59,7 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         stop = stack.enter_context(stop_on_signals())
         if world.is_main:
             run.check_same_run(config)
+            require_installed(config.train.recorders)
         say = print if world.is_main else _silent
         dataset = open_training(config.data)
         config = with_steps(config, len(dataset), world.size)
@@ -73,12 +75,12 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         validation = open_validation(config.data, say)
         torch.manual_seed(config.train.seed)
         model = start_model(config.model, dataset.classes, say)
-        # Not before data and model are there: a directory is made, and a name that is wrong shall leave none.
+        if reason := obstacle(config, world.size):
+            raise UserError(reason)
+        # Not before data and model are there: a directory is made, and a setting that is wrong shall leave none.
         if world.is_main:
             stack.enter_context(run.locked())
         training = Training.start(config, world, model, class_weights(config, dataset, run, world, say))
-        if reason := obstacle(config, world.size):
-            raise UserError(reason)
         resumed = restore(training, run, resume)
         # A broken file ends the run now, not after its training.
         validation = readable(validation, dataset, config.data, world)
@@ -93,8 +95,7 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         stack.enter_context(dead_workers_named())
         if run_steps(training, batches, run, monitor, stop, validation):
             return interrupt.EXIT_CODE
-        finish(training, run, monitor, validation)
-    return 0
+        return _finish_unless_stopped(training, run, monitor, stop, validation)
 
 
 def _silent(line: str) -> None:
@@ -135,6 +136,20 @@ def run_steps(
             monitor.say(f"stopped by {signal} after step {training.step}; the same command goes on from there")
             return True
     return False
+
+
+def _finish_unless_stopped(
+    training: Training, run: RunDirectory, monitor: Monitor, stop: StopRequest, validation: Dataset
+) -> int:
+    """Score the trained model, and return the exit code. Every rank must call it."""
+    # Asked for in the last step, of some ranks perhaps: scoring is nothing that a stop should wait for.
+    if not training.world.any(stop.made):
+        with stop.at_once():
+            finish(training, run, monitor, validation)
+            return 0
+    signal = stop.signal_name or "a signal to another rank"
+    monitor.say(f"stopped by {signal} before the trained model was scored; the same command scores it")
+    return interrupt.EXIT_CODE
 
 
 def save(training: Training, run: RunDirectory, monitor: Monitor) -> None:

@@ -10,8 +10,8 @@ import torch
 from switchseg.checkpoints.start import start_model
 from switchseg.config.schema import RunConfig
 from switchseg.data.dataset import Dataset
-from switchseg.data.loader import dead_workers_named
 from switchseg.data.sample import Batch
+from switchseg.data.workers import dead_workers_named
 from switchseg.distributed import World
 from switchseg.engine.setup import batches_from
 from switchseg.engine.step import Stepper

@@ -13,7 +13,8 @@ import numpy as np
 from switchseg import files
 from switchseg.engine.inference import Pixels
 from switchseg.engine.pictures import label_image, save
-from switchseg.engine.predictor import Prediction, Predictor
+from switchseg.engine.prediction import Prediction
+from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError
 from switchseg.files import open_regular
 

@@ -19,6 +19,7 @@ from torch.utils._sympy.value_ranges import ValueRanges
 
 from switchseg.config.inference import Rule
 from switchseg.errors import UserError, first_line
+from switchseg.export.norms import fix_mixtures
 from switchseg.export.timm_sizes import traceable_sizes
 from switchseg.models.segmenter import Segmenter
 from switchseg.norms import fold_norms
@@ -59,7 +60,9 @@ class Interface:
 
 
 class Deployed(nn.Module):
-    """A copy of the model in evaluation mode behind an interface, its BatchNorms folded into the convolutions.
+    """A copy of the model in evaluation mode behind an interface, with nothing in its norms that training needs.
+
+    BatchNorms are folded into the convolutions before them, and shares are numbers.
 
     Args:
         model: Left as it is.
@@ -77,6 +80,7 @@ class Deployed(nn.Module):
         self.rule = rule
         self.network = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
         fold_norms(self.network)
+        fix_mixtures(self.network)
         for module in self.network.modules():
             # By name, so that timm's model files need not be imported to look for one of them.
             if type(module).__name__ in _SPELLED_OUT:

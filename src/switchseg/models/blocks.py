@@ -76,12 +76,19 @@ def resize(maps: Tensor, like: Tensor) -> Tensor:
 
 
 def average_pool(maps: Tensor, size: int) -> Tensor:
-    """Average [N, C, H, W] over size x size bins, exactly as `F.adaptive_avg_pool2d` does.
+    """Average [N, C, H, W] over size x size bins, exactly as `F.adaptive_avg_pool2d` does, half precision in float32.
 
     It is written as two products with averaging matrices, because the ONNX form of adaptive pooling freezes the
     height and width that it was exported with. The second is a batched one, because tracing a plain one would exclude
     maps of a single row.
     """
+    # Products are rounded by autocast, and so would be what they average with: 1/7 is off by 0.2 % in bfloat16.
+    device = maps.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):  # "meta" has none
+        with torch.autocast(device, enabled=False):
+            return average_pool(maps, size)
+    if maps.dtype in (torch.bfloat16, torch.float16):
+        return average_pool(maps.float(), size).to(maps.dtype)
     images, channels, height, width = maps.shape
     rows = maps @ _averaging(width, size, maps).mT  # [N, C, H, size]
     over_rows = _averaging(height, size, maps).expand(images * channels, size, height)

@@ -26,11 +26,26 @@ class InstalledWeights:
     preprocessing: Preprocessing
 
 
+_TAG = "in1k"
+"""What timm calls these weights, after a dot; its only ones of these networks, which it takes without a tag too."""
+
+
+def package_of(timm_name: str) -> tuple[str, Preprocessing] | None:
+    """Return the package with the weights that timm's name stands for, and their preprocessing; None if there is none.
+
+    A name may end in the tag of the weights: those of another tag are others.
+    """
+    network, _, tag = timm_name.partition(".")
+    return PACKAGES.get(network) if tag in ("", _TAG) else None
+
+
 def find_installed(timm_name: str) -> InstalledWeights | None:
     """Return the installed weights of a timm network, None where there are none. No code of the package is run."""
-    package, preprocessing = PACKAGES.get(timm_name, ("", Preprocessing()))
+    if (entry := package_of(timm_name)) is None:
+        return None
+    package, preprocessing = entry
     # Looking the package up instead of importing it: only its file is wanted.
-    spec = importlib.util.find_spec(package) if package else None
+    spec = importlib.util.find_spec(package)
     folders = spec.submodule_search_locations if spec is not None else None
     found = sorted(path for folder in folders or () for path in Path(folder).glob("models/*.pth"))
     return InstalledWeights(found[0], preprocessing) if found else None

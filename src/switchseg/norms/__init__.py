@@ -3,20 +3,13 @@
 from switchseg.norms.calibrate import calibrate
 from switchseg.norms.conversion import Conversion
 from switchseg.norms.convert import convert_norms
+from switchseg.norms.factories import Factory
 from switchseg.norms.fold import fold_norms
 from switchseg.norms.functional import (
     resolve_backend,
     switch_norm,
 )
-from switchseg.norms.kinds import (
-    KINDS,
-    NORMS,
-    Factory,
-    Kind,
-    find_kind,
-    find_norm,
-    register_norm,
-)
+from switchseg.norms.kinds import KINDS, Kind, find_kind, find_norm
 from switchseg.norms.layout import LONG_TRAINED, MIXING, from_2018, to_2018
 from switchseg.norms.modules import (
     SwitchNorm,
@@ -27,7 +20,7 @@ from switchseg.norms.modules import (
 from switchseg.norms.operator.call import STATISTICS
 from switchseg.norms.parameters import parameter_groups
 from switchseg.norms.plain import BatchNorm, GroupNorm
-from switchseg.norms.recognise import takes_inputs
+from switchseg.norms.registry import NORMS, register_norm
 from switchseg.norms.rewrite import fuse_activations
 from switchseg.norms.shares import norm_shares
 from switchseg.norms.sparse import (
@@ -41,6 +34,7 @@ from switchseg.norms.sparse import (
     sparsestmax,
     unfreeze_sparse,
 )
+from switchseg.norms.specimens import takes_inputs
 from switchseg.norms.synced import (
     SyncBatchNorm,
     SyncSwitchNorm1d,

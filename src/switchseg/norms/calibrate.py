@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 # What a layer keeps whose running statistics can be measured anew; a frozen one counts no batches.
 _RUNNING = {"running_mean", "running_var", "num_batches_tracked"}
@@ -33,13 +34,14 @@ def calibrate(model: nn.Module, batches: Iterable[Any], forward: Callable[[Any],
     layers: list[Any] = [module for module in model.modules() if _tracks(module)]
     modes = {module: module.training for module in model.modules()}
     momenta = [layer.momentum for layer in layers]
-    before = [{name: buffer.clone() for name, buffer in layer.named_buffers()} for layer in layers]
+    before = [{name: buffer.clone() for name, buffer in layer.named_buffers(recurse=False)} for layer in layers]
     averages: list[list[Tensor]] = [[] for _ in layers]
     count = 0
     model.eval()
     try:
         for layer in layers:
-            layer.train()
+            # Not by `train()`, which reaches what a norm holds: timm's may hold dropout, and its activation.
+            layer.training = True
             # None averages evenly: a layer that is called twice in a batch keeps the average of both calls.
             layer.momentum = None
         for batch in batches:
@@ -65,6 +67,9 @@ def calibrate(model: nn.Module, batches: Iterable[Any], forward: Callable[[Any],
 
 
 def _tracks(module: nn.Module) -> bool:
+    # InstanceNorm has a count that it never raises; in training mode it would only hide its running statistics.
+    if isinstance(module, _InstanceNorm):
+        return False
     return dict(module.named_buffers(recurse=False)).keys() >= _RUNNING and hasattr(module, "momentum")
 
 

@@ -76,8 +76,8 @@ def switch_norm(
     mean_mix, var_mix = (shares, None) if isinstance(shares, Tensor) else shares
     moments = (None, None) if running is None else (running[0], running[1])
     inputs = Inputs(x, residual, mean_mix, var_mix, weight, bias, *moments)
-    # Given moments need no other process, and the others may not be making this call.
-    group = "" if running is not None else group
+    # Given moments need no other process, and the others may not be making this call; nor do maps' own moments.
+    group = "" if running is not None or "bn" not in statistics else group
     options = Options(
         check_statistics(statistics),
         eps,

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,9 @@ class Moments(NamedTuple):
     """(1, C), the sum of the squared deviations from the mean."""
 
 
+# Of each model, since others may gather statistics of the same one; reentrant, since they may do so for each other.
+_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
+
 Mixed = Callable[[Any, Moments], tuple[Tensor, Tensor]]
 """A norm and the moments of an image -> the mean and the variance (1, C) to normalize with."""
 
@@ -60,7 +64,7 @@ class ImageStatistics:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._lock = threading.Lock()
+        self._lock = _LOCKS.setdefault(model, threading.RLock())
         self._layers = [
             _Layer(module, mixed, tuple(norm.followers.values()))
             for module in model.modules()
@@ -80,7 +84,7 @@ class ImageStatistics:
             try:
                 yield
             finally:
-                for layer in self._layers:
+                for layer in reversed(self._layers):
                     layer.give_back()
 
     def gather(self, parts: Sequence[Part], batch: int = 0) -> None:
@@ -108,24 +112,33 @@ class _Layer:
         self._gathered: dict[int, dict[int, Moments]] = {}
         self._mixtures: dict[int, tuple[Tensor, Tensor]] = {}
         self._thread = 0
+        self._own: Any = None
+        """The `forward` that was taken over, bound."""
+        self._replaced: Any = None
+        """The same, if it was the instance's own and not its class's."""
         self.calls = 0
         self.batch = 0
         self.parts: Sequence[Part] | None = None
 
     def take_over(self, thread: int) -> None:
         self._thread = thread
-        # On the instance, where `__call__` finds it first; without it the class's own is back.
+        # On the instance, where `__call__` finds it first; somebody may have put another one there before.
+        self._replaced = vars(self._module).get("forward")
+        self._own = self._module.forward
         self._module.forward = self._forward
 
     def give_back(self) -> None:
-        del self._module.forward
+        if self._replaced is None:
+            del self._module.forward
+        else:
+            self._module.forward = self._replaced
         self._gathered, self._mixtures = {}, {}
 
     def _forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         module = self._module
         # A model may serve several threads, and the others have given no moments.
         if threading.get_ident() != self._thread:
-            return type(module).forward(module, x, *([] if residual is None else [residual]))  # type: ignore[no-any-return]
+            return self._own(x, *([] if residual is None else [residual]))  # type: ignore[no-any-return]
         if self.parts is not None:
             gathered = self._gathered.setdefault(self.calls, {})
             gathered[self.batch] = _moments(x, self.parts)

@@ -1,24 +1,16 @@
-"""The kinds of norms: the one table of all that is known of a norm by its name, and the gate for what users pass.
-
-A factory makes the layers of a kind: `factory(num_features, *, device=None, dtype=None)`. A layer takes (N, C, ...)
-and returns the same shape. Nothing else is asked of it; what torch's own have is used where it is there: `eps`;
-`weight` and `bias` (C,), which may be None if there is `affine`; `running_mean` and `running_var` (C,) with
-`num_batches_tracked`, which move by `momentum` and average evenly where that is None.
-"""
+"""The kinds of norms: the one table of all that is known of a norm by its name, and the gate for what users pass."""
 
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Callable, Iterator, MutableMapping, Set
 from dataclasses import dataclass
-from functools import partial, update_wrapper
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
-import torch
 from torch import nn
 
 from switchseg.norms import plain
+from switchseg.norms.factories import Factories, Factory, keeping_the_contract
 from switchseg.norms.modules import SwitchNorm1d, SwitchNorm2d, SwitchNorm3d
 from switchseg.norms.sparse import (
     SparseSwitchNorm1d,
@@ -29,29 +21,6 @@ from switchseg.norms.sparse import (
     SyncSparseSwitchNorm3d,
 )
 from switchseg.norms.synced import SyncBatchNorm, SyncSwitchNorm1d, SyncSwitchNorm2d, SyncSwitchNorm3d
-
-Factory = Callable[..., nn.Module]
-
-
-class Factories(NamedTuple):
-    """Makers of layers for (N, C) and (N, C, L); for (N, C, H, W); for (N, C, D, H, W); and for all of these."""
-
-    one: Factory
-    two: Factory
-    three: Factory
-    any: Factory
-
-    @classmethod
-    def same(cls, factory: Factory) -> Factories:
-        """Return one maker for all."""
-        return cls(factory, factory, factory, factory)
-
-    def for_inputs(self, dims: Set[int]) -> Factory:
-        """Return the maker of layers for inputs with any of `dims` dimensions, N and C among them."""
-        for factory, limits in ((self.one, {2, 3}), (self.two, {4}), (self.three, {5})):
-            if dims <= limits:
-                return factory
-        return self.any
 
 
 @dataclass(frozen=True)
@@ -134,9 +103,9 @@ def find_kind(norm: str | Factory | Kind) -> Kind:
             f"norm must be a name ({', '.join(KINDS)}), a class or a callable that makes a layer for a number of "
             f"channels, got {norm!r}"
         )
-    # Unwrapped, since a registered callable may stand in the table within `_keeping_the_contract`.
+    # Unwrapped, since a registered callable may stand in the table within `keeping_the_contract`.
     known = next((kind for kind in KINDS.values() if norm in map(inspect.unwrap, kind.factories)), None)
-    return known or Kind(_name_of(norm), Factories.same(_keeping_the_contract(norm)), _name_of(norm))
+    return known or Kind(_name_of(norm), Factories.same(keeping_the_contract(norm)), _name_of(norm))
 
 
 def find_norm(name: str, dims: int = 2) -> Factory:
@@ -148,79 +117,6 @@ def find_norm(name: str, dims: int = 2) -> Factory:
     return find_kind(name).factories[dims - 1]
 
 
-def register_norm(
-    name: str,
-    factory: Factory,
-    *,
-    factory_1d: Factory | None = None,
-    factory_3d: Factory | None = None,
-    like_batch_norm: bool = False,
-) -> None:
-    """Add a norm that configs, command lines, models and conversions then know by `name`.
-
-    Args:
-        name: small letters, digits and underscores.
-        factory: makes a layer for (N, C, H, W), and for other inputs too if nothing else does; see `find_kind`.
-        factory_1d: makes one for (N, C) and (N, C, L).
-        factory_3d: makes one for (N, C, D, H, W).
-        like_batch_norm: whether the layers keep running statistics under the names of `nn.BatchNorm2d` and, in
-            evaluation, compute what it does: then they may start from a BatchNorm.
-
-    Raises:
-        ValueError: the name is taken, or is no such name.
-        TypeError: a factory cannot be called.
-    """
-    if not re.fullmatch("[a-z][a-z0-9_]*", name):
-        raise ValueError(f"the name of a norm has small letters, digits and underscores, got {name!r}")
-    if name in KINDS:
-        raise ValueError(f"there is a norm {name!r} already; del NORMS[{name!r}] first, or take another name")
-    given = (factory_1d or factory, factory, factory_3d or factory, factory)
-    if not all(map(callable, given)):
-        raise TypeError(f"norm {name!r} needs a callable that makes a layer for a number of channels, got {factory!r}")
-    factories = Factories(*map(_keeping_the_contract, given))
-    KINDS[name] = Kind(name, factories, family=name, like_batch_norm=like_batch_norm)
-
-
-class Norms(MutableMapping[str, Factory]):
-    """Name -> factory of layers for (N, C, H, W), the `norm_layer` of other libraries; an entry is `register_norm`."""
-
-    def __getitem__(self, name: str) -> Factory:
-        return KINDS[name].factory
-
-    def __setitem__(self, name: str, factory: Factory) -> None:
-        register_norm(name, factory)
-
-    def __delitem__(self, name: str) -> None:
-        del KINDS[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(KINDS)
-
-    def __len__(self) -> int:
-        return len(KINDS)
-
-
-NORMS = Norms()
-
-
 def _name_of(factory: Any) -> str:
     made = factory.func if isinstance(factory, partial) else factory
     return f"{made.__module__}.{getattr(made, '__qualname__', type(made).__qualname__)}"
-
-
-def _keeping_the_contract(factory: Factory) -> Factory:
-    """Return `factory`, or one that passes it the channels alone and moves what it makes."""
-    parameters = inspect.signature(factory).parameters
-    # Whoever takes any keyword is thought to hand them on to a layer, and ours and torch's know these two.
-    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    if takes_all or {"device", "dtype"} <= set(parameters):
-        return factory
-
-    def make(
-        num_features: int, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> nn.Module:
-        # Made on the device where the factory leaves that to torch; `to` moves what it put elsewhere, and sets types.
-        with torch.device(torch.get_default_device() if device is None else device):
-            return factory(num_features).to(device=device, dtype=dtype)
-
-    return update_wrapper(make, factory, assigned=(), updated=())  # so that `find_kind` knows it again

@@ -21,6 +21,8 @@ from switchseg.norms.statistics import check_statistics
 class SwitchNorm(nn.Module):
     """What SwitchNorm1d, 2d and 3d share; build one of those.
 
+    As in torch's BatchNorm, a batch that activation checkpointing runs twice moves the running statistics twice.
+
     Args:
         num_features: channels C of the input (N, C, ...).
         eps: added to the mixed variance, inside the root.
@@ -144,7 +146,8 @@ class SwitchNorm(nn.Module):
             )
         )
         relu = self.activation == "relu"
-        group, softmax = self._group(), var_mix is not None
+        # Others share batch moments alone: with a group, every layer would wait for them.
+        group, softmax = self._group() if "bn" in statistics else "", var_mix is not None
         options = Options._make((statistics, self.eps, self.momentum, relu, training, softmax, group))
         return layer(inputs, options, self.backend)
 

@@ -7,9 +7,7 @@ something else besides are found out, and nothing depends on the weights or on w
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +17,7 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import is_parametrized
 
 from switchseg.norms.modules import SwitchNorm
+from switchseg.norms.specimens import evaluate, specimen, stand_ins
 
 Formula = Callable[[Tensor], Tensor]
 
@@ -73,9 +72,9 @@ def recognise(module: nn.Module) -> Norm | str:
     features = _features(module)
     if features is None or not isinstance(getattr(module, "eps", None), (int, float)):
         return otherwise
-    values = _stand_ins(module)
-    inputs = {dims: _specimen(features, dims, module) for dims in INPUT_DIMS}
-    results = {dims: result for dims, x in inputs.items() if (result := _evaluate(module, values, x)) is not None}
+    values = stand_ins(module)
+    inputs = {dims: specimen(features, dims, module) for dims in INPUT_DIMS}
+    results = {dims: result for dims, x in inputs.items() if (result := evaluate(module, values, x)) is not None}
     children = {name: child for name, child in module.named_children() if _works(child)}
     for like_batch_norm, formula in _formulas(module, values):
         # With the children first: dropout does nothing in evaluation, so the formula alone would agree, and lose it.
@@ -103,68 +102,8 @@ def _obstacle(module: nn.Module) -> str | None:
     return None
 
 
-def takes_inputs(module: nn.Module, features: int, dims: int) -> bool:
-    """Tell whether a module turns inputs of `dims` dimensions and `features` channels into outputs of their shape."""
-    x = _specimen(features, dims, module)
-    result = _evaluate(module, _stand_ins(module), x)
-    return result is not None and result.shape == x.shape
-
-
-def _stand_ins(module: nn.Module) -> dict[str, Tensor]:
-    """Return float32 values for the parameters and buffers of a module that tell them apart, always the same ones."""
-    generator = torch.Generator("cpu").manual_seed(0)
-    device = _device(module)
-
-    def value(tensor: Tensor) -> Tensor:
-        if not tensor.is_floating_point():
-            return torch.zeros(tensor.shape, dtype=tensor.dtype, device=device)
-        # From 0.5 to 1.5: no weight so near 0 that it hides a difference, and variances are positive.
-        return torch.rand(tensor.shape, generator=generator, device="cpu").add_(0.5).to(device)
-
-    return {name: value(tensor) for name, tensor in (*module.named_parameters(), *module.named_buffers())}
-
-
-def _specimen(features: int, dims: int, module: nn.Module) -> Tensor:
-    """Return an input (3, C, ...) with `dims` dimensions that `module` can be run on; no side is as long as C."""
-    # Were a side as long as C, a LayerNorm over the last dimension could be taken for one over channels.
-    side = 2 if features != 2 else 3
-    generator = torch.Generator("cpu").manual_seed(dims)
-    x = torch.randn(3, features, *[side] * (dims - 2), generator=generator, device="cpu")
-    return x.to(_device(module))
-
-
-def _evaluate(module: nn.Module, values: Mapping[str, Tensor], x: Tensor) -> Tensor | None:
-    """Return what `module` computes from `x` in evaluation mode with `values` as its tensors, None if it cannot."""
-    try:
-        with _evaluating(module), torch.device(x.device), torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            named = {f"module.{name}": value for name, value in values.items()}
-            # Norms that work in place get a clone: the specimen is still to be put into the formulas.
-            result: Any = torch.func.functional_call(_WithoutHooks(module), named, (x.clone(),))
-    except Exception:  # whatever a foreign module raises at inputs that it does not take
-        return None
-    return result if isinstance(result, Tensor) else None
-
-
-class _WithoutHooks(nn.Module):
-    """Calls a module's forward alone: who hooked into it is not to see specimens."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, x: Tensor) -> Any:
-        return self.module.forward(x)
-
-
 def _own(module: nn.Module) -> dict[str, Tensor]:
     return {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
-
-
-def _device(module: nn.Module) -> torch.device:
-    """Return where to run a module: where it is, or on the CPU if it is nowhere yet."""
-    tensor = next((tensor for tensor in (*module.parameters(), *module.buffers()) if not tensor.is_meta), None)
-    return torch.device("cpu") if tensor is None else tensor.device
 
 
 def _features(module: Any) -> int | None:
@@ -216,7 +155,7 @@ def _apply(
         return None
     for name, child in followers.items():
         own = {key.removeprefix(f"{name}."): value for key, value in values.items() if key.startswith(f"{name}.")}
-        y = None if y is None else _evaluate(child, own, y)
+        y = None if y is None else evaluate(child, own, y)
     return y
 
 
@@ -225,15 +164,3 @@ def _agree(result: Tensor, expected: Tensor | None) -> bool:
         return False
     # Values are of the order of 1: rounding differs by far less than this, and other formulas by far more.
     return torch.allclose(result.float(), expected.float(), rtol=1e-3, atol=1e-3)
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    modes = {part: part.training for part in module.modules()}
-    try:
-        for part in modes:
-            part.training = False  # train() may be overridden
-        yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode

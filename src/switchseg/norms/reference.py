@@ -5,8 +5,9 @@ Shapes: N images, C channels, L positions of the map (1 for an input (N, C)), K 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -22,21 +23,26 @@ def statistics_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32)
 
 
+def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    # An exported program would keep a conversion that does nothing.
+    return tensor if tensor.dtype == dtype else tensor.to(dtype)
+
+
 def instance_moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and unbiased variance (N, C) of every map of `x` (N, C, L); one element has variance 0."""
     elements = x.shape[2]
-    # Not by torch's own correction, nor by Python's maximum: an exported program would keep the answer of the size that
-    # it was traced with. TorchScript, which has no other sizes, knows Python's alone.
-    largest: Any = max if torch.jit.is_tracing() else torch.sym_max  # type: ignore[attr-defined, no-untyped-call]
+    # One less, but at least 1, as a formula: by torch's own correction or by a maximum, a program that is exported or
+    # compiled keeps the answer of the size that it was traced with, or is refused.
+    divisor = elements - 1 + 2 // (elements + 1)
     var, mean = torch.var_mean(x, dim=2, correction=0)
-    unbiased: Tensor = var * (elements / largest(elements - 1, 1))
+    unbiased: Tensor = var * (elements / divisor)
     return mean, unbiased
 
 
 def switch_norm(
     x: Tensor,
-    mean_share: Tensor,
-    var_share: Tensor,
+    mean_share: Tensor | Sequence[float],
+    var_share: Tensor | Sequence[float],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     *,
@@ -63,7 +69,7 @@ def switch_norm(
         empty where "bn" is not mixed or `running` is given.
     """
     dtype = statistics_dtype(x.dtype)
-    values = x.to(dtype).flatten(2) if x.dim() > 2 else x.to(dtype).unsqueeze(2)
+    values = _as(x, dtype).flatten(2) if x.dim() > 2 else _as(x, dtype).unsqueeze(2)
     mean_in, var_in = instance_moments(values)
     # 2018's layer for (N, C) has no maps to start from: its variances are unbiased over their own axis.
     correction = int(x.dim() == 2 and "in" not in statistics)
@@ -77,15 +83,14 @@ def switch_norm(
             mean_bn, var_bn = combine(mean_bn, var_bn, x.numel() // x.shape[1])
         moments["bn"] = (mean_bn, var_bn)
     elif running is not None:
-        moments["bn"] = (running[0].to(dtype), running[1].to(dtype))
-    mean, var = mean_in.new_zeros(()), var_in.new_zeros(())
-    for name, of_mean, of_var in zip(statistics, mean_share, var_share, strict=True):
-        mean, var = mean + of_mean * moments[name][0], var + of_var * moments[name][1]
-    mean, var = mean.expand_as(mean_in), var.expand_as(var_in)
+        moments["bn"] = (_as(running[0], dtype), _as(running[1], dtype))
+    means = (share * moments[name][0] for name, share in zip(statistics, mean_share, strict=True))
+    variances = (share * moments[name][1] for name, share in zip(statistics, var_share, strict=True))
+    mean, var = reduce(operator.add, means).expand_as(mean_in), reduce(operator.add, variances).expand_as(var_in)
     scale = torch.rsqrt(var + eps)
     if weight is not None:
-        scale = scale * weight.to(dtype)
+        scale = scale * _as(weight, dtype)
     output = (values - mean[..., None]) * scale[..., None]
     if bias is not None:
-        output = output + bias.to(dtype)[:, None]
-    return output.reshape(x.shape).to(x.dtype), mean_bn, var_bn
+        output = output + _as(bias, dtype)[:, None]
+    return _as(output.reshape(x.shape), x.dtype), mean_bn, var_bn

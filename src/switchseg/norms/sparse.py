@@ -124,12 +124,24 @@ class SparseMixin(SwitchNorm):
     @torch.no_grad()
     def unfreeze(self, radius: float = 0.0) -> None:
         """Mix all statistics again, evenly at first, from `radius` on: the start of a fine-tuning."""
-        for weight, fixed in ((self.mean_weight, self.mean_fixed), (self.var_weight, self.var_fixed)):
-            if fixed:
+        for weight, is_fixed in zip((self.mean_weight, self.var_weight), self._fixed, strict=True):
+            if is_fixed:
                 weight.fill_(1)
-            fixed.zero_()
+        self.mean_fixed.zero_()
+        self.var_fixed.zero_()
         self.radius.fill_(radius)
         self._fixed, self._kept = (False, False), None
+
+    @torch.no_grad()
+    def freeze_like(self, other: SparseMixin) -> None:
+        """Take over the radius of a layer of the same statistics, and what it has fixed; waits for no device."""
+        pairs = ((self.mean_weight, other.mean_weight), (self.var_weight, other.var_weight))
+        for (own, theirs), is_fixed in zip(pairs, other._fixed, strict=True):
+            if is_fixed:
+                own.copy_(theirs)
+        for name in ("radius", "mean_fixed", "var_fixed"):
+            self.get_buffer(name).copy_(other.get_buffer(name))
+        self._fixed, self._kept = other._fixed, other._kept
 
     def reset_parameters(self) -> None:
         """Start over: no scale or offset, equal shares, radius 0, no batches seen."""
@@ -137,7 +149,14 @@ class SparseMixin(SwitchNorm):
         if "radius" in self._buffers:  # not yet while SwitchNorm is being constructed
             self.unfreeze()
 
+    @property
+    def fixed(self) -> tuple[bool, bool]:
+        """Whether the mean and the variance use a single statistic for good; known without asking the device."""
+        return self._fixed
+
     def _find_fixed(self) -> None:
+        if self.mean_fixed.is_meta:
+            return  # nothing has been loaded, for there was no room
         self._fixed = bool(self.mean_fixed), bool(self.var_fixed)
         if not all(self._fixed):
             self._kept = None
@@ -147,9 +166,11 @@ class SparseMixin(SwitchNorm):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         # A file of the dense layer has no radius: it starts as a mixture.
-        for name in ("radius", "mean_fixed", "var_fixed"):
-            if prefix + "mean_weight" in state_dict:
-                state_dict.setdefault(prefix + name, torch.zeros_like(getattr(self, name)))
+        if (loaded := state_dict.get(prefix + "mean_weight")) is not None:
+            for name in ("radius", "mean_fixed", "var_fixed"):
+                # On the device of the file: with `assign` it becomes the buffer, and this layer may be on "meta".
+                zero = torch.zeros_like(self.get_buffer(name), device=loaded.device)
+                state_dict.setdefault(prefix + name, zero)
         super()._load_from_state_dict(state_dict, prefix, *rest)
         # No tensor says which statistics are computed: it follows from what has just been loaded.
         self._find_fixed()
@@ -179,6 +200,11 @@ class SyncSparseSwitchNorm3d(SparseMixin, SyncMixin, SwitchNorm3d):
     """`SparseSwitchNorm3d` with the batch moments of all processes; see `SyncMixin`."""
 
 
+def sparse_layers(model: nn.Module) -> list[SparseMixin]:
+    """Return the sparse layers of `model`, in their order."""
+    return [module for module in model.modules() if isinstance(module, SparseMixin)]
+
+
 def set_sparse_radius(model: nn.Module, radius: float, freeze: bool = True) -> int:
     """Set the radius of every sparse layer of `model`; with `freeze`, fix layers that have become one-hot.
 
@@ -193,15 +219,13 @@ def set_sparse_radius(model: nn.Module, radius: float, freeze: bool = True) -> i
     if not 0 <= radius <= 1:
         raise ValueError(f"the radius goes from 0 (a mixture) to 1 (one statistic per layer), got {radius}")
     frozen = 0
-    for module in model.modules():
-        if isinstance(module, SparseMixin):
-            module.radius.fill_(radius)
-            frozen += module.freeze() if freeze else module._kept is not None
+    for layer in sparse_layers(model):
+        layer.radius.fill_(radius)
+        frozen += layer.freeze() if freeze else all(layer.fixed)
     return frozen
 
 
 def unfreeze_sparse(model: nn.Module, radius: float = 0.0) -> None:
     """Let every sparse layer of `model` mix again, from `radius` on; see `SparseMixin.unfreeze`."""
-    for module in model.modules():
-        if isinstance(module, SparseMixin):
-            module.unfreeze(radius)
+    for layer in sparse_layers(model):
+        layer.unfreeze(radius)

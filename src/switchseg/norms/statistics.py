@@ -41,7 +41,7 @@ def merge_moments(mean: Tensor, var: Tensor, dim: int, correction: int = 0) -> t
 
 # In the order in which layers name them. Backends know the first three; a layer that mixes others is for the formula.
 MERGES: dict[str, Merge] = {"in": _instance, "ln": _layer, "bn": _batch}
-assert tuple(MERGES) == STATISTICS
+assert tuple(MERGES)[: len(STATISTICS)] == STATISTICS
 
 
 def check_statistics(names: Sequence[str]) -> tuple[str, ...]:

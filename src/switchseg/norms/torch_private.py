@@ -41,11 +41,16 @@ softmax_backward: Callable[[Tensor, Tensor, int, torch.dtype], Tensor] = (
 )
 """Return the gradient of the logits, given that of their softmax, the softmax, its dimension and the logits' type."""
 
-# Public, and only new: a torch before 2.7 lacks nothing that this one has promised.
-is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
-"""Tell whether a program is exported; before torch 2.7, whether it is exported or compiled."""
+_flagged = _find(torch.compiler, "_is_exporting_flag") is not None
 
-# Likewise, before torch 2.10.
+
+def is_exporting() -> bool:
+    """Tell whether a program is exported; where torch cannot say, whether it is exported or compiled."""
+    # Not by the function of torch.compiler: before torch 2.11 Dynamo takes it to be true of whatever it compiles.
+    return torch.compiler._is_exporting_flag if _flagged else torch.compiler.is_compiling()
+
+
+# Public, and only new: a torch before 2.10 lacks nothing that this one has promised.
 exchange_api: Any = getattr(Tensor, "__dlpack_c_exchange_api__", None)
 """DLPack's exchange API of tensors, a capsule; without it they are asked one by one where they lie."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from switchseg.errors import UserError
 from switchseg.recorders.recorder import Event, Outcome, Recorder, Start
 from switchseg.registry import Registry
 
@@ -25,4 +26,16 @@ RECORDERS: Registry[Open] = Registry(
 ALWAYS = ("journal", "terminal")
 """The recorders of every training. What fails in them ends it; what fails in another one is a warning."""
 
-__all__ = ["ALWAYS", "RECORDERS", "Event", "Outcome", "Recorder", "Start"]
+
+def require_installed(names: Iterable[str]) -> None:
+    """Raise a UserError if a package is missing that one of these recorders needs; takes as long as to import it."""
+    for name in names:
+        try:
+            RECORDERS[name]
+        except UserError:
+            raise
+        except Exception:  # whatever a package that is broken may come up with
+            continue  # a warning when the recorder is made, as for any that fails
+
+
+__all__ = ["ALWAYS", "RECORDERS", "Event", "Outcome", "Recorder", "Start", "require_installed"]

@@ -14,6 +14,11 @@ from PIL import Image
 from switchseg.errors import UserError
 from switchseg.recorders.recorder import Event, Outcome, Recorder, Start
 
+try:
+    import mlflow
+except ModuleNotFoundError:
+    raise UserError("train.recorders: mlflow is not installed; pip install 'switchseg[mlflow]'") from None
+
 _STATES: dict[Outcome, str] = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 _MOST_METRICS = 1000
 """That MLflow takes at once."""
@@ -31,11 +36,6 @@ class MLflow(Recorder):
         uri = os.environ.get("MLFLOW_TRACKING_URI", store)
         if uri.startswith(("file:", "/", ".")):
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # it would rather have a database
-        try:
-            import mlflow
-        except ModuleNotFoundError:
-            raise UserError("train.recorders: mlflow is not installed; pip install 'switchseg[mlflow]'") from None
-        self._entities = mlflow.entities
         self._client = mlflow.MlflowClient(uri)
         # The id is kept in the run directory: MLflow would begin another run after each interruption.
         self._run = start.kept_name("mlflow.txt", lambda: self._created(start))
@@ -50,7 +50,7 @@ class MLflow(Recorder):
         # MLflow keeps every value that it is sent: those of steps that come again would stand there twice.
         fresh = {name: number for name, number in event.scalars.items() if event.step > self._last_step(name)}
         self._last |= dict.fromkeys(fresh, event.step)
-        metrics = [self._entities.Metric(name, number, now, event.step) for name, number in fresh.items()]
+        metrics = [mlflow.entities.Metric(name, number, now, event.step) for name, number in fresh.items()]
         for first in range(0, len(metrics), _MOST_METRICS):
             self._client.log_batch(self._run, metrics[first : first + _MOST_METRICS])
 

@@ -6,9 +6,14 @@ import json
 
 import numpy as np
 import numpy.typing as npt
-from torch.utils.tensorboard import SummaryWriter
 
+from switchseg.errors import UserError
 from switchseg.recorders.recorder import Event, Outcome, Recorder, Start
+
+try:
+    from torch.utils.tensorboard import SummaryWriter
+except ModuleNotFoundError:
+    raise UserError("train.recorders: tensorboard is not installed; pip install tensorboard") from None
 
 
 class TensorBoard(Recorder):

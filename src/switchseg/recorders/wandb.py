@@ -11,6 +11,11 @@ import numpy.typing as npt
 from switchseg.errors import UserError
 from switchseg.recorders.recorder import Event, Outcome, Recorder, Start
 
+try:
+    import wandb
+except ModuleNotFoundError:
+    raise UserError("train.recorders: wandb is not installed; pip install 'switchseg[wandb]'") from None
+
 _EXIT_CODES: dict[Outcome, int] = {"finished": 0, "stopped": 75, "failed": 1}
 
 
@@ -21,12 +26,6 @@ class WandB(Recorder):
     """
 
     def __init__(self, start: Start) -> None:
-        try:
-            import wandb
-        except ModuleNotFoundError:
-            raise UserError("train.recorders: wandb is not installed; pip install 'switchseg[wandb]'") from None
-        # Kept, since the module is known in here only: it is not imported before a run asks for it.
-        self._image = wandb.Image
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "switchseg"),
             name=os.environ.get("WANDB_NAME", start.folder.resolve().name),
@@ -44,7 +43,7 @@ class WandB(Recorder):
             self._run.log(event.scalars, step=event.step)
 
     def picture(self, name: str, pixels: npt.NDArray[np.uint8], step: int) -> None:  # noqa: D102
-        self._run.log({f"pictures/{name}": self._image(pixels)}, step=step)
+        self._run.log({f"pictures/{name}": wandb.Image(pixels)}, step=step)
 
     def close(self, outcome: Outcome) -> None:  # noqa: D102
         self._run.finish(exit_code=_EXIT_CODES[outcome])

@@ -13,8 +13,8 @@ from PIL import Image
 from switchseg import __version__
 from switchseg.data.advice import Advice
 from switchseg.data.augment.sheet import Row
-from switchseg.data.check import Findings
 from switchseg.data.dataset import StoredDataset
+from switchseg.data.findings import Findings
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
 from switchseg.reports import sheet

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from switchseg.data.advice import Advice
-from switchseg.data.check import Findings
 from switchseg.data.colour_advice import colours_of
+from switchseg.data.findings import Findings
 from switchseg.data.labels import Meaning
 
 _MOST_PROBLEMS = 20

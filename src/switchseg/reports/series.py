@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +25,12 @@ class Series:
     def __len__(self) -> int:
         return len(self.steps)
 
-    def smoothed(self, width: int) -> Series:
-        """Return the running mean over `width` entries, one more if that is even, and fewer towards both ends."""
-        half = min(width, len(self)) // 2
+    def smoothed(self, span: float) -> Series:
+        """Return the running mean over what lies in a window of so many steps around each entry."""
         # Differences of one cumulative sum cost the same at any width, which may be a twentieth of a long log.
         total = np.concatenate(([0.0], np.cumsum(self.values)))
-        index = np.arange(len(self))
-        low, high = np.maximum(index - half, 0), np.minimum(index + half + 1, len(self))
+        low = np.searchsorted(self.steps, self.steps - span / 2, "left")
+        high = np.searchsorted(self.steps, self.steps + span / 2, "right")
         return Series(self.steps, (total[high] - total[low]) / (high - low))
 
     def thinned(self, most: int) -> Series:
@@ -69,6 +69,14 @@ class Shares:
         return groups
 
 
+def common_span(lines: Sequence[Series]) -> float:
+    """Return the window in steps for all lines of a chart, a twentieth of the longest.
+
+    By its own window, the run that is shorter or logs more rarely would look noisier or smoother than it is.
+    """
+    return max(float(line.steps[-1]) for line in lines) / 20
+
+
 def spread(count: int, most: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return at most `most` of the indices 0 .. count - 1, evenly chosen, first and last included."""
     return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
@@ -77,8 +85,8 @@ def spread(count: int, most: int) -> np.ndarray[Any, np.dtype[np.int64]]:
 def curve(run: Run, event: str, key: str) -> Series:
     """Return the number at the dotted `key` of all records of `event`; records without it are left out."""
     points = [(r["step"], v) for r in run.events.get(event, []) if (v := _number(r, key)) is not None]
-    # Shaped, for an empty list of points would be an array of one dimension.
-    steps, values = np.array(points, dtype=np.float64).reshape(-1, 2).T
+    # Sorted, for a log may have been put together by hand; shaped, for an empty list would have one dimension.
+    steps, values = np.array(sorted(points), dtype=np.float64).reshape(-1, 2).T
     return Series(steps, values)
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from switchseg.errors import UserError
-from switchseg.reports.runs import Run, norm_title
-from switchseg.reports.settings import differing, written
-from switchseg.reports.table import DASH, percent
+from switchseg.reports.runs import Run
+from switchseg.reports.samples import Sample, difference_text, score_text
+from switchseg.reports.variants import variant_titles
 
 SCORE = "mean_iou_all_classes"
 """The score of the 2018 rule, as in the table of single runs."""
@@ -20,45 +19,6 @@ RULE = (
     "mIoU in percent by the 2018 rule, mean ± standard deviation over seeds, number of seeds in brackets. Differences "
     "are paired: same seed, same number of images per device; in brackets how many of them are above zero."
 )
-
-# Settings that may differ between runs of one variant: those that a study goes through, those that follow from the
-# batch size, and where and how a run was made and recorded.
-_REPEATED = ("train.seed", "train.images_per_device", "model.norm")
-_FOLLOWING = ("train.steps", "optim.warmup_steps")
-_WHERE = (
-    "plugins",
-    "data.root",
-    "data.workers",
-    "train.device",
-    "train.threads",
-    "train.timeout",
-    "train.recorders",
-    "train.keep_checkpoints",
-    "evaluate.pictures",
-    "evaluate.extremes",
-)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Scores, or differences of scores, by seed."""
-
-    values: Mapping[int, float]
-
-    @property
-    def mean(self) -> float:
-        """The mean over seeds."""
-        return statistics.fmean(self.values.values())
-
-    @property
-    def deviation(self) -> float:
-        """The standard deviation over seeds (n - 1); not a number for a single one."""
-        return statistics.stdev(self.values.values()) if len(self.values) > 1 else math.nan
-
-    def minus(self, other: Sample) -> Sample | None:
-        """Return the differences for the seeds that both have, None where they share none."""
-        shared = {seed: value - other.values[seed] for seed, value in self.values.items() if seed in other.values}
-        return Sample(shared) if shared else None
 
 
 @dataclass(frozen=True)
@@ -153,54 +113,12 @@ def collect_studies(runs: Sequence[Run]) -> list[Study]:
     return [study for study in found if study.is_repeated]
 
 
-def variant_titles(runs: Sequence[Run]) -> list[str]:
-    """Name what each run was: its norm, and whatever else differs between runs of that norm besides seed and images."""
-    # By identity, since runs hold dicts and arrays, which cannot be hashed.
-    titles = {id(run): norm_title(run.norm) if run.norm else run.label for run in runs}
-    for norm in dict.fromkeys(run.norm for run in runs):
-        alike = [run for run in runs if run.norm == norm]
-        for key, values in differing(alike).items():
-            if not _is_of_variant(key, values, alike):
-                continue
-            for run, value in zip(alike, values, strict=True):
-                titles[id(run)] += f", {key.rpartition('.')[2]} {'default' if value is None else written(value)}"
-    return [titles[id(run)] for run in runs]
-
-
-def _is_of_variant(key: str, values: Sequence[Any], runs: Sequence[Run]) -> bool:
-    """Return whether a setting that differs between `runs` makes variants of them."""
-    if key in _FOLLOWING:
-        pairs = {(run.setting("train.images_per_device"), value) for run, value in zip(runs, values, strict=True)}
-        return len(pairs) > len({images for images, _ in pairs})
-    return not (key in _REPEATED or key.startswith(_WHERE) or key.endswith("_every"))
-
-
 def _table(
     study: Study, variants: list[str], cell: Callable[[str, int], str], corner: str = "images per device"
 ) -> str:
     lines = [f"| {corner} | {' | '.join(variants)} |", "|---|" + "---:|" * len(variants)]
     lines += [f"| {images} | {' | '.join(cell(variant, images) for variant in variants)} |" for images in study.images]
     return "\n".join(lines)
-
-
-def spread_text(sample: Sample, sign: str = "") -> str:
-    """Write mean and deviation in points; a single value has no deviation."""
-    # A true minus sign, as wide as the plus beside it.
-    text = format(100 * sample.mean, f"{sign}.2f").replace("-", "−")
-    return text if math.isnan(sample.deviation) else f"{text} ± {percent(sample.deviation)}"
-
-
-def score_text(sample: Sample | None) -> str:
-    """Write mean, deviation and number of seeds, or a dash."""
-    return DASH if sample is None else f"{spread_text(sample)} ({len(sample.values)})"
-
-
-def difference_text(sample: Sample | None) -> str:
-    """Write mean and deviation of differences and how many are above zero, or a dash."""
-    if sample is None:
-        return DASH
-    above = sum(value > 0 for value in sample.values.values())
-    return f"{spread_text(sample, '+')} ({above} of {len(sample.values)})"
 
 
 def _sample_json(sample: Sample) -> dict[str, Any]:

@@ -52,14 +52,14 @@ class Scale:
         return f"{self.low:g} {self.high:g} {self.start:g} {self.end:g}"
 
 
-def line_chart(description: str, lines: Sequence[Line], text: Callable[[float], str], *, smooth: int = 1) -> Markup:
+def line_chart(description: str, lines: Sequence[Line], text: Callable[[float], str], *, smooth: float = 0.0) -> Markup:
     """Draw lines over steps, each named at its end.
 
     Args:
         description: What a reader who does not see the chart should know of it.
         lines: At least one line with at least one point.
         text: Writes a value of the vertical axis.
-        smooth: Entries of the running mean that is drawn over the pale raw line; 1 draws the line as it is.
+        smooth: Steps of the running mean that is drawn over the pale raw line; 0 draws the line as it is.
     """
     # Smoothed first: thinned values would be a noisier sample of the curve.
     shown = [Line(line.label, line.run, line.series.smoothed(smooth).thinned(MOST_POINTS)) for line in lines]
@@ -68,7 +68,7 @@ def line_chart(description: str, lines: Sequence[Line], text: Callable[[float], 
     ticks = nice_ticks(float(values.min()), float(values.max()), 5)
     x = Scale(min(0.0, steps.min()), max(steps.max(), 1.0), LEFT, WIDTH - RIGHT)
     y = Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
-    raw = [line for line in lines if smooth > 1]
+    raw = [line for line in lines if smooth]
     return tag(
         "svg",
         grid(x, y, ticks, text),

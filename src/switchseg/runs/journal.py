@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from switchseg import files
+from switchseg import files, system
 from switchseg.recorders import Event, Outcome, Recorder, Start
 
 # Seconds since the epoch, tens of thousands of years from now: a damaged line may hold a number that no float can.
@@ -50,7 +49,7 @@ class Journal(Recorder):
     def sync(self) -> None:
         """Return when everything written so far is on the disk."""
         with files.naming(self._file.name):
-            os.fsync(self._file.fileno())
+            system.sync(self._file.fileno())
 
     def close(self, outcome: Outcome = "finished") -> None:
         """Close the file."""

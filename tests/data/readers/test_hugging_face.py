@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from switchseg.data.dataset import MissingSplitError
 from switchseg.data.datasets import open_dataset
 from switchseg.errors import UserError
 from tests.data.trees import picture, values
@@ -59,6 +60,32 @@ def test_what_save_to_disk_wrote(root):
     check(open_dataset("huggingface", root, "val"))
     with pytest.raises(UserError, match="no split 'train'; there is validation"):
         open_dataset("huggingface", root, "train")
+
+
+def to_disk(root, train, validation):
+    datasets.DatasetDict({"train": train, "validation": validation}).save_to_disk(root)
+
+
+def to_parquet(root, train, validation):
+    train.to_parquet(root / "train.parquet")
+    validation.to_parquet(root / "validation.parquet")
+
+
+@pytest.mark.parametrize("write", [to_disk, to_parquet])
+def test_an_empty_split_is_one_line_and_leaves_the_others(root, write):
+    write(root, table(), table().select([]))
+    check(open_dataset("huggingface", root, "train"))
+    with pytest.raises(MissingSplitError, match="data: the split 'val' is empty"):
+        open_dataset("huggingface", root, "val")
+
+
+def test_damaged_files_are_one_line(root):
+    datasets.DatasetDict({"train": table()}).save_to_disk(root)
+    for name in ("dataset_info.json", "state.json"):
+        (root / "train" / name).write_text("[]")
+    with pytest.raises(UserError, match="data: no data set could be opened") as caught:
+        open_dataset("huggingface", root, "train")
+    assert "\n" not in str(caught.value)
 
 
 def test_without_class_names_it_is_ade20k(root):

@@ -35,6 +35,10 @@ def write(root, image, label, stems=("a", "b10", "b1")):
         ("images/train/*.jpg", "labels/train/*.pgm"),
         ("images/train/*.jfif", "labels/train/*.tif"),
         ("*.jpg", "*_mask.png"),
+        ("*.jpg", "*.mask.png"),
+        ("*.jpg", "*.jpg.png"),
+        ("images/*.v1.jpg", "masks/*.v1.mask.png"),
+        ("images/*.jpg", "masks/*.jpg.png"),
     ],
 )
 def test_pairs_are_found_in_the_usual_arrangements(tmp_path, image, label):
@@ -42,7 +46,7 @@ def test_pairs_are_found_in_the_usual_arrangements(tmp_path, image, label):
     assert len(dataset) == 3
     for index in range(3):
         sample = dataset.read(index)
-        seed = ["a", "b10", "b1"].index(sample.name.removesuffix("_image").removesuffix("_sat"))
+        seed = ["a", "b10", "b1"].index(sample.name.removesuffix("_image").removesuffix("_sat").removesuffix(".v1"))
         assert np.array_equal(sample.label, values(seed, [0, 1, 255]))
         assert np.abs(sample.image.astype(int) - picture(seed)).mean() < 10
 
@@ -93,3 +97,9 @@ def test_photographs_of_several_suffixes_beside_their_labels(tmp_path):
         write(tmp_path, f"train/*.{suffix}", "train/*.png", [f"{suffix}_1"])
     dataset = open_dataset("folder", tmp_path, "train")
     assert [dataset.record(index).name for index in range(3)] == ["JPG_1", "jpeg_1", "jpg_1"]
+
+
+def test_a_line_break_in_a_name_is_shown_as_one_line(tmp_path):
+    write(tmp_path, "images/*.jpg", "masks/*.png", stems=("a\nb",))
+    with pytest.raises(UserError, match=r"^'.*/images/a\\nb\.jpg': a line break in a file's name; rename it"):
+        open_dataset("folder", tmp_path, "train")

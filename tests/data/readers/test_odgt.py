@@ -38,6 +38,15 @@ def test_without_sizes_the_files_are_asked(tmp_path):
     assert open_dataset("odgt", tmp_path, "train").sizes().tolist() == [[20, 30], [11, 12]]
 
 
+@pytest.mark.parametrize(("width", "listed"), [(30.0, True), ("30", True), (None, False)])
+def test_sizes_are_numbers_however_they_are_written(tmp_path, width, listed):
+    save(tmp_path / "i.png", picture(0))
+    (tmp_path / "test.odgt").write_text(json.dumps({"fpath_img": "i.png", "width": width, "height": 20}))
+    dataset = open_dataset("odgt", tmp_path, "test")
+    assert (dataset.listed_sizes is not None) == listed
+    assert dataset.sizes().tolist() == [[20, 30]]
+
+
 def test_test_lists_need_no_labels(tmp_path):
     save(tmp_path / "i.png", picture(0))
     (tmp_path / "test.odgt").write_text('{"fpath_img": "i.png"}\n')
@@ -70,6 +79,8 @@ def test_equal_file_names_in_two_folders_keep_apart(tmp_path):
         ('{"fpath_img": "a.png", "fpath_segm": ["b.png"]}', r'record 2: "fpath_segm" is \[.*; a path was expected'),
         ('{"fpath_img": "a.png", "width": "wide", "height": 3}', "whole numbers"),
         ('{"fpath_img": "a.png", "width": [1, 2], "height": [1, 2]}', "whole numbers"),
+        ('{"fpath_img": "a.png", "width": 682.5, "height": 3}', "record 2: width and height .* not 682.5 and 3"),
+        ('{"fpath_img": "a.png", "width": 1099511627776, "height": 3}', "record 2: width and height .* whole numbers"),
         (f'{{"fpath_img": "a.png", "x": {"[" * 100_000}{"]" * 100_000}}}', "record 2: not JSON"),
     ],
 )

@@ -58,6 +58,14 @@ def test_the_norm_follows_how_many_images_fit_at_once(choices, at_once, norm, sc
     assert config.optim.lr_encoder == pytest.approx(2 * choose.LR_ENCODER if config.model.pretrained else 2e-3)
 
 
+@pytest.mark.parametrize(("images", "wanted"), [(1, 1), (2, 2), (3, 2), (5, 4), (7, 4), (8, 8), (1000, 8)])
+def test_few_images_make_a_step_of_a_power_of_two(choices, images, wanted):
+    assert choose.images_per_step("cuda", images) == wanted
+    assert choose.images_per_step("cpu", images) == min(wanted, 2)
+    lines = list(choose.with_batch(choices, wanted, wanted).lines())
+    assert any(line.endswith(f": {wanted} images a step; as many as wanted") for line in lines)
+
+
 def test_without_weights_the_training_begins_at_random(choices, found, monkeypatch):
     monkeypatch.setattr(choose, "find_installed", lambda name: None)
     monkeypatch.setattr(choose, "_hub_answers", lambda: False)

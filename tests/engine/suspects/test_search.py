@@ -1,15 +1,12 @@
 """Planted label errors must come first: on generated scenes, with a model that is right, blurred, noisy, and unsure."""
 
-import csv
-import json
-
 import cv2
 import numpy as np
 import pytest
 
 from switchseg.data.datasets import open_dataset
 from switchseg.data.scenes.generate import make_scenes
-from switchseg.engine.suspects.search import Part, search, write_suspects
+from switchseg.engine.suspects.search import Part, search
 
 IMAGES = 40
 SMALLEST = 150  # pixels: what a person who mends labels would call a region
@@ -85,19 +82,3 @@ def test_planted_errors_come_first(scenes, seed):
     hits = sum(any(covers(suspect, index, mask) for suspect in first) for index, mask in planted.regions)
     assert len(planted.regions) >= 10
     assert hits >= 0.8 * len(planted.regions), f"{hits} of {len(planted.regions)} in the first {len(first)}"
-
-
-@pytest.mark.slow
-def test_what_is_written_names_every_region(scenes, tmp_path):
-    planted = Planted(scenes, share=0.05)
-    tiles = noisy_oracle(planted, len(scenes.classes))
-    suspects, typical = search([Part("train", planted, tiles)], scenes.classes, quiet=True)
-    (tmp_path / "009.jpg").write_bytes(b"of an earlier search")
-    write_suspects(tmp_path, suspects, typical, len(planted), scenes.classes, pictures=4)
-    content = json.loads((tmp_path / "suspects.json").read_text())
-    rows = list(csv.DictReader((tmp_path / "suspects.csv").read_text().splitlines()))
-    assert len(content["regions"]) == len(rows) == len(suspects)
-    assert [entry["picture"] for entry in content["regions"][:5]] == ["001.jpg", "002.jpg", "003.jpg", "004.jpg", None]
-    assert sorted(path.name for path in tmp_path.glob("*.jpg")) == ["001.jpg", "002.jpg", "003.jpg", "004.jpg"]
-    assert rows[0]["image"] == suspects[0].image
-    assert sum(entry["regions"] for entry in content["images"]) == len(suspects)

@@ -81,3 +81,27 @@ def test_the_smallest_multiple_is_found(window: int, multiple: int | None) -> No
 def test_encoders_of_2018_and_mit_need_no_padding(name: str) -> None:
     with torch.device("meta"):
         assert create_encoder(name).multiple == 1
+
+
+class _Remembers(nn.Module):
+    """Keeps what it met last, as positions and windows of some families do, and the weights of an LSTM."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(3, 3)
+        self.met: tuple[int, ...] = ()
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        self.met = tuple(images.shape)
+        self.lstm(images.flatten(2)[0].mT)
+        return [images[..., ::4, ::4]]
+
+
+def test_a_network_that_is_asked_keeps_nothing_of_the_question() -> None:
+    body = _Remembers().eval()
+    assert padding_multiple(body, [4], channels_last=False) == 1
+    assert body.met == ()
+    assert not body.training
+    assert body(torch.randn(1, 3, 8, 8))[0].shape == (1, 3, 2, 2)
+    for weight in body.lstm._flat_weights:
+        assert weight.device.type == "cpu"

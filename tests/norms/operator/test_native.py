@@ -19,6 +19,11 @@ def test_it_says_which_type_it_has_no_passes_for():
     assert native.obstacle(torch.float16) == "there are no passes for torch.float16"
 
 
+def test_without_the_library_it_does_not_claim_to_know_why(monkeypatch):
+    monkeypatch.setattr(native, "functions", None)
+    assert "was not built when the package was installed, or not for this machine" in native.obstacle(torch.float32)
+
+
 @pytest.mark.parametrize("statistics", [each for each in SUBSETS if "bn" in each])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_a_group_is_one_more_way_to_the_same_numbers(group, statistics, channels_last):

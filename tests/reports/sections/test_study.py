@@ -7,8 +7,8 @@ from switchseg.reports.page import report_page
 from switchseg.reports.runs import read_runs
 from switchseg.reports.sections import study as section
 from switchseg.reports.study import collect_study
+from tests.reports.make_runs import SCORES, make_studied
 from tests.reports.test_page import Outline
-from tests.reports.test_study import SCORES, make_studied
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from switchseg.classes import Classes
-from switchseg.data.dataset import FileDataset, MissingSplitError, existing_folder
+from switchseg.data.dataset import MissingSplitError, existing_folder
 from switchseg.data.description import built_in
+from switchseg.data.file_dataset import FileDataset
 from switchseg.data.labels import LabelMap
-from switchseg.data.readers.pairs import complete_ending, open_pairs
+from switchseg.data.readers.pairs import Ending, complete_ending, open_pairs
 from switchseg.data.splits import canonical_split
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
@@ -36,7 +37,8 @@ _CLASSES: list[tuple[str, int, tuple[int, int, int]]] = [
     ("bicycle", 33, (119, 11, 32)),
 ]
 _HIGHEST_ID = 33
-_IMAGES, _TRAIN_IDS, _IDS = "_leftImg8bit.png", "_gtFine_labelTrainIds.png", "_gtFine_labelIds.png"
+_IMAGES = Ending("_leftImg8bit", ".png")
+_TRAIN_IDS, _IDS = Ending("_gtFine_labelTrainIds", ".png"), Ending("_gtFine_labelIds", ".png")
 
 CITYSCAPES = Classes(tuple(name for name, *_ in _CLASSES), tuple(colour for *_, colour in _CLASSES))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from switchseg.classes import Classes
-from switchseg.data.dataset import FileDataset, MissingSplitError, existing_folder
+from switchseg.data.dataset import MissingSplitError, existing_folder
 from switchseg.data.description import built_in
+from switchseg.data.file_dataset import FileDataset
 from switchseg.data.labels import LabelMap
-from switchseg.data.readers.pairs import complete_ending, open_pairs
+from switchseg.data.readers.pairs import PLAIN, Ending, complete_ending, open_pairs
 from switchseg.data.splits import canonical_split
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
@@ -35,7 +36,7 @@ _STUFF = (
 # Values of the published maps, 0 .. 181, that no class has: things of COCO that were never annotated.
 _UNUSED = {11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90}
 _VALUES = 182
-_TRAIN_IDS = "_labelTrainIds.png"
+_TRAIN_IDS = Ending("_labelTrainIds", ".png")
 
 COCO_STUFF = Classes.named(tuple(f"{_THINGS}, {_STUFF}".split(", ")))
 
@@ -52,9 +53,9 @@ def open_coco_stuff(root: str | Path, split: str, list_file: str | Path | None =
                 f"{folder}: no such folder; the layout is images/ and annotations/ with {{train,val}}2017"
             )
     # train ids are made by a script of the user's, which may have been stopped half way.
-    ending = complete_ending((images, ""), labels, (_TRAIN_IDS, ""))
-    meaning = built_in(root, COCO_STUFF, LabelMap.identity if ending else _published)
-    return open_pairs("coco_stuff", images, labels, meaning, ("", ending))
+    ending = complete_ending((images, PLAIN), labels, (_TRAIN_IDS, PLAIN))
+    meaning = built_in(root, COCO_STUFF, LabelMap.identity if ending == _TRAIN_IDS else _published)
+    return open_pairs("coco_stuff", images, labels, meaning, (PLAIN, ending))
 
 
 def _published(classes: Classes) -> LabelMap:

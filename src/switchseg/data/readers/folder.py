@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from switchseg.data.dataset import FileDataset, Record, existing_folder, file_record, sample_name
+from switchseg.data.dataset import Record, existing_folder
 from switchseg.data.description import meaning_of
+from switchseg.data.file_dataset import FileDataset, file_record, sample_name
 from switchseg.data.images import SUFFIXES
 from switchseg.data.labels import Meaning
 from switchseg.data.paths import common_folder, has_suffix, inside, with_slashes

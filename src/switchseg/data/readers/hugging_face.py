@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +79,17 @@ def open_hugging_face(root: str | Path, split: str, list_file: str | Path | None
         import datasets
     except ImportError:
         raise UserError("dataset huggingface needs the extra: pip install 'switchseg[data]'") from None
-    folder = Path(os.path.expanduser(root))
+    folder, split = Path(os.path.expanduser(root)), canonical_split(split)
     try:
-        found = _load_folder(datasets, folder) if folder.is_dir() else _load_hub(datasets, str(root))
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        rows, has_splits = _load(datasets, str(root), folder, split)
+    except UserError:
+        raise
+    except Exception as error:  # whatever damaged files drive the library to
         raise UserError(f"{root}: no data set could be opened ({' '.join(str(error).split())[:200]})") from None
-    split = canonical_split(split)
-    rows = _split_of(found, split, str(root))
+    if not len(rows):
+        raise _empty(root, split)
     # What has no splits is the same images whichever is asked for.
-    rows_name = f"{split} row" if isinstance(found, dict) else "row"
+    rows_name = f"{split} row" if has_splits else "row"
     columns = _column(rows, IMAGE_COLUMNS, str(root)), _column(rows, LABEL_COLUMNS, None)
     for column in filter(None, columns):
         # The encoded files, so that labels are decoded by the same rules as those of all other data sets.
@@ -99,20 +102,41 @@ def open_hugging_face(root: str | Path, split: str, list_file: str | Path | None
     return HuggingFaceDataset(rows, columns, meaning, folder if folder.is_dir() else None, rows_name)
 
 
-def _load_folder(datasets: Any, folder: Path) -> Any:
-    """Load what `save_to_disk` wrote, or parquet files named after their split: train-00000-of-00002.parquet."""
-    if (folder / "dataset_dict.json").is_file() or (folder / "dataset_info.json").is_file():
-        return datasets.load_from_disk(str(folder))
-    files = sorted(map(str, folder.rglob("*.parquet")))
-    if not files:
-        raise UserError(f"{folder}: no *.parquet file, and nothing that `save_to_disk` wrote")
+def _load(datasets: Any, root: str, folder: Path, split: str) -> tuple[Any, bool]:
+    """Return the rows of a split, and whether the data set has splits at all; others may be empty or damaged."""
+    if not folder.is_dir():
+        found = _load_hub(datasets, root)
+        return (found[_named(found, split, root)], True) if isinstance(found, dict) else (found, False)
+    if (folder / "dataset_dict.json").is_file():
+        saved = folder / _named({path.parent.name for path in folder.glob("*/dataset_info.json")}, split, root)
+        # Of an empty split, `save_to_disk` writes what it cannot load.
+        if not any(saved.glob("*.arrow")):
+            raise _empty(root, split)
+        return datasets.load_from_disk(str(saved)), True
+    if (folder / "dataset_info.json").is_file():
+        return datasets.load_from_disk(str(folder)), False
+    files = _parquet_files(folder)
+    name = _named(files, split, root)
+    if not _holds_rows(files[name]):
+        raise _empty(root, split)
+    return datasets.load_dataset("parquet", data_files={name: files[name]}, split=name), True
+
+
+def _parquet_files(folder: Path) -> dict[str, list[str]]:
+    """Return parquet files by their split, after which they or their folders are named: train-00000-of-00002."""
     splits: dict[str, list[str]] = {}
-    for file in files:
-        stem = Path(file).stem.split("-")[0]
-        if stem not in ALL_WORDS:
-            stem = Path(file).parent.name
-        splits.setdefault(stem, []).append(file)
-    return datasets.load_dataset("parquet", data_files=splits)
+    for file in sorted(folder.rglob("*.parquet")):
+        stem = file.stem.split("-")[0]
+        splits.setdefault(stem if stem in ALL_WORDS else file.parent.name, []).append(str(file))
+    if not splits:
+        raise UserError(f"{folder}: no *.parquet file, and nothing that `save_to_disk` wrote")
+    return splits
+
+
+def _holds_rows(files: list[str]) -> bool:
+    import pyarrow.parquet
+
+    return any(pyarrow.parquet.read_metadata(file).num_rows for file in files)
 
 
 def _load_hub(datasets: Any, name: str) -> Any:
@@ -125,13 +149,16 @@ def _load_hub(datasets: Any, name: str) -> Any:
         return datasets.load_dataset(name, configuration or None, revision="refs/convert/parquet")
 
 
-def _split_of(found: Any, split: str, root: str) -> Any:
-    if not isinstance(found, dict):
-        return found
+def _named(found: Collection[str], split: str, root: str) -> str:
+    """Return what a split is called among those that were found."""
     for name in words_for(split):
         if name in found:
-            return found[name]
-    raise MissingSplitError(f"{root}: no split {split!r}; there is {', '.join(found)}")
+            return name
+    raise MissingSplitError(f"{root}: no split {split!r}; there is {', '.join(sorted(found))}")
+
+
+def _empty(root: str | Path, split: str) -> MissingSplitError:
+    return MissingSplitError(f"{root}: the split {split!r} is empty; rows with images were expected")
 
 
 def _column(rows: Any, names: tuple[str, ...], required_in: str | None) -> Any:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from switchseg.data.dataset import MissingSplitError
 from switchseg.data.images import FORMATS, SUFFIXES
 from switchseg.data.paths import has_suffix
-from switchseg.data.readers.pairs import list_images
+from switchseg.data.readers.pairs import PLAIN, Ending, list_images
 from switchseg.data.splits import ALL_WORDS, words_for
 from switchseg.errors import UserError
 
@@ -24,7 +24,7 @@ class Layout(NamedTuple):
 
     images: Path
     labels: Path
-    endings: tuple[str, str] = ("", "")
+    endings: tuple[Ending, Ending] = (PLAIN, PLAIN)
 
 
 def find_layout(root: Path, split: str) -> Layout:
@@ -87,9 +87,9 @@ def _with_endings(images: Path, labels: Path) -> Layout:
         for ending in ("", _shared_ending(found)):
             stems = {stem.removesuffix(ending) for stem in found}
             if stems <= partners:
-                return Layout(images, labels, (ending, ""))
+                return Layout(images, labels, (Ending(ending), PLAIN))
             if label_ending := _label_ending(stems, partners, labels):
-                return Layout(images, labels, (ending, label_ending))
+                return Layout(images, labels, (Ending(ending), Ending(label_ending)))
     return Layout(images, labels)
 
 
@@ -102,7 +102,7 @@ def _side_by_side(folder: Path) -> Layout | None:
             suffixes.setdefault(stem, set()).add(suffix.lower())
     # Photographs are JPEG and labels PNG; other pairs of suffixes would leave open which is which.
     if suffixes and all(len(both) == 2 and both.difference(FORMATS["JPEG"]) == {".png"} for both in suffixes.values()):
-        return Layout(folder, folder, (".jpg", ".png"))
+        return Layout(folder, folder, (Ending(suffix=".jpg"), Ending(suffix=".png")))
     fitting = []
     for ending in sorted(
         {ending for stem in suffixes for ending in _endings(stem) if stem.removesuffix(ending) in suffixes}
@@ -110,7 +110,7 @@ def _side_by_side(folder: Path) -> Layout | None:
         labels = {stem for stem in suffixes if stem.endswith(ending)}
         if {stem.removesuffix(ending) for stem in labels} == suffixes.keys() - labels:
             fitting.append(ending)
-    return Layout(folder, folder, ("", fitting[0])) if len(fitting) == 1 else None
+    return Layout(folder, folder, (PLAIN, Ending(fitting[0]))) if len(fitting) == 1 else None
 
 
 def _label_ending(stems: Collection[str], labels: Collection[str], folder: Path) -> str:

@@ -9,14 +9,17 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from switchseg.data.dataset import FileDataset, MissingSplitError, Record, existing_folder, file_record, sample_name
+from switchseg.data.dataset import MissingSplitError, Record, existing_folder
 from switchseg.data.description import meaning_of
+from switchseg.data.file_dataset import FileDataset, file_record, sample_name
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.paths import common_folder, inside, with_slashes
 from switchseg.data.readers.ade20k_classes import ADE20K
 from switchseg.data.records import read_lines
 from switchseg.data.splits import canonical_split, words_for
 from switchseg.errors import UserError
+
+_SIDES = ("width", "height")
 
 
 def open_odgt(root: str | Path, split: str, list_file: str | Path | None = None) -> FileDataset:
@@ -72,8 +75,7 @@ class _Visitor:
             self.extremes += [with_slashes(end(images)) for end in (min, max)]
             # An AttributeError or TypeError unless all are strings.
             with_slashes(max(labels))
-            sizes = [np.array([record.get(side, 0) for record in records], np.int32) for side in ("height", "width")]
-            self.sizes.append(np.stack(sizes, axis=1).reshape(len(lines), 2))
+            self.sizes.append(_sizes(records))
         except (AttributeError, TypeError, ValueError, OverflowError, KeyError):
             self._find_fault(lines)
         # The cheap question first, of the whole block: hardly any list has a path that could lead out.
@@ -95,8 +97,24 @@ class _Visitor:
     def _find_fault(self, lines: list[str]) -> NoReturn:
         # Only now line by line, to name the first that is wrong.
         for number, line in enumerate(lines, self._seen + 1):
-            _record(line, f"{self._list}, record {number}")
-        raise UserError(f"{self._list}: width and height must be whole numbers")
+            where = f"{self._list}, record {number}"
+            record = _record(line, where)
+            try:
+                _sizes([record])
+            except (TypeError, ValueError, OverflowError):
+                found = " and ".join(repr(record.get(side)) for side in _SIDES)
+                raise UserError(f"{where}: width and height must be whole numbers of pixels, not {found}") from None
+        raise UserError(f"{self._list}: cannot be read as a list of records")
+
+
+def _sizes(records: list[dict[str, Any]]) -> np.ndarray:
+    """Return the (height, width) of records, int32 [n, 2], 0 where they say nothing; may raise what numpy does."""
+    sides = [np.array([record.get(side) or 0 for record in records], np.float64) for side in _SIDES[::-1]]
+    sizes = np.stack(sides, axis=1)
+    # Some tools write 683.0 for a whole number; nothing tells which way 682.5 was meant.
+    if sizes.ndim != 2 or not ((sizes == np.floor(sizes)) & (abs(sizes) < 2**31)).all():
+        raise ValueError
+    return sizes.astype(np.int32)
 
 
 def _record(line: str, where: str) -> dict[str, Any]:

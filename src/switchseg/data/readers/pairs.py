@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from switchseg.data.dataset import FileDataset, Record, sample_name
+from switchseg.data.dataset import Record
+from switchseg.data.file_dataset import FileDataset, sample_name
 from switchseg.data.images import FORMATS, SUFFIXES
 from switchseg.data.labels import Meaning
 from switchseg.data.paths import common_folder, describe_suffixes, files_below, has_suffix
@@ -28,39 +29,51 @@ class Listing(NamedTuple):
     """Files that are no images by their suffix."""
 
 
+class Ending(NamedTuple):
+    """What the names of files have beyond what images and labels share."""
+
+    word: str = ""
+    """What stands before the suffix, such as `_mask` or `.mask`."""
+    suffix: str = ""
+    """One of `SUFFIXES`; empty for any of them. One of JPEG stands for all of JPEG."""
+
+
+PLAIN = Ending()
+"""Nothing beyond the suffix, whichever that is."""
+
+
 def open_pairs(
-    name: str, images: Path, labels: Path, meaning: Meaning, endings: tuple[str, str] = ("", "")
+    name: str, images: Path, labels: Path, meaning: Meaning, endings: tuple[Ending, Ending] = (PLAIN, PLAIN)
 ) -> FileDataset:
     """Pair the images below one folder with the labels below another by their path without its ending.
 
-    An ending is what names have beyond what images and labels share, such as `_mask`; one without a suffix stands for
-    any suffix of an image file, and one with a suffix of JPEG for all of them. If `labels` does not exist the images
-    have no labels; if it is the folder of the images, its labels are what has their ending. `incomplete` of what is
-    returned says which images have none, if others have one.
+    If `labels` does not exist the images have no labels; if it is the folder of the images, its labels are what has
+    their ending. `incomplete` of what is returned says which images have none, if others have one.
 
     Raises:
         UserError: there is no image, none has a label, or two files of a folder differ only in their suffix.
     """
     image_ending, label_ending = endings
-    beside = label_ending if images == labels else ""
+    beside = label_ending if images == labels else None
     found, left_out = list_images(images, image_ending, beside)
     if not found:
         there = f"; there is {describe_suffixes(left_out)}" if left_out else ""
-        raise UserError(f"{images}: no images (*{image_ending or ', *'.join(SUFFIXES)}){there}")
-    if left_out and not image_ending:
+        sought = ", ".join(f"*{image_ending.word}{suffix}" for suffix in _suffixes(image_ending))
+        raise UserError(f"{images}: no images ({sought}){there}")
+    if left_out and not image_ending.suffix:
         _log.warning("%s: left out what is no image by its suffix: %s", images, describe_suffixes(left_out))
     partners, missing = _partners(labels, label_ending, images, found) if labels.is_dir() else ({}, "")
     if lossy := [path for path in partners.values() if has_suffix(path, FORMATS["JPEG"])]:
         _log.warning("%s: %d labels are JPEG files, whose compression changes label values", labels, len(lossy))
     # Parted by a zero byte, the only one besides the slash that no file name can hold.
     lines = Lines.pack(f"{path}\0{partners.get(stem, '')}" for stem, path in sorted(found.items()))
-    locate = partial(_locate, str(images), str(labels), common_folder(found.values()), image_ending)
+    locate = partial(_locate, str(images), str(labels), common_folder(found.values()), image_ending.word)
     dataset = FileDataset(name, meaning, lines, locate)
     dataset.incomplete = missing
     return dataset
 
 
-def complete_ending(images: tuple[Path, str], labels: Path, endings: tuple[str, ...]) -> str:
+def complete_ending(images: tuple[Path, Ending], labels: Path, endings: tuple[Ending, ...]) -> Ending:
     """Return the first of the label endings that every image, a folder and an ending, has a label of.
 
     Where none is complete, it is the one that most images have a label of.
@@ -71,7 +84,7 @@ def complete_ending(images: tuple[Path, str], labels: Path, endings: tuple[str, 
     return max(counts, key=lambda ending: counts[ending])
 
 
-def list_images(folder: Path, ending: str = "", without: str = "") -> Listing:
+def list_images(folder: Path, ending: Ending = PLAIN, without: Ending | None = None) -> Listing:
     """Return the image files below `folder` whose names have one ending and have not the other.
 
     Raises:
@@ -86,7 +99,7 @@ def list_images(folder: Path, ending: str = "", without: str = "") -> Listing:
             continue
         # The names are kept as lines of one text.
         if "\n" in path:
-            raise UserError(f"{folder / path!r}: a line break in a file's name; rename it")
+            raise UserError(f"{str(folder / path)!r}: a line break in a file's name; rename it")
         if stem in listing.files:
             other = listing.files[stem]
             raise UserError(f"{folder / path}: {other} has the same stem; images and labels are matched by stem")
@@ -94,25 +107,30 @@ def list_images(folder: Path, ending: str = "", without: str = "") -> Listing:
     return listing
 
 
-def _stem(path: str, ending: str) -> str | None:
+def _stem(path: str, ending: Ending) -> str | None:
     """Return the path without the ending and, unless the ending has one, its suffix; None if it ends otherwise."""
-    ending, point, suffix = ending.rpartition(".") if "." in ending else (ending, "", "")
-    suffixes = (f".{suffix}",) if point else SUFFIXES
-    if not has_suffix(path, FORMATS["JPEG"] if suffixes[0] in FORMATS["JPEG"] else suffixes):
+    if not has_suffix(path, _suffixes(ending)):
         return None
     stem = os.path.splitext(path)[0]
-    return stem.removesuffix(ending) if stem.endswith(ending) else None
+    return stem.removesuffix(ending.word) if stem.endswith(ending.word) else None
 
 
-def _partners(labels: Path, ending: str, images: Path, found: dict[str, str]) -> tuple[dict[str, str], str]:
+def _suffixes(ending: Ending) -> tuple[str, ...]:
+    if ending.suffix in FORMATS["JPEG"]:
+        return FORMATS["JPEG"]
+    return (ending.suffix,) if ending.suffix else SUFFIXES
+
+
+def _partners(labels: Path, ending: Ending, images: Path, found: dict[str, str]) -> tuple[dict[str, str], str]:
     """Return the labels by stem, and a line about the images that have none; raise it if no image has one."""
     partners, left_out = list_images(labels, ending)
     missing = sorted(found.keys() - partners.keys())
     if not missing:
         return partners, ""
     there = f"; {labels} holds {describe_suffixes(left_out)}, which are not read" if left_out and not partners else ""
+    wanted = f"{labels / missing[0]}{ending.word}{ending.suffix or '.png'}"
     line = (
-        f"{images / found[missing[0]]}: an image without label, {labels / missing[0]}{ending or '.png'} is missing "
+        f"{images / found[missing[0]]}: an image without label, {wanted} is missing "
         f"({len(missing)} of {len(found)} images have none: {', '.join(missing[:_SHOWN])}){there}"
     )
     if len(missing) == len(found):
@@ -120,8 +138,8 @@ def _partners(labels: Path, ending: str, images: Path, found: dict[str, str]) ->
     return partners, line
 
 
-def _locate(images: str, labels: str, folder: str, ending: str, line: str) -> Record:
+def _locate(images: str, labels: str, folder: str, word: str, line: str) -> Record:
     image, _, label = line.partition("\0")
     image_path, label_path = f"{images}/{image}", f"{labels}/{label}"
-    name = sample_name(image, folder, ending)
+    name = sample_name(image, folder, word)
     return Record(image_path, label_path if label else None, name, image_path, label_path)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from switchseg.data.dataset import FileDataset, existing_folder
-from switchseg.data.description import SETTINGS, describe
+from switchseg.data.dataset import existing_folder
+from switchseg.data.description import describe
+from switchseg.data.file_dataset import FileDataset
 from switchseg.data.labels import LabelMap
 from switchseg.data.readers.ade20k import open_ade_folders
 from switchseg.errors import UserError
@@ -14,9 +15,7 @@ from switchseg.errors import UserError
 def open_scenes(root: str | Path, split: str, list_file: str | Path | None = None) -> FileDataset:
     """Open generated scenes; the classes stand in ROOT/classes.json."""
     root = existing_folder(root)
-    description = describe(root)
-    if description is None:
+    described = describe(root)
+    if described is None:
         raise UserError(f"{root}: no classes.json; generate the data with `switchseg make-scenes --out {root}`")
-    return open_ade_folders(
-        "scenes", root, split, list_file, description.meaning(root / SETTINGS, label_map=LabelMap.reduce_zero)
-    )
+    return open_ade_folders("scenes", root, split, list_file, described.meaning(label_map=LabelMap.reduce_zero))

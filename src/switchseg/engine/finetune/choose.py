@@ -88,6 +88,15 @@ def with_batch(choices: Choices, images_per_device: int, wanted: int) -> Choices
     return _with_rates(choices, images)
 
 
+def images_per_step(device: str, images: int) -> int:
+    """Return how many images a step is to have on this type of device, for a data set of so many.
+
+    A power of two, as `probe.largest_batch` finds them: of another number a step could have only a part.
+    """
+    most = min(IMAGES_PER_STEP[device], images)
+    return 1 << (most.bit_length() - 1)
+
+
 def with_length(choices: Choices, steps: int, reason: str) -> Choices:
     """Choose what follows from the number of optimizer steps, which is rounded down so that the last one is scored."""
     # The best model is kept at evaluations only, so steps behind the last one would be lost.

@@ -73,7 +73,7 @@ def _choose(request: Request, world: World, workers: int, say: Callable[[str], N
     found = look(request.folder, request.dataset, workers, say)
     choices = choose.with_validation(choose.first_choices(found, world.device, request.encoder, request.seed), found)
     training, validation = open_training(choices.config.data), open_validation(choices.config.data)
-    wanted = min(choose.IMAGES_PER_STEP[world.device.type], len(training))
+    wanted = choose.images_per_step(world.device.type, len(training))
     # The norm follows from the number that fits, so what fits is tried with the choices for one image.
     fit = largest_batch(choose.with_batch(choices, 1, 1).config, training, world, wanted)
     choices = choose.with_batch(choices, fit.images_per_device, wanted)

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from switchseg.config.schema import RunConfig
-from switchseg.data.dataset import Dataset, Subset
+from switchseg.data.composed import Subset
+from switchseg.data.dataset import Dataset
 from switchseg.distributed import World
 from switchseg.engine.evaluate import evaluate
 from switchseg.engine.memory import Memory

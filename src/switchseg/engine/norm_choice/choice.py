@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from switchseg.config.schema import RunConfig
-from switchseg.data.dataset import Dataset, Subset
-from switchseg.distributed import joined_world, launched_ranks
+from switchseg.data.composed import Subset
+from switchseg.data.dataset import Dataset
+from switchseg.distributed import joined_world
 from switchseg.engine.class_weights import class_weights
 from switchseg.engine.data_checks import readable, require_two_classes
 from switchseg.engine.finetune.probe import Speed, measure_speed
@@ -153,8 +154,6 @@ def _mean(layers: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, floa
 
 
 def _refuse(config: RunConfig, seeds: Sequence[int]) -> None:
-    if launched_ranks() > 1:
-        raise UserError("probe runs as one process; the choice holds for as many images per device on several")
     if len(seeds) < 2:
         raise UserError("seeds: two or more were expected; what one differs by may be chance")
     if config.train.freeze_norms:

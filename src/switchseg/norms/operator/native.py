@@ -46,7 +46,7 @@ functions = load_functions(
 def obstacle(dtype: torch.dtype) -> str:
     """Say what keeps the library from taking inputs of `dtype`, "" if nothing does."""
     if functions is None:
-        return "no compiler when the package was installed"
+        return "its library was not built when the package was installed, or not for this machine and version"
     return "" if dtype in _TYPES else f"there are no passes for {dtype}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import Run
 from switchseg.reports.sections.parts import line_key
-from switchseg.reports.series import curve
+from switchseg.reports.series import common_span, curve
 from switchseg.reports.svg import Line, line_chart, percent_text
 
 
@@ -55,7 +55,6 @@ def _chart(
     if not lines:
         return None
     ends = "; ".join(f"{line.label}: {text(float(line.series.values[-1]))}" for line in lines)
-    # One width for all runs of a chart, or the run with the shorter log would look the noisier one.
-    smooth = max(1, max(len(line.series) for line in lines) // 20) if noisy else 1
+    smooth = common_span([line.series for line in lines]) if noisy else 0.0
     drawing = line_chart(f"{title} over steps. Last values: {ends}.", lines, text, smooth=smooth)
     return tag("figure", tag("figcaption", title, tag("output", aria_live="polite")), drawing)

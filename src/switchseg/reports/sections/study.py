@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from switchseg.reports.markup import Markup, join, tag
 from switchseg.reports.runs import Run
+from switchseg.reports.samples import Sample, difference_text, score_text, spread_text
 from switchseg.reports.sections.parts import line_key, titled_table
-from switchseg.reports.study import RULE, Sample, Study, collect_study, difference_text, score_text, spread_text
+from switchseg.reports.study import RULE, Study, collect_study
 from switchseg.reports.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scale, nice_ticks, percent_text, value_grid
 from switchseg.reports.theme import run_class, run_ink
 
