@@ -50,7 +50,8 @@ def is_exporting() -> bool:
     return torch.compiler._is_exporting_flag if _flagged else torch.compiler.is_compiling()
 
 
-exchange_api: Any = _find(Tensor, "__dlpack_c_exchange_api__")
+# Public, and only new: a torch before 2.10 lacks nothing that this one has promised.
+exchange_api: Any = getattr(Tensor, "__dlpack_c_exchange_api__", None)
 """DLPack's exchange API of tensors, a capsule; without it they are asked one by one where they lie."""
 
 _dispatch_modes = _find(torch._C, "_len_torch_dispatch_stack")

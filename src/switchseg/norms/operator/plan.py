@@ -91,11 +91,14 @@ class Plan(ABC):
         """Return where inputs lie that have been made to fit.
 
         Raises:
-            RuntimeError: One has no memory.
+            RuntimeError: One does not fit, or has no memory.
         """
         found = self._addresses_of_any(inputs)
         if found is None:
-            raise RuntimeError("a tensor of a SwitchNorm has no memory: its storage was freed, or never was")
+            raise RuntimeError(
+                "a tensor of a SwitchNorm has no memory (its storage was freed), or is of a type, shape or place that "
+                "its backend does not take"
+            )
         return found
 
     @abstractmethod
