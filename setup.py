@@ -32,6 +32,13 @@ launches = Extension(
     libraries=["dl"],
     optional=True,
 )
+addresses = Extension(
+    "switchseg.norms._addresses",
+    [f"{NORMS}/addresses.cpp"],
+    extra_compile_args=FLAGS,
+    extra_link_args=STRIPPED,
+    optional=True,
+)
 pairs = Extension(
     "switchseg.metrics._pairs",
     [f"{METRICS}/pairs.cpp"],
@@ -81,7 +88,7 @@ def page():
 
 
 setup(
-    ext_modules=[kernels, launches, pairs],
+    ext_modules=[kernels, launches, addresses, pairs],
     cmdclass={"bdist_wheel": Wheel, "build_ext": Libraries, "build_py": Package},
     long_description=page(),
     long_description_content_type="text/markdown",

@@ -16,4 +16,4 @@ CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitiz
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so):$(gcc -print-file-name=libstdc++.so.6)"
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH="$copy/src"
 OMP_NUM_THREADS=${OMP_NUM_THREADS:-2} "$python" -m pytest -q -p no:cacheprovider tests/norms/operator/test_call.py \
-    tests/norms/operator/test_eager.py tests/metrics "$@"
+    tests/norms/operator/test_eager.py tests/norms/operator/test_addresses.py tests/norms/operator/test_plan.py tests/metrics "$@"

@@ -17,7 +17,9 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 SOURCES = ("src", "configs", "CHANGELOG.md", "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.py")
-LIBRARIES = {f"switchseg/{name}.so" for name in ("norms/_native", "norms/_launch", "metrics/_pairs")}
+LIBRARIES = {
+    f"switchseg/{name}.so" for name in ("norms/_native", "norms/_launch", "norms/_addresses", "metrics/_pairs")
+}
 
 pytestmark = pytest.mark.slow
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from switchseg.data.composed import Subset
 from switchseg.data.config import DataConfig
-from switchseg.data.dataset import Subset
 from switchseg.data.datasets import open_dataset
 from switchseg.data.loader import build_loader
 from switchseg.errors import UserError

@@ -95,14 +95,7 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         stack.enter_context(dead_workers_named())
         if run_steps(training, batches, run, monitor, stop, validation):
             return interrupt.EXIT_CODE
-        # Asked for in the last step, of some ranks perhaps: scoring is nothing that a stop should wait for.
-        if not world.any(stop.made):
-            with stop.at_once():
-                finish(training, run, monitor, validation)
-                return 0
-        signal = stop.signal_name or "a signal to another rank"
-        monitor.say(f"stopped by {signal} before the trained model was scored; the same command scores it")
-    return interrupt.EXIT_CODE
+        return _finish_unless_stopped(training, run, monitor, stop, validation)
 
 
 def _silent(line: str) -> None:
@@ -143,6 +136,20 @@ def run_steps(
             monitor.say(f"stopped by {signal} after step {training.step}; the same command goes on from there")
             return True
     return False
+
+
+def _finish_unless_stopped(
+    training: Training, run: RunDirectory, monitor: Monitor, stop: StopRequest, validation: Dataset
+) -> int:
+    """Score the trained model, and return the exit code. Every rank must call it."""
+    # Asked for in the last step, of some ranks perhaps: scoring is nothing that a stop should wait for.
+    if not training.world.any(stop.made):
+        with stop.at_once():
+            finish(training, run, monitor, validation)
+            return 0
+    signal = stop.signal_name or "a signal to another rank"
+    monitor.say(f"stopped by {signal} before the trained model was scored; the same command scores it")
+    return interrupt.EXIT_CODE
 
 
 def save(training: Training, run: RunDirectory, monitor: Monitor) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from switchseg.norms import reference
+from switchseg.norms import reference, torch_private
 from switchseg.norms.collective import combine_moments
 from switchseg.norms.operator import boundary, eager
-from switchseg.norms.operator.backends import Choice, choose, find_backend
+from switchseg.norms.operator.backends import Choice, choose, find_plan
 from switchseg.norms.operator.call import STATISTICS, Inputs, Options
 from switchseg.norms.operator.layout import dense
 from switchseg.norms.operator.mixing import shares_of
@@ -103,11 +103,14 @@ def layer(inputs: Inputs, options: Options, backend: str) -> Tensor:
 
     A backend does all of it in one call each way if the tensors are as it takes them.
     """
-    statistics, compiling = options.statistics, torch.compiler.is_compiling()
-    choice = choose(inputs.x, statistics, backend, compiling)
+    x, compiling = inputs.x, torch.compiler.is_compiling()
     # Where others share the moments, and under a compiler, which has to see that buffers change, `move` does it.
-    if not (compiling or options.group or choice.backend == "reference") and inputs.are_plain(len(statistics)):
-        return eager.run(find_backend(choice.backend), inputs, options)
+    if not (compiling or options.group or torch_private.is_followed()) and type(x) is Tensor:
+        plan = find_plan(inputs, options, backend)
+        addresses = None if plan is None else plan.addresses(inputs)
+        if plan is not None and addresses is not None:
+            return eager.run(plan, inputs, addresses)
+    choice = choose(x, options.statistics, backend, compiling)
     y, batch = with_batch(inputs._replace(batches=None), options, choice)
     move(inputs, options, batch)
     return y
@@ -123,7 +126,10 @@ def with_batch(inputs: Inputs, options: Options, choice: Choice) -> tuple[Tensor
     if torch.compiler.is_compiling() or type(inputs.x) is not Tensor:
         y, batch = boundary.run(choice.backend, inputs, options)
     else:
-        y, batch = eager.run_with_batch(find_backend(choice.backend), inputs, options)
+        inputs = inputs.laid_out()
+        plan = find_plan(inputs, options, choice.backend)
+        assert plan is not None
+        y, batch = eager.run_with_batch(plan, inputs)
     return y, batch.view(2, -1)
 
 

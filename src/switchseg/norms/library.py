@@ -10,7 +10,11 @@ from typing import Any
 
 
 def load_functions(
-    path: Path, interface: int, arguments: Mapping[str, Sequence[Any]], sizes: Mapping[str, int] = MappingProxyType({})
+    path: Path,
+    interface: int,
+    arguments: Mapping[str, Sequence[Any]],
+    sizes: Mapping[str, int] = MappingProxyType({}),
+    loader: type[ctypes.CDLL] = ctypes.CDLL,
 ) -> dict[str, Any] | None:
     """Return a library's functions by name, or None if it was not built, or not for this machine or these sources.
 
@@ -21,12 +25,13 @@ def load_functions(
         interface: What its `switchseg_interface()` returns, unless it is older or newer than the caller.
         arguments: For every function's name, without `switchseg_`, the types of its arguments. All return an int.
         sizes: For every struct's name, the bytes that the caller gives it, which `switchseg_sizeof_NAME()` must return.
+        loader: `ctypes.PyDLL` where the functions use Python objects, which nobody else may while they run.
     """
     file = path.with_suffix(".so")
     if not file.exists():
         return None
     try:
-        library = ctypes.CDLL(str(file))
+        library = loader(str(file))
         found = library.switchseg_interface()
         functions = {name: getattr(library, f"switchseg_{name}") for name in arguments}
         found_sizes = {name: getattr(library, f"switchseg_sizeof_{name}")() for name in sizes}

@@ -128,24 +128,27 @@ class SwitchNorm(nn.Module):
         running_mean, running_var = buffers["running_mean"], buffers["running_var"]
         tracked = running_mean is not None and running_var is not None
         # As in torch's BatchNorm, evaluation without running statistics uses those of the batch.
-        training = self.training or not tracked
-        inputs = Inputs(
-            x,
-            residual,
-            mean_mix,
-            var_mix,
-            learned["weight"] if "weight" in learned else self.weight,  # noqa: SIM401 - else it is parametrized
-            learned["bias"] if "bias" in learned else self.bias,  # noqa: SIM401 - `get` would look it up always
-            running_mean,
-            running_var,
-            # A frozen sparse layer may no longer mix "bn": then there are no batch moments to follow. And where the
-            # running statistics were set to None there is nothing that could.
-            buffers["num_batches_tracked"] if training and tracked and "bn" in statistics else None,
+        training, of_batch = self.training or not tracked, "bn" in statistics
+        # By `_make`, which takes a third of the time of a call.
+        inputs = Inputs._make(
+            (
+                x,
+                residual,
+                mean_mix,
+                var_mix,
+                learned["weight"] if "weight" in learned else self.weight,  # noqa: SIM401 - else it is parametrized
+                learned["bias"] if "bias" in learned else self.bias,  # noqa: SIM401 - `get` would look it up always
+                running_mean,
+                running_var,
+                # A frozen sparse layer may no longer mix "bn": then there are no batch moments to follow. And where
+                # the running statistics were set to None there is nothing that could.
+                buffers["num_batches_tracked"] if training and tracked and of_batch else None,
+            )
         )
         relu = self.activation == "relu"
         # Others share batch moments alone: with a group, every layer would wait for them.
-        group = self._group() if "bn" in statistics else ""
-        options = Options(statistics, self.eps, self.momentum, relu, training, var_mix is not None, group)
+        group, softmax = self._group() if of_batch else "", var_mix is not None
+        options = Options._make((statistics, self.eps, self.momentum, relu, training, softmax, group))
         return layer(inputs, options, self.backend)
 
     def _mixture(self) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:

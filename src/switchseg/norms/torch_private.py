@@ -50,6 +50,9 @@ def is_exporting() -> bool:
     return torch.compiler._is_exporting_flag if _flagged else torch.compiler.is_compiling()
 
 
+exchange_api: Any = _find(Tensor, "__dlpack_c_exchange_api__")
+"""DLPack's exchange API of tensors, a capsule; without it they are asked one by one where they lie."""
+
 _dispatch_modes = _find(torch._C, "_len_torch_dispatch_stack")
 _is_tracing = _find(torch._C, "_is_tracing")
 _has_transforms = _find(torch._C, "_are_functorch_transforms_active")

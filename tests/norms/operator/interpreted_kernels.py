@@ -10,7 +10,8 @@ import torch
 
 from switchseg.norms import reference
 from switchseg.norms.operator import cuda, cut
-from switchseg.norms.operator.call import Gradients, Inputs, Options, Saved, what_a_relu_keeps
+from switchseg.norms.operator.call import Gradients, Inputs, Options, Saved
+from switchseg.norms.operator.plan import Absent, Signature
 
 # The last ones are cut into no spans, and into blocks of channels that are not full. A single value is not among them:
 # it deviates from no mean, and what is left is rounding, magnified by 1 / sqrt(eps).
@@ -36,12 +37,15 @@ def compare(shape, channels_last, statistics, training, relu, residual, softmax,
     inputs = inputs_of(shape, channels_last, statistics, training, residual, softmax, affine)
     options = Options(statistics, 1e-5, 0.003, relu, training, softmax)
     before = [None if each is None else each.double() for each in inputs]
-    y, kept = cuda.forward(inputs, options)
+    inputs = inputs.laid_out()
+    absent = [each is None for each in (inputs.residual, *inputs[4:])]
+    plan = cuda.plan(
+        Signature(torch.float32, inputs.x.shape, inputs.x.stride(), inputs.x.device, Absent(*absent), options)
+    )
+    y, kept = plan.forward(inputs, plan.addresses(inputs))
     grad = torch.randn(shape)
-    keeps_output, keeps_bias = what_a_relu_keeps(cuda, relu, residual)
-    learned = inputs.weight, inputs.bias if keeps_bias else None
-    saved = Saved(inputs.x, y if keeps_output else None, *learned, kept, residual, affine)
-    found = cuda.backward(grad, saved, options)
+    learned = inputs.weight, inputs.bias if plan.keeps_bias else None
+    found = plan.backward(grad, Saved(inputs.x, y if plan.keeps_output else None, *learned, kept))
     expected_y, expected, batch = by_formula(before, grad.double(), options)
     close("y", y, expected_y)
     for name, ours, theirs in zip(Gradients._fields, found, expected, strict=True):

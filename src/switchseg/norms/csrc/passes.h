@@ -73,32 +73,40 @@ struct Maps {
     int64_t strips() const { return (channels + kStrip - 1) / kStrip; }
 };
 
+// Call run(i) for every i below `count`, on several threads if that pays.
+template <typename Run>
+void each(const Maps& maps, int64_t count, Run run) {
+    if (!maps.parallel()) {  // without OpenMP, which takes as long to find out that there is one thread as a small map
+        for (int64_t i = 0; i < count; ++i) run(i);
+        return;
+    }
+#pragma omp parallel for num_threads(maps.threads)
+    for (int64_t i = 0; i < count; ++i) run(i);
+}
+
 // Call run(n, k, offset of the chunk's elements, its pixels) for every chunk k of every image n.
 template <typename Run>
 void each_chunk(const Maps& maps, Run run) {
     const int64_t chunks = maps.chunks(), pixels = maps.pixels();
-#pragma omp parallel for num_threads(maps.threads) if (maps.parallel())
-    for (int64_t i = 0; i < maps.images * chunks; ++i) {
+    each(maps, maps.images * chunks, [=](int64_t i) {
         const int64_t n = i / chunks, k = i % chunks, first = k * pixels;
         run(n, k, (n * maps.length + first) * maps.channels, std::min(pixels, maps.length - first));
-    }
+    });
 }
 
 template <typename Run>
 void each_row(const Maps& maps, Run run) {
-#pragma omp parallel for num_threads(maps.threads) if (maps.parallel())
-    for (int64_t row = 0; row < maps.rows(); ++row) run(row, row * maps.length);
+    each(maps, maps.rows(), [=](int64_t row) { run(row, row * maps.length); });
 }
 
 // Call run(n, first channel, last channel + 1) for every strip of channels of every image.
 template <typename Run>
 void each_strip(const Maps& maps, Run run) {
     const int64_t strips = maps.strips();
-#pragma omp parallel for num_threads(maps.threads) if (maps.parallel())
-    for (int64_t i = 0; i < maps.images * strips; ++i) {
+    each(maps, maps.images * strips, [=](int64_t i) {
         const int64_t first = i % strips * kStrip;
         run(i / strips, first, std::min(first + kStrip, maps.channels));
-    }
+    });
 }
 
 template <typename T, typename S = typename Statistics<T>::type>

@@ -9,13 +9,18 @@
 namespace {
 
 constexpr int64_t kBlock = 2048; // elements that are summed up in S before the sum is carried on in double
+constexpr int64_t kShort = 16;   // elements below which adding up the lanes of a vector costs more than it saves
 
 // The sums of first(i) and of second(i) over [start, stop).
 template <typename S, typename First, typename Second>
 INLINE void total(int64_t start, int64_t stop, First first, Second second, S* firsts, S* seconds) {
     S a = 0, b = 0;
+    if (stop - start < kShort) {
+        for (int64_t i = start; i < stop; ++i) a += first(i), b += second(i);
+    } else {
 #pragma omp simd reduction(+ : a, b)
-    for (int64_t i = start; i < stop; ++i) a += first(i), b += second(i);
+        for (int64_t i = start; i < stop; ++i) a += first(i), b += second(i);
+    }
     *firsts = a;
     *seconds = b;
 }
@@ -31,9 +36,9 @@ INLINE void row_moments(const T* x, int64_t length, S* mean, S* var) {
         const auto deviation = [=](int64_t i) { return load(x[i]) - origin; };
         S first, second;
         total(start, stop, deviation, [=](int64_t i) { return deviation(i) * deviation(i); }, &first, &second);
-        const double rest = double(first) / size, shift = origin + rest - center;
-        center += shift * size / stop;
-        squares += second - rest * first + shift * shift * size * start / stop;
+        const double rest = double(first) / size, shift = origin + rest - center, share = double(size) / stop;
+        center += shift * share;
+        squares += second - rest * first + shift * shift * share * start;
     }
     *mean = S(center);
     *var = unbiased<S>(squares, length);

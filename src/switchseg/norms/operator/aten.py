@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from switchseg.norms.operator.call import Gradients, Inputs, Kept, Options, Saved
-from switchseg.norms.operator.layout import strided_like
 from switchseg.norms.operator.mixing import mix, mix_backward
+from switchseg.norms.operator.plan import Absent, Plan, Signature
 from switchseg.norms.operator.tracking import move
 from switchseg.norms.reference import statistics_dtype
 
@@ -29,8 +29,26 @@ def obstacle(dtype: torch.dtype) -> str:
     return "" if dtype in _TYPES else f"there are no kernels for {dtype}"
 
 
-def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
-    """Compute the output and what is kept; see `call.Backend`."""
+def plan(signature: Signature) -> Plan:
+    """Return how layers of a signature are computed; see `plan.Backend`."""
+    return _Plan(signature, keeps_output)
+
+
+class _Plan(Plan):
+    def __init__(self, signature: Signature, keeps_output: bool) -> None:
+        super().__init__(signature, keeps_output)
+        self._addresses_of_saved = self.forms(self.saved).reader(exact=False)
+
+    def forward(self, inputs: Inputs, addresses: bytes) -> tuple[Tensor, Tensor]:
+        return _forward(inputs, self.options)
+
+    def backward(self, grad: Tensor, saved: Saved) -> Gradients:
+        if self._addresses_of_saved((grad, saved.x, saved.y, saved.weight, saved.kept)) is None:
+            return self.backward(*self.laid_out(grad, saved))
+        return _backward(grad, saved, self.options, self.signature.absent)
+
+
+def _forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
     x, weight, bias = inputs.x, inputs.weight, inputs.bias
     images, channels = x.shape[:2]
     moments, normalized, rstd_in = _normalize_maps(x, options.eps)
@@ -56,12 +74,10 @@ def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
     return y, numbers
 
 
-def backward(grad: Tensor, saved: Saved, options: Options) -> Gradients:
-    """Compute the gradients; see `call.Backend`."""
+def _backward(grad: Tensor, saved: Saved, options: Options, absent: Absent) -> Gradients:
     x, weight = saved.x, saved.weight
     images, channels = x.shape[:2]
     kept = Kept(saved.kept, images, channels)
-    grad = strided_like(x, grad)
     if saved.y is not None:
         grad = torch.ops.aten.threshold_backward(grad, saved.y, 0)
     elements = x.numel() // channels
@@ -76,10 +92,10 @@ def backward(grad: Tensor, saved: Saved, options: Options) -> Gradients:
     shift.addcmul_(slope, kept.moments[0], value=-1)
     return Gradients(
         _gradient_affine(grad, x, scale, slope, shift),
-        grad if saved.with_residual else None,
+        None if absent.residual else grad,
         *mixes,
         None if weight is None else products.sum(0),
-        sums.sum(0) if saved.with_bias else None,
+        None if absent.bias else sums.sum(0),
     )
 
 

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from switchseg.norms import torch_private
 from switchseg.norms.operator import aten, native
-from switchseg.norms.operator.call import STATISTICS, Backend
+from switchseg.norms.operator.call import STATISTICS, Inputs, Options
+from switchseg.norms.operator.layout import is_dense
+from switchseg.norms.operator.plan import Absent, Backend, Plan, Signature
 
 # In the order in which they are preferred, by type of device.
 _OF_DEVICE = {"cpu": ("native", "aten"), "cuda": ("cuda",)}
@@ -48,9 +50,7 @@ def choose(x: Tensor, statistics: tuple[str, ...], backend: str, compiling: bool
         ValueError: `backend` is unknown, or cannot take `x`.
     """
     if not compiling:
-        # A device takes ten times as long to tell its type as a tensor to tell whether it is on the CPU or CUDA.
-        device = "cpu" if x.is_cpu else "cuda" if x.is_cuda else x.device.type
-        choice = _choose_once(device, x.dtype, x.dim(), statistics, backend)
+        choice = _choose_once(x.device.type, x.dtype, x.dim(), statistics, backend)
         if choice.backend == "reference" or not torch_private.is_followed():
             return choice
         return _refused(choice, backend, "a tracer, a transform or forward-mode AD follows ATen's calls alone")
@@ -63,6 +63,36 @@ def choose(x: Tensor, statistics: tuple[str, ...], backend: str, compiling: bool
     if choice.backend == "aten" and x.is_contiguous():
         return Choice("reference", "Inductor fuses the formula into as few passes, without leaving its graph")
     return choice
+
+
+def find_plan(inputs: Inputs, options: Options, backend: str) -> Plan | None:
+    """Return how a layer is computed; None if by the formula, or if its maps are not dense.
+
+    What surrounds the call is not looked at: see `choose`.
+
+    Raises:
+        ValueError: `backend` is unknown, or cannot take `x`.
+    """
+    x, residual, _, _, weight, bias, mean, var, batches = inputs
+    absent = residual is None, weight is None, bias is None, mean is None, var is None, batches is None
+    return plan_once(backend, x.dtype, x.shape, x.stride(), x.device, absent, options)
+
+
+@lru_cache(maxsize=4096)
+def plan_once(
+    backend: str,
+    dtype: torch.dtype,
+    shape: torch.Size,
+    strides: tuple[int, ...],
+    device: torch.device,
+    absent: tuple[bool, ...],
+    options: Options,
+) -> Plan | None:
+    """Return what `find_plan` does, given what decides it: that of `Signature`."""
+    name = _choose_once(device.type, dtype, len(shape), options.statistics, backend).backend
+    if name == "reference" or not is_dense(torch.empty_strided(shape, strides, device="meta")):
+        return None
+    return find_backend(name).plan(Signature(dtype, shape, strides, device, Absent(*absent), options))
 
 
 def _refused(choice: Choice, backend: str, obstacle: str) -> Choice:

@@ -10,9 +10,10 @@ from typing import Any, List  # noqa: UP035 - see below
 import torch
 from torch import Tensor
 
-from switchseg.norms.operator.backends import find_backend
-from switchseg.norms.operator.call import STATISTICS, Gradients, Inputs, Kept, Options, Saved, what_a_relu_keeps
+from switchseg.norms.operator.backends import find_backend, find_plan, plan_once
+from switchseg.norms.operator.call import STATISTICS, Gradients, Inputs, Kept, Options, Saved
 from switchseg.norms.operator.layout import dense, laid_out_like
+from switchseg.norms.operator.plan import Absent, what_a_relu_keeps
 
 
 @torch.library.custom_op("switchseg::switch_norm", mutates_args=())
@@ -34,9 +35,11 @@ def operator(
 ) -> tuple[Tensor, Tensor]:
     """Return the output, and what `call.Kept` holds; the arguments are those of `Inputs` and `Options`."""
     # A compiler may have chosen other strides since `functional` made the maps dense.
-    inputs = Inputs(dense(x), residual, mean_mix, var_mix, weight, bias, running_mean, running_var)
+    inputs = Inputs(x, residual, mean_mix, var_mix, weight, bias, running_mean, running_var).laid_out()
     options = Options(tuple(statistics.split()), eps, None, relu, training, var_mix is not None, group)
-    y, kept = find_backend(backend).forward(inputs, options)
+    plan = find_plan(inputs, options, backend)
+    assert plan is not None
+    y, kept = plan.forward(inputs, plan.addresses_of_fitting(inputs))
     # Memory that nothing wrote would differ between equal calls, which `opcheck` compares.
     if len(options.statistics) < len(STATISTICS):
         Kept(kept, *x.shape[:2]).clear_unused(options)
@@ -69,10 +72,11 @@ def backward_operator(
     """Return `Gradients`, empty tensors for None; the arguments are those of `Saved` and `Options`."""
     x = dense(x)
     grad = laid_out_like(x, grad)
-    saved = Saved(x, y, weight, bias, kept, with_residual, with_bias)
-    saved.check_unchanged(grad)
     options = Options(tuple(statistics.split()), eps, None, relu, training, softmax, group)
-    found = find_backend(backend).backward(grad, saved, options)
+    absent = Absent(not with_residual, weight is None, not with_bias)
+    plan = plan_once(backend, x.dtype, x.shape, x.stride(), x.device, absent, options)
+    assert plan is not None
+    found = plan.backward(grad, Saved(x, y, weight, bias, kept))
     # An operator may not return what it was given: without a ReLU that is the residual's gradient.
     found = found._replace(residual=None if found.residual is grad else found.residual)
     return [kept.new_empty(0) if each is None else each for each in found]
@@ -109,7 +113,7 @@ def _(
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     x, residual, _, var_mix, weight, bias, _, _, statistics, eps, relu, training, group, backend = inputs
     y, kept = output
-    keeps_output, keeps_bias = what_a_relu_keeps(find_backend(backend), relu, residual is not None)
+    keeps_output, keeps_bias = what_a_relu_keeps(find_backend(backend).keeps_output, relu, residual is not None)
     ctx.mark_non_differentiable(kept)
     # Nothing depends on `kept`, so there would be zeros to be made for its gradient in every pass.
     ctx.set_materialize_grads(False)

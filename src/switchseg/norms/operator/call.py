@@ -5,12 +5,12 @@ Shapes: N images, C channels, K statistics that are mixed. Everything but the ma
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from switchseg.norms.operator.layout import is_dense
+from switchseg.norms.operator.layout import dense, laid_out_like
 
 STATISTICS = ("in", "ln", "bn")
 """What the backends can mix, in the order in which they are named; others are for the formula alone."""
@@ -54,45 +54,10 @@ class Inputs(NamedTuple):
                     f"{name} must be of shape {shape} on {self.x.device}, got {tuple(tensor.shape)} on {tensor.device}"
                 )
 
-    def are_plain(self, count: int) -> bool:
-        """Return whether a backend can read all of them where they are, for a mixture of `count` statistics.
-
-        It sees memory, and takes no other types, shapes or places. Written to touch little: behind a large map the
-        caches are cold, and each line costs several times what it does in a loop.
-        """
-        x, _, mean_mix, var_mix, weight, bias, mean, var, batches = self
-        if type(x) is not Tensor or not is_dense(x):
-            return False
-        device, channels = x.get_device(), x.shape[1]
-        dtype = torch.float64 if x.dtype is torch.float64 else torch.float32
-        size = 2 * count if var_mix is None else count
-        return (
-            is_plain(mean_mix, dtype, device, size)
-            and (var_mix is None or is_plain(var_mix, dtype, device, size))
-            and (weight is None or is_plain(weight, dtype, device, channels))
-            and (bias is None or is_plain(bias, dtype, device, channels))
-            and (mean is None or is_plain(mean, dtype, device, channels))
-            and (var is None or is_plain(var, dtype, device, channels))
-            and (batches is None or is_plain(batches, torch.int64, device, 1))
-        )
-
-
-# Not by `isinstance`: subclasses may keep their numbers elsewhere.
-_PLAIN = (torch.nn.Parameter, Tensor)
-
-
-def is_plain(few: Tensor, dtype: torch.dtype, device: int, count: int) -> bool:
-    """Return whether these are `count` numbers in a row, of a type and in a place.
-
-    `get_device` is -1 on the CPU, and takes a tenth of the time of comparing devices.
-    """
-    return (
-        few.numel() == count
-        and few.dtype is dtype
-        and few.get_device() == device
-        and few.is_contiguous()
-        and type(few) in _PLAIN
-    )
+    def laid_out(self) -> Inputs:
+        """Return them with dense maps, all in the same order; autograd follows."""
+        x = dense(self.x)
+        return self._replace(x=x, residual=None if self.residual is None else laid_out_like(x, self.residual))
 
 
 class Options(NamedTuple):
@@ -129,30 +94,6 @@ class Saved(NamedTuple):
     """Where a ReLU ended the output and its sign is worked out again."""
     kept: Tensor
     """See `Kept`."""
-    with_residual: bool
-    with_bias: bool
-
-    def check_unchanged(self, grad: Tensor) -> None:
-        """Look whether all is still as forward left it: `tensor.data = other` leaves no trace that autograd would see.
-
-        Raises:
-            RuntimeError: a tensor has got another type, shape or place.
-        """
-        x, y, weight, bias, kept, *_ = self
-        dtype, device, shape = x.dtype, x.get_device(), x.shape
-        few, channels = torch.float64 if dtype is torch.float64 else torch.float32, shape[1]
-        # What the gradient is like is what the output was like, which autograd has made sure of.
-        if not (
-            grad.dtype is dtype
-            and grad.shape == shape
-            and grad.get_device() == device
-            and is_dense(x)
-            and is_plain(kept, few, device, Kept.size(shape[0], channels))
-            and (weight is None or is_plain(weight, few, device, channels))
-            and (bias is None or is_plain(bias, few, device, channels))
-            and (y is None or (y.dtype is dtype and y.shape == shape))
-        ):
-            raise RuntimeError("a tensor that the gradient of a SwitchNorm needs got other data after the forward pass")
 
 
 class Gradients(NamedTuple):
@@ -164,27 +105,6 @@ class Gradients(NamedTuple):
     var_mix: Tensor | None
     weight: Tensor | None
     bias: Tensor | None
-
-
-def gradients_like(saved: Saved, options: Options, grad: Tensor, written: Tensor | None) -> Gradients:
-    """Return room for the gradients that a backend writes.
-
-    Args:
-        saved: what forward left.
-        options: of the layer.
-        grad: of the output, which is the residual's too if no ReLU came after it.
-        written: room for the residual's where a ReLU did, else None.
-    """
-    x, y, weight, _, kept, with_residual, with_bias = saved
-    count, channels, few = len(options.statistics), x.shape[1], kept.new_empty
-    return Gradients(
-        torch.empty_like(x),
-        grad if with_residual and y is None else written,
-        few(count) if options.softmax else few(count, 2),
-        few(count) if options.softmax else None,
-        None if weight is None else few(channels),
-        few(channels) if with_bias else None,
-    )
 
 
 class Kept:
@@ -225,26 +145,3 @@ class Kept:
     def size(images: int, channels: int) -> int:
         """Return how many numbers are kept."""
         return 4 * images * channels + 2 * images + 2 * channels + 6
-
-
-def what_a_relu_keeps(backend: Backend, relu: bool, with_residual: bool) -> tuple[bool, bool]:
-    """Return whether backward reads the output and whether it reads the bias: where a ReLU let values pass."""
-    keeps_output = relu and (backend.keeps_output or with_residual)
-    return keeps_output, relu and not keeps_output
-
-
-class Backend(Protocol):
-    """One way to compute the operator."""
-
-    name: str
-    keeps_output: bool
-    """Whether backward needs the output of a layer that ends in a ReLU, also if nothing was added to it."""
-
-    def obstacle(self, dtype: torch.dtype) -> str:
-        """Say what keeps this backend from taking inputs of `dtype`, "" if nothing does."""
-
-    def forward(self, inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
-        """Return the output and what is kept, and move the running statistics where there is a count."""
-
-    def backward(self, grad: Tensor, saved: Saved, options: Options) -> Gradients:
-        """Carry the gradient of the output, of any strides, back to the inputs."""

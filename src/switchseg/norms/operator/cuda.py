@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
+from struct import Struct
 from typing import Any
 
 import torch
@@ -12,10 +13,11 @@ from torch import Tensor
 
 from switchseg.norms import torch_private
 from switchseg.norms.collective import gather_gradient, gather_moments
-from switchseg.norms.operator.call import Gradients, Inputs, Kept, Options, Saved, gradients_like
+from switchseg.norms.operator.addresses import Form
+from switchseg.norms.operator.call import Gradients, Inputs, Kept, Options, Saved
 from switchseg.norms.operator.cut import Cut
-from switchseg.norms.operator.layout import laid_out_like, strided_like
 from switchseg.norms.operator.mixing import merge_images
+from switchseg.norms.operator.plan import Plan, Signature
 
 name = "cuda"
 # Backward works out again where a ReLU let values pass, from the input, which it reads anyway.
@@ -31,60 +33,90 @@ def obstacle(dtype: torch.dtype) -> str:
     return "" if find_spec("triton") is not None else "the kernels for CUDA need triton"
 
 
-def forward(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
-    """Compute the output and what is kept, see `call.Backend`; with a group the caller moves the running statistics."""
-    x, device = inputs.x, inputs.x.device
-    if inputs.residual is not None:
-        inputs = inputs._replace(residual=laid_out_like(x, inputs.residual))
-    if options.group:
-        # The first launches take the moments; in the second, those of all processes stand in for the running ones.
+def plan(signature: Signature) -> Plan:
+    """Return how layers of a signature are computed; see `plan.Backend`."""
+    return _InSteps(signature) if signature.options.group else _InOneCall(signature)
+
+
+class _InOneCall(Plan):
+    def __init__(self, signature: Signature) -> None:
+        super().__init__(signature, keeps_output, keeps_places=False)
+        self._index = signature.device.index
+        self._plans = import_module("switchseg.norms.operator.plans")  # needs triton
+        self._forward = self._plans.plan_forward(signature)
+        self.cut: Cut = self._forward.cut
+        room = Form(self.kept.dtype, self.cut.room)
+        bias = self.bias if self.keeps_bias else None
+        saved = [self.maps, self.maps, self.y, self.weight, bias, self.kept, room]
+        self._addresses_of_saved = self.forms([*saved, self.maps, self.masked, *self.learned]).reader(exact=False)
+
+    @cached_property
+    def _backward(self) -> Any:
+        # When it is asked for: an evaluation compiles half of the kernels.
+        return self._plans.plan_backward(self.signature, self.keeps_output, self.keeps_bias)
+
+    def forward(self, inputs: Inputs, addresses: bytes) -> tuple[Tensor, Tensor]:
+        y, kept, partial = self._room_forward(inputs)
+        addresses += _three(y.data_ptr(), kept.data_ptr(), partial.data_ptr())
+        self._forward.first.launch(self._stream(), addresses)
+        return y, kept
+
+    def backward(self, grad: Tensor, saved: Saved) -> Gradients:
+        found, tensors = self._room_backward(grad, saved)
+        addresses = self._addresses_of_saved(tensors)
+        if addresses is None:
+            return self.backward(*self.laid_out(grad, saved))
+        self._backward.first.launch(self._stream(), addresses)
+        return found
+
+    def _room_forward(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
+        few = inputs.mean_mix.new_empty
+        return torch.empty_like(inputs.x), few(self.kept_size), few(self.cut.room)
+
+    def _room_backward(self, grad: Tensor, saved: Saved) -> tuple[Gradients, tuple[Tensor | None, ...]]:
+        found = self.room_for_gradients(grad, saved.x, saved.kept)
+        masked = None if saved.y is None else found.residual
+        partial = saved.kept.new_empty(self.cut.room)
+        return found, (grad, *saved, partial, found.x, masked, *found[2:])
+
+    def _stream(self) -> int:
+        return 0 if self._index is None else torch_private.current_stream(self._index)
+
+
+class _InSteps(_InOneCall):
+    """With the moments of other processes, which come between two launches."""
+
+    def forward(self, inputs: Inputs, addresses: bytes) -> tuple[Tensor, Tensor]:
+        room = self._room_forward(inputs)
+        y, kept, _ = room
         inputs = inputs._replace(running_mean=None, running_var=None)
-    absent = tuple([each is None for each in inputs])
-    plan = _plans().plan_forward(device, x.dtype, x.shape, x.is_contiguous(), absent, options)
-    cut = plan.cut
-    y = torch.empty_like(x)
-    few = inputs.mean_mix.new_empty
-    kept, partial = few(Kept.size(cut.images, cut.channels)), few(cut.room)
-    _launch(plan.first, device, *inputs, y, kept, partial)
-    if plan.second is not None:
-        moments = Kept(kept, cut.images, cut.channels).moments
-        batch = gather_moments(merge_images(moments), cut.images * cut.length, options.group)[0]
-        # Clones begin where memory is aligned; the variances within `batch` need not, which the launches would refuse.
+        self._launch(self._forward.first, *inputs, *room)
+        moments = Kept(kept, self.cut.images, self.cut.channels).moments
+        batch = gather_moments(merge_images(moments), self.cut.images * self.cut.length, self.options.group)[0]
+        # Those of all processes stand in for the running ones. Clones begin where memory is aligned; the variances
+        # within `batch` need not, which the launches would refuse.
         inputs = inputs._replace(running_mean=batch[0].clone(), running_var=batch[1].clone())
-        _launch(plan.second, device, *inputs, y, kept, partial)
-    return y, kept
+        self._launch(self._forward.second, *inputs, *room)
+        return y, kept
+
+    def backward(self, grad: Tensor, saved: Saved) -> Gradients:
+        found, tensors = self._room_backward(grad, saved)
+        if self._addresses_of_saved(tensors) is None:
+            return self.backward(*self.laid_out(grad, saved))
+        self._launch(self._backward.first, *tensors)
+        kept, partial = tensors[5:7]
+        assert kept is not None
+        assert partial is not None
+        batch = _batch_gradient(kept, partial, saved.weight, self.cut, self.options)
+        batch = gather_gradient(batch, self.cut.images * self.cut.length, self.options.group).contiguous()
+        self._launch(self._backward.second, *tensors, batch)
+        return found
+
+    def _launch(self, sequence: Any, *tensors: Tensor | None) -> None:
+        sequence(self._stream(), *[tensor.data_ptr() for tensor in tensors if tensor is not None])
 
 
-def backward(grad: Tensor, saved: Saved, options: Options) -> Gradients:
-    """Compute the gradients, see `call.Backend`."""
-    x, y, weight, bias, kept, _, with_bias = saved
-    grad, device = strided_like(x, grad), x.device
-    absent = (y is None, weight is None, bias is None, not with_bias)
-    plan = _plans().plan_backward(device, x.dtype, x.shape, x.is_contiguous(), absent, options)
-    cut = plan.cut
-    masked = None if y is None else torch.empty_like(x)
-    found = gradients_like(saved, options, grad, masked)
-    partial = kept.new_empty(cut.room)
-    tensors = (grad, x, y, weight, bias, kept, partial, found.x, masked, *found[2:])
-    _launch(plan.first, device, *tensors)
-    if plan.second is not None:
-        batch = _batch_gradient(kept, partial, weight, cut, options)
-        batch = gather_gradient(batch, cut.images * cut.length, options.group).contiguous()
-        _launch(plan.second, device, *tensors, batch)
-    return found
-
-
-@lru_cache(maxsize=1)
-def _plans() -> Any:
-    return import_module("switchseg.norms.operator.plans")  # needs triton
-
-
-def _launch(sequence: Any, device: torch.device, *tensors: Tensor | None) -> None:
-    addresses = [tensor.data_ptr() for tensor in tensors if tensor is not None]
-    # A kernel that reads there fails later, in some other call, and takes the device's context with it.
-    if 0 in addresses:
-        raise RuntimeError("a tensor of a SwitchNorm has no memory: its storage was freed")
-    sequence(0 if device.index is None else torch_private.current_stream(device.index), *addresses)
+_three = Struct("3Q").pack
 
 
 def _batch_gradient(kept: Tensor, partial: Tensor, weight: Tensor | None, cut: Cut, options: Options) -> Tensor:

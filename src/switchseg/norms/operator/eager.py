@@ -8,32 +8,34 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from switchseg.norms.operator.call import Backend, Inputs, Kept, Options, Saved, what_a_relu_keeps
+from switchseg.norms.operator.call import Inputs, Kept, Saved
+from switchseg.norms.operator.plan import Plan
 
 
-def run(backend: Backend, inputs: Inputs, options: Options) -> Tensor:
+def run(plan: Plan, inputs: Inputs, addresses: bytes) -> Tensor:
     """Compute a layer's output, differentiable once; a count among the inputs moves the running statistics."""
     if torch.is_grad_enabled():
-        return _Eager.apply(*inputs[:6], (inputs, options, backend, None))  # type: ignore[no-any-return]
-    return _forward(backend, inputs, options)[0]
+        return _Eager.apply(*inputs[:6], (plan, inputs, addresses, None))  # type: ignore[no-any-return]
+    return _forward(plan, inputs, addresses)[0]
 
 
-def run_with_batch(backend: Backend, inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
+def run_with_batch(plan: Plan, inputs: Inputs) -> tuple[Tensor, Tensor]:
     """Compute a layer's output, and the BN moments (2, 1, C) that were mixed, which have no gradient."""
     found: list[Tensor] = []
+    addresses = plan.addresses_of_fitting(inputs)
     if torch.is_grad_enabled():
-        y = _Eager.apply(*inputs[:6], (inputs, options, backend, found))
+        y = _Eager.apply(*inputs[:6], (plan, inputs, addresses, found))
     else:
-        y, kept = _forward(backend, inputs, options)
+        y, kept = _forward(plan, inputs, addresses)
         found.append(kept)
     return y, Kept(found[0], *inputs.x.shape[:2]).batch
 
 
-def _forward(backend: Backend, inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
-    y, kept = backend.forward(inputs, options)
+def _forward(plan: Plan, inputs: Inputs, addresses: bytes) -> tuple[Tensor, Tensor]:
+    y, kept = plan.forward(inputs, addresses)
     if inputs.batches is not None:
         # Backends may write through pointers, and autograd is to notice if it has saved one of these.
-        torch.autograd.graph.increment_version([inputs.running_mean, inputs.running_var, inputs.batches])  # type: ignore[list-item]
+        torch.autograd.graph.increment_version(inputs[6:])  # type: ignore[arg-type]
     return y, kept
 
 
@@ -48,16 +50,15 @@ class _Eager(torch.autograd.Function):
         var_mix: Tensor | None,
         weight: Tensor | None,
         bias: Tensor | None,
-        how: tuple[Inputs, Options, Backend, list[Tensor] | None],
+        how: tuple[Plan, Inputs, bytes, list[Tensor] | None],
     ) -> Tensor:
         # All of them once more in a tuple, which `apply` does not look into, with those that get no gradient.
-        inputs, options, backend, found = how
-        y, kept = _forward(backend, inputs, options)
+        plan, inputs, addresses, found = how
+        y, kept = _forward(plan, inputs, addresses)
         if found is not None:
             found.append(kept)
-        keeps_output, keeps_bias = what_a_relu_keeps(backend, options.relu, residual is not None)
-        ctx.save_for_backward(x, y if keeps_output else None, weight, bias if keeps_bias else None, kept)
-        ctx.how = backend, options, residual is not None, bias is not None
+        ctx.save_for_backward(x, y if plan.keeps_output else None, weight, bias if plan.keeps_bias else None, kept)
+        ctx.plan = plan
         return y
 
     @staticmethod
@@ -67,12 +68,8 @@ class _Eager(torch.autograd.Function):
 
 
 def _backward(ctx: Any, grad: Tensor) -> Any:
-    backend, options, with_residual, with_bias = ctx.how
     # Read once: activation checkpointing lets nobody read them again.
-    x, y, weight, bias, kept = ctx.saved_tensors
-    saved = Saved(x, y, weight, bias, kept, with_residual, with_bias)
-    saved.check_unchanged(grad)
-    return *backend.backward(grad, saved, options), None
+    return *ctx.plan.backward(grad, Saved._make(ctx.saved_tensors)), None
 
 
 _backward_once = once_differentiable(_backward)

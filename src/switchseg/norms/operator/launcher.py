@@ -78,7 +78,7 @@ class Plan:
         device: Index of the CUDA device.
 
     Attributes:
-        pack: Makes the argument of `launch` from `address`, a stream and the addresses.
+        pack: Makes the argument of `launch` from `address`, a stream and the addresses, 64 bits each.
         address: Of the struct that describes the kernels.
         launch: Launches them all, and returns 0, `MISALIGNED` or the driver's error.
         compiled: Triton's compiled kernels, which live as long as their handles are used.
@@ -106,7 +106,7 @@ class Plan:
         self._sequence = _Sequence(context, len(slots), len(kernels), (_Kernel * len(kernels))(*kernels))
         self.address = ctypes.addressof(self._sequence)
         self.launch = functions["launch"]
-        self.pack = Struct(f"{_CALL.format}{len(slots)}Q").pack
+        self.pack = Struct(f"{_CALL.format}{8 * len(slots)}s").pack
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import cache
+from struct import Struct
 from weakref import WeakSet
 
 import torch
@@ -39,6 +40,7 @@ class LaunchSequence:
 
     def __init__(self, steps: Sequence[Step], pointers: Mapping[str, torch.dtype], device: int) -> None:
         self._steps, self._types, self._device = tuple(steps), dict(pointers), device
+        self._addresses = Struct(f"{len(self._types)}Q")
         self._interpreted = not all(isinstance(step.kernel, triton.JITFunction) for step in self._steps)
         self._plan: Plan | None = None
         self.obstacle = "Triton interprets" if self._interpreted else ""
@@ -61,15 +63,19 @@ class LaunchSequence:
         Raises:
             RuntimeError: The driver refused, in this call or after an earlier one.
         """
+        self.launch(stream, self._addresses.pack(*addresses))
+
+    def launch(self, stream: int, addresses: bytes) -> None:
+        """Launch all kernels, as a call does, with addresses of 64 bits each."""
         plan = self._plan
         if plan is not None and not is_watched():
-            error = plan.launch(plan.pack(plan.address, stream, *addresses))
+            error = plan.launch(plan.pack(plan.address, stream, addresses))
             if not error:
                 return
             # Of misaligned addresses nothing was launched, and Triton has another variant of the kernels for them.
             if error != MISALIGNED:
                 raise RuntimeError(f"the CUDA driver did not launch {self}: error {error}")
-        self.launch_by_triton(*addresses)
+        self.launch_by_triton(*self._addresses.unpack(addresses))
 
     def launch_by_triton(self, *addresses: int) -> None:
         """Launch all kernels by Triton's own launcher, on the device's current stream."""

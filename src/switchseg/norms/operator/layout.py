@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -16,6 +18,11 @@ def is_dense(x: Tensor) -> bool:
     return order is not None and x.is_contiguous(memory_format=order)
 
 
+def is_contiguous(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Return whether a dense tensor is in the order of its shape, and not channels_last."""
+    return torch.empty_strided(tuple(shape), tuple(strides), device="meta").is_contiguous()
+
+
 def dense(x: Tensor) -> Tensor:
     """Return `x`, copied if it is neither contiguous nor channels_last."""
     if is_dense(x):
@@ -28,10 +35,5 @@ def dense(x: Tensor) -> Tensor:
 def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
     """Return `other`, copied if its shape, its type or its place in memory is not that of `x`."""
     same = other.dtype is x.dtype and other.device == x.device and other.shape == x.shape
-    return strided_like(x, other) if same else torch.empty_like(x).copy_(other)
-
-
-def strided_like(x: Tensor, other: Tensor) -> Tensor:
-    """Return `other`, of the shape, type and device of `x`, copied if its order in memory is another."""
     # By strides: kernels reach all maps of a call with the same offsets.
-    return other if other.stride() == x.stride() else torch.empty_like(x).copy_(other)
+    return other if same and other.stride() == x.stride() else torch.empty_like(x).copy_(other)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +10,8 @@ from switchseg.norms.operator import kernels
 from switchseg.norms.operator.call import STATISTICS, Inputs, Options
 from switchseg.norms.operator.cut import WARPS, Cut
 from switchseg.norms.operator.launches import LaunchSequence, Step
+from switchseg.norms.operator.layout import is_contiguous
+from switchseg.norms.operator.plan import Signature
 
 
 class Recipe(NamedTuple):
@@ -20,7 +21,7 @@ class Recipe(NamedTuple):
     types: dict[str, torch.dtype]
 
 
-class Plan(NamedTuple):
+class Launches(NamedTuple):
     """The launches of one direction on inputs of one shape, type and layout."""
 
     cut: Cut
@@ -29,7 +30,7 @@ class Plan(NamedTuple):
     """What can only start when other processes have been heard; None if `first` holds everything."""
 
     @classmethod
-    def of(cls, cut: Cut, recipes: list[Recipe], device: torch.device) -> Plan:
+    def of(cls, cut: Cut, recipes: list[Recipe], device: torch.device) -> Launches:
         """Compile one recipe or two for a device."""
         first, *rest = [LaunchSequence(*recipe, device.index or 0) for recipe in recipes]
         return cls(cut, first, rest[0] if rest else None)
@@ -43,28 +44,14 @@ _BACKWARD = ("grad", "x", "y", "weight", "bias", "kept", "partial", "grad_x", "m
 _MAPS = {"x", "y", "residual", "grad", "masked", "grad_x"}
 
 
-@lru_cache(maxsize=1024)
-def plan_forward(
-    device: torch.device,
-    dtype: torch.dtype,
-    shape: torch.Size,
-    contiguous: bool,
-    absent: tuple[bool, ...],
-    options: Options,
-) -> Plan:
-    """Return the launches of forward.
-
-    Args:
-        device: of the maps.
-        dtype: of the maps.
-        shape: (N, C, ...).
-        contiguous: whether they lie in the order of their shape, else channels_last.
-        absent: which of `Inputs` are None.
-        options: of the layer.
-    """
-    cut = Cut.of_shape(shape, not contiguous)
-    missing = {name for name, is_absent in zip(Inputs._fields, absent, strict=True) if is_absent}
-    return Plan.of(cut, forward_recipes(cut, dtype, missing, options), device)
+def plan_forward(signature: Signature) -> Launches:
+    """Return the launches of forward."""
+    cut, options = _cut(signature), signature.options
+    missing = {name for name, is_absent in signature.absent._asdict().items() if is_absent}
+    missing |= set() if options.softmax else {"var_mix"}
+    # The first launches take the moments; in the second, those of all processes stand in for the running ones.
+    missing |= {"running_mean", "running_var"} if options.group else set()
+    return Launches.of(cut, forward_recipes(cut, signature.dtype, missing, options), signature.device)
 
 
 def forward_recipes(cut: Cut, dtype: torch.dtype, missing: set[str], options: Options) -> list[Recipe]:
@@ -90,28 +77,23 @@ def forward_recipes(cut: Cut, dtype: torch.dtype, missing: set[str], options: Op
     return [builder.recipe(write if given and options.statistics == ("bn",) else read + write)]
 
 
-@lru_cache(maxsize=1024)
-def plan_backward(
-    device: torch.device,
-    dtype: torch.dtype,
-    shape: torch.Size,
-    contiguous: bool,
-    absent: tuple[bool, bool, bool, bool],
-    options: Options,
-) -> Plan:
+def plan_backward(signature: Signature, keeps_output: bool, keeps_bias: bool) -> Launches:
     """Return the launches of backward.
 
     Args:
-        device: as the next three in `plan_forward`.
-        dtype: of the maps.
-        shape: of the maps.
-        contiguous: or channels_last.
-        absent: whether there is no output, no weight, no bias and no gradient of the bias.
-        options: of the layer.
+        signature: Of the layer.
+        keeps_output: Whether it reads the output.
+        keeps_bias: Whether it reads the bias.
     """
-    cut = Cut.of_shape(shape, not contiguous)
-    missing = {name for name, is_absent in zip(("y", "weight", "bias", "grad_bias"), absent, strict=True) if is_absent}
-    return Plan.of(cut, backward_recipes(cut, dtype, missing, options), device)
+    cut, absent = _cut(signature), signature.absent
+    there = {"y": keeps_output, "weight": not absent.weight}
+    there |= {"bias": keeps_bias and not absent.bias, "grad_bias": not absent.bias}
+    missing = {name for name, is_there in there.items() if not is_there}
+    return Launches.of(cut, backward_recipes(cut, signature.dtype, missing, signature.options), signature.device)
+
+
+def _cut(signature: Signature) -> Cut:
+    return Cut.of_shape(signature.shape, not is_contiguous(signature.shape, signature.strides))
 
 
 def backward_recipes(cut: Cut, dtype: torch.dtype, missing: set[str], options: Options) -> list[Recipe]:
