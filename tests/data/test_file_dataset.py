@@ -28,13 +28,13 @@ def test_a_line_of_the_list_names_the_files_of_a_sample(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "ending", "name"),
+    ("path", "word", "name"),
     [
         ("leftImg8bit/val/bonn/bonn_0.png", "", "bonn__bonn_0"),
-        ("leftImg8bit/val/bonn/bonn_0_leftImg8bit.png", "_leftImg8bit.png", "bonn__bonn_0"),
-        ("leftImg8bit/val/bonn/bonn_0_leftImg8bit.JPG", "_leftImg8bit.png", "bonn__bonn_0"),
+        ("leftImg8bit/val/bonn/bonn_0_leftImg8bit.png", "_leftImg8bit", "bonn__bonn_0"),
+        ("leftImg8bit/val/bonn/bonn_0_leftImg8bit.JPG", "_leftImg8bit", "bonn__bonn_0"),
         ("leftImg8bit/val/\udcff.png", "", r"\udcff"),
     ],
 )
-def test_a_sample_is_named_by_its_path_below_the_folder(path: str, ending: str, name: str) -> None:
-    assert sample_name(path, "leftImg8bit/val/", ending) == name
+def test_a_sample_is_named_by_its_path_below_the_folder(path: str, word: str, name: str) -> None:
+    assert sample_name(path, "leftImg8bit/val/", word) == name
