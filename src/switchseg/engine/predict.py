@@ -104,11 +104,10 @@ def _labelled(
 ) -> Iterator[tuple[_Found, Prediction]]:
     """Yield images that share a pass with what the model says of them; of others `failures` is told why not."""
     try:
-        predictions = predictor.batch([pixels for _, _, pixels in found])
+        predictions = predictor.batch([pixels for *_, pixels in found], [str(each.path) for each, *_ in found])
     except UserError as error:
         if len(found) == 1:
-            path = str(found[0][0].path)
-            failures[path] = f"{path}: {error}"
+            failures[str(found[0][0].path)] = str(error)
             return
         # One by one: what the network makes of one image is no fault of those beside it.
         for each in found:

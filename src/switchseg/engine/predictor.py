@@ -75,12 +75,14 @@ class Predictor:
         """
         return self.batch([image])[0]
 
-    def batch(self, images: Sequence[ImageLike]) -> list[Prediction]:
+    def batch(self, images: Sequence[ImageLike], names: Sequence[str] | None = None) -> list[Prediction]:
         """Label several images, in their order; those of equal size share a pass, up to `compute.images_per_batch`.
 
-        Raises as calling it with one image does; the message names the image, by its path or its place.
+        Raises as calling it with one image does; the message names the image as `names` does, or by its path or place.
         """
-        names = [str(each) if isinstance(each, (str, os.PathLike)) else f"images[{i}]" for i, each in enumerate(images)]
+        if names is None:
+            paths = (isinstance(each, (str, os.PathLike)) for each in images)
+            names = [str(images[i]) if is_path else f"images[{i}]" for i, is_path in enumerate(paths)]
         pixels = [_named_pixels(image, name) for image, name in zip(images, names, strict=True)]
         by_size: dict[tuple[int, ...], list[int]] = {}
         for index, image in enumerate(pixels):
