@@ -12,8 +12,9 @@ import torch
 
 from switchseg.errors import UserError
 from switchseg.export import TARGETS, onnx, parity, program
-from switchseg.export.network import Deployed, Interface, trace
+from switchseg.export.network import Deployed, Interface
 from switchseg.export.onnx import session
+from switchseg.export.trace import trace
 from switchseg.models.create import create_model
 from switchseg.models.segmenter import Segmenter
 from tests.models.encoders.test_any_size import FAMILIES
@@ -229,15 +230,3 @@ def test_a_program_that_torch_cannot_write_is_refused() -> None:
 def test_the_family_that_torch_cannot_trace_is_refused() -> None:
     with pytest.raises(UserError, match=f"^encoder '{NOT_EXPORTED}' with decoder 'c1' cannot be exported"):
         trace(network(encoder=NOT_EXPORTED))
-
-
-def test_a_network_that_cannot_be_exported_is_refused_in_one_line() -> None:
-    class Looking(torch.nn.Module):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return images * int(images.sum().item() > 0)
-
-    net = network()
-    net.network.encoder.body.conv1 = Looking()
-    with pytest.raises(UserError, match=r"^encoder 'resnet18' with decoder 'c1' cannot be exported \(") as caught:
-        trace(net)
-    assert "\n" not in str(caught.value)

@@ -13,8 +13,9 @@ from torch.export import ExportedProgram
 
 from switchseg import files
 from switchseg.errors import UserError
-from switchseg.export.network import Deployed, refused, trace
+from switchseg.export.network import Deployed
 from switchseg.export.parity import Parity, Run, compare, require
+from switchseg.export.trace import refused, trace
 
 INPUT, LOGITS = "images", "logits"
 DESCRIPTION = "switchseg"

@@ -16,8 +16,9 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from switchseg import files
-from switchseg.export.network import Deployed, refused, trace
+from switchseg.export.network import Deployed
 from switchseg.export.parity import Parity, Run, compare, require
+from switchseg.export.trace import refused, trace
 
 DESCRIPTION = "switchseg.json"
 """The extra file inside that says what goes in and what comes out."""

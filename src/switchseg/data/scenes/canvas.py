@@ -130,6 +130,11 @@ def rectangle(a: tuple[float, float], b: tuple[float, float]) -> Points:
     return [(a[0], b[0]), (a[1], b[0]), (a[1], b[1]), (a[0], b[1])]
 
 
+def wider(span: tuple[float, float], by: float) -> tuple[float, float]:
+    """Return a span that reaches further by so much at both ends."""
+    return span[0] - by, span[1] + by
+
+
 def ellipse(a: float, b: float, radius_a: float, radius_b: float, corners: int = 16) -> Points:
     """Return the corners of an ellipse around (a, b)."""
     angles = np.linspace(0, 2 * np.pi, corners, endpoint=False)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 
-from switchseg.data.scenes.canvas import Canvas, ellipse, rectangle
-from switchseg.data.scenes.classes import CEILING, DOOR, FLOOR, PICTURE, SOFA, TABLE, WALL, WINDOW
-from switchseg.data.scenes.people import person
+from switchseg.data.scenes.canvas import Canvas, ellipse, rectangle, wider
+from switchseg.data.scenes.classes import CEILING, DOOR, FLOOR, PICTURE, WALL, WINDOW
+from switchseg.data.scenes.furniture import furniture, rug
 from switchseg.data.scenes.textures import (
     Colour,
     Texture,
@@ -52,8 +49,8 @@ def room(rng: np.random.Generator, height: int, width: int) -> Canvas:
     for axis, at, low, high in (("x", left, 1.2, depth), ("x", right, 1.2, depth), ("z", depth, left, right)):
         _hang(rng, canvas, axis, at, low + 0.2, high - 0.2, tall)
     if rng.random() < 0.6:
-        _rug(rng, canvas, left, right, depth)
-    for _, draw in sorted(_furniture(rng, left, right, depth), key=lambda thing: -thing[0]):
+        rug(rng, canvas, left, right, depth)
+    for _, draw in sorted(furniture(rng, left, right, depth), key=lambda thing: -thing[0]):
         draw(canvas)
     return canvas
 
@@ -108,7 +105,7 @@ def _hang(rng: np.random.Generator, canvas: Canvas, axis: str, at: float, low: f
 def _window(
     rng: np.random.Generator, canvas: Canvas, axis: str, at: float, a: tuple[float, float], b: tuple[float, float]
 ) -> None:
-    canvas.paint(axis, at, rectangle(_wider(a, 0.07), _wider(b, 0.07)), WINDOW, plain((240, 238, 232), 3))
+    canvas.paint(axis, at, rectangle(wider(a, 0.07), wider(b, 0.07)), WINDOW, plain((240, 238, 232), 3))
     outside = sky((150, 195, 240), (225, 238, 248), rng.uniform(0.3, 0.7), int(rng.integers(512)))
 
     def view(s: np.ndarray, t: np.ndarray) -> np.ndarray:
@@ -128,10 +125,10 @@ def _window(
 def _door(rng: np.random.Generator, canvas: Canvas, axis: str, at: float, a: tuple[float, float]) -> None:
     tone = rng.uniform(0.55, 1.5)
     wood = plain((128 * tone, 88 * tone, 56 * tone), 7, 2, int(rng.integers(512)))
-    canvas.paint(axis, at, rectangle(_wider(a, 0.08), (0, 2.12)), DOOR, wood, 0.7)
+    canvas.paint(axis, at, rectangle(wider(a, 0.08), (0, 2.12)), DOOR, wood, 0.7)
     canvas.paint(axis, at, rectangle(a, (0, 2.04)), DOOR, wood)
     for low, high in ((0.2, 0.95), (1.1, 1.9)):
-        canvas.paint(axis, at, rectangle(_wider(a, -0.15), (low, high)), DOOR, wood, 0.82)
+        canvas.paint(axis, at, rectangle(wider(a, -0.15), (low, high)), DOOR, wood, 0.82)
     canvas.paint(axis, at, ellipse(a[0] + 0.08, 1.0, 0.04, 0.04, 8), DOOR, plain((225, 205, 130)))
 
 
@@ -140,70 +137,6 @@ def _picture(
 ) -> None:
     frame: Colour = (60, 45, 35) if rng.random() < 0.5 else (205, 175, 105)
     canvas.paint(axis, at, rectangle(a, b), PICTURE, plain(frame, 6, 6))
-    canvas.paint(axis, at, rectangle(_wider(a, -0.05), _wider(b, -0.05)), PICTURE, plain((236, 232, 222), 3))
+    canvas.paint(axis, at, rectangle(wider(a, -0.05), wider(b, -0.05)), PICTURE, plain((236, 232, 222), 3))
     art = painting([random_colour(rng, 20, 235) for _ in range(4)], int(rng.integers(512)))
-    canvas.paint(axis, at, rectangle(_wider(a, -0.1), _wider(b, -0.1)), PICTURE, art)
-
-
-def _rug(rng: np.random.Generator, canvas: Canvas, left: float, right: float, depth: float) -> None:
-    x, z = rng.uniform(left * 0.4, right * 0.4), rng.uniform(2.0, depth - 0.8)
-    half = (rng.uniform(0.6, 1.2), rng.uniform(0.4, 0.8))
-    first, second = (random_colour(rng, 40, 220) for _ in range(2))
-    canvas.paint("y", 0, rectangle((x - half[0], x + half[0]), (z - half[1], z + half[1])), FLOOR, plain(first, 14, 8))
-    inner = rectangle((x - half[0] * 0.8, x + half[0] * 0.8), (z - half[1] * 0.75, z + half[1] * 0.75))
-    canvas.paint("y", 0, inner, FLOOR, stripes(first, second, 0.12))
-
-
-def _furniture(
-    rng: np.random.Generator, left: float, right: float, depth: float
-) -> list[tuple[float, Callable[[Canvas], None]]]:
-    """Return (depth, how to draw it).
-
-    The table stands before the sofa, so that neither cuts into the other; a person may stand as deep as the table.
-    """
-    things: list[tuple[float, Callable[[Canvas], None]]] = []
-    if rng.random() < 0.75:
-        wide = min(rng.uniform(1.3, 2.2), right - left - 0.3)
-        x = rng.uniform(left + 0.1, right - 0.1 - wide)
-        things.append((depth - 1.0, partial(_sofa, rng, (x, x + wide), depth - 0.95)))
-    if rng.random() < 0.75:
-        z = rng.uniform(1.7, max(1.8, depth - 2.0))
-        wide = rng.uniform(0.7, 1.5)
-        x = rng.uniform(left + 0.2, max(left + 0.3, right - wide - 0.2))
-        things.append((z, partial(_table, rng, (x, x + wide), (z, z + rng.uniform(0.5, 0.8)))))
-    if rng.random() < 0.45:
-        z = rng.uniform(2.0, depth - 1.1)
-        things.append((z - 0.1, partial(person, rng, rng.uniform(left + 0.4, right - 0.4), z, 0.0)))
-    return things
-
-
-def _sofa(rng: np.random.Generator, x: tuple[float, float], z: float, canvas: Canvas) -> None:
-    cloth = plain(random_colour(rng, 40, 190), 9, 7, int(rng.integers(512)))
-    arm, seat, back = rng.uniform(0.14, 0.24), rng.uniform(0.38, 0.46), rng.uniform(0.75, 0.95)
-    canvas.darken("y", 0, rectangle(_wider(x, 0.1), (z - 0.25, z + 0.9)), 0.45)
-    canvas.box(x, (0.1, back), (z + 0.62, z + 0.85), SOFA, cloth, (0.9, 0.7, 1.1))
-    canvas.box((x[0] + arm, x[1] - arm), (0.1, seat), (z, z + 0.62), SOFA, cloth, (0.85, 0.7, 1.12))
-    middle = sum(x) / 2
-    canvas.paint("z", z, rectangle((middle - 0.01, middle + 0.01), (0.12, seat)), SOFA, cloth, 0.5)
-    for _ in range(rng.integers(0, 3)):
-        a = rng.uniform(x[0] + 0.4, x[1] - 0.4)
-        cushion = rectangle((a - 0.18, a + 0.18), (seat, seat + 0.32))
-        canvas.paint("z", z + 0.55, cushion, SOFA, plain(random_colour(rng, 60, 230), 8, 8))
-    # The arms last, over the ends of seat and back.
-    for span in ((x[0], x[0] + arm), (x[1] - arm, x[1])):
-        canvas.box(span, (0.1, seat + 0.2), (z, z + 0.8), SOFA, cloth, (0.95, 0.72, 1.15))
-
-
-def _table(rng: np.random.Generator, x: tuple[float, float], z: tuple[float, float], canvas: Canvas) -> None:
-    tone, tall = rng.uniform(0.5, 1.6), rng.uniform(0.42, 0.76)
-    wood = plain((142 * tone, 100 * tone, 62 * tone), 8, 3, int(rng.integers(512)))
-    canvas.darken("y", 0, rectangle(_wider(x, 0.05), _wider(z, 0.05)), 0.4)
-    # The far legs first, as the near ones may cover them.
-    for depth in (z[1] - 0.06, z[0]):
-        for a in (x[0] + 0.02, x[1] - 0.08):
-            canvas.box((a, a + 0.06), (0, tall), (depth, depth + 0.06), TABLE, wood, (0.75, 0.55, 1.0))
-    canvas.box(x, (tall, tall + 0.05), z, TABLE, wood, (0.8, 0.65, 1.15))
-
-
-def _wider(span: tuple[float, float], by: float) -> tuple[float, float]:
-    return span[0] - by, span[1] + by
+    canvas.paint(axis, at, rectangle(wider(a, -0.1), wider(b, -0.1)), PICTURE, art)
