@@ -72,5 +72,8 @@ class _Loader(yaml.SafeLoader):
         mapping = super().construct_mapping(node, deep=deep)
         # PyYAML takes the last of equal keys without a word, so a setting further up would seem to have no effect.
         if len(mapping) < len(node.value):
-            raise yaml.constructor.ConstructorError(None, None, "a key is given twice", node.start_mark)
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            second = next(place for place, key in enumerate(keys) if key in keys[:place])
+            what, mark = f"the key {keys[second]!r} is given twice", node.value[second][0].start_mark
+            raise yaml.constructor.ConstructorError(None, None, what, mark)
         return mapping

@@ -54,7 +54,7 @@ def test_settings_may_leave_the_classes_to_a_class_file(tmp_path, name):
     ("text", "complaint"),
     [
         ("classes: [a]\nreduce_zero: true", "unknown key reduce_zero; did you mean reduce_zero_label"),
-        ("classes: [a, b]\nclasses: [c, d]", "a key is given twice"),
+        ("classes: [a, b]\nclasses: [c, d]", "the key 'classes' is given twice .*line 2"),
         ("reduce_zero_label: true", "no classes"),
         ('classes: [a]\nreduce_zero_label: "false"', "reduce_zero_label must be true or false or null, found 'false'"),
         ("classes: [a]\ncolour_masks: 1", "colour_masks must be true or false"),
