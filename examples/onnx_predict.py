@@ -46,6 +46,9 @@ def read(path: str) -> np.ndarray:
     Image.init()
     # From a file, not from its path, which Pillow would map into memory: it then turns TIFF files wrongly.
     with open(path, "rb") as file, Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+        # A phone's photo may hold smaller pictures of itself.
+        if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+            sys.exit(f"{path}: holds several frames or pages; save each as a file of its own")
         image = ImageOps.exif_transpose(image)
     if image.mode == "I" or image.mode.startswith("I;16"):
         wide = np.asarray(image)

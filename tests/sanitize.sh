@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 python=$(realpath -s "${PYTHON:-.venv/bin/python}")
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-cp -r src tests benchmarks pyproject.toml setup.py "$copy"
+cp -r src tests benchmarks pyproject.toml setup.py README.md "$copy"
 cd "$copy"
 find src -name '*.so' -delete
 CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined" LDFLAGS="-fsanitize=address,undefined" \

@@ -131,6 +131,16 @@ def test_what_predict_refuses_is_refused(tmp_path: Path, pixels: np.ndarray, sai
             read(str(path))
 
 
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+def test_several_pages_or_frames_are_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"several{suffix}"
+    first, second = (Image.new("RGB", (5, 4), colour) for colour in ("red", "blue"))
+    first.save(path, save_all=True, append_images=[second])
+    for read in (runpy.run_path(str(EXAMPLE))["read"], read_image):
+        with pytest.raises((SystemExit, UserError), match="holds several"):
+            read(str(path))
+
+
 def test_no_format_is_opened_that_predict_does_not_open(tmp_path: Path) -> None:
     path = tmp_path / "page.jpg"
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 30\n%%EndComments\nshowpage\n")
