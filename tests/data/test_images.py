@@ -1,4 +1,5 @@
 import io
+import logging
 import os
 import re
 import struct
@@ -21,6 +22,19 @@ def test_png_comes_back_pixel_by_pixel(tmp_path):
 def test_bytes_read_like_a_file(tmp_path):
     path = save(tmp_path / "a.jpg", picture(0))
     assert np.array_equal(read_image(path.read_bytes(), "row 3"), read_image(path))
+
+
+def test_pillow_says_nothing_beside_the_line_that_refuses_a_file(tmp_path, capsys, monkeypatch):
+    path = save(tmp_path / "a.tif", picture(0))
+    content = path.read_bytes()
+    samples = struct.pack("<HHI", TiffImagePlugin.SAMPLESPERPIXEL, 3, 1)
+    assert content.count(samples) == 1
+    # As in a program of its own, where nobody has set up logging.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    place = content.index(samples) + len(samples)
+    with pytest.raises(UserError):
+        read_image(content[:place] + struct.pack("<H", 2048) + content[place + 2 :], "a.tif")
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

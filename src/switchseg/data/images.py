@@ -7,6 +7,7 @@ import copy
 import errno
 import functools
 import io
+import logging
 import os
 from collections.abc import Iterator
 from importlib import import_module
@@ -51,6 +52,9 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation -> what turns the stored pixels upright
 _STORED = {**_UPRIGHT, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}  # what turns them back
+
+# What Pillow logs of a damaged file would be printed beside the one line that names it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def read_image(source: Source, name: str = "", decoder: str = "pillow", upright: bool = True) -> np.ndarray:
