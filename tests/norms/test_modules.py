@@ -211,6 +211,8 @@ def test_mistakes_are_named():
         (torch.randn(2, 3, 5, 5), r"SwitchNorm2d takes 4 channels, got shape \(2, 3, 5, 5\)"),
         (torch.randn(0, 4, 5, 5), r"at least one element per channel, got shape \(0, 4, 5, 5\)"),
         (torch.ones(2, 4, 5, 5, dtype=torch.long), "floating point inputs, got torch.int64"),
+        (torch.ones(2, 4, 5, 5).to_mkldnn(), r"layout torch\.strided is needed, got torch\._mkldnn"),
+        (torch.ones(2, 4, 5, 5).to_sparse(), r"layout torch\.strided is needed, got torch\.sparse_coo"),
     ]:
         with pytest.raises(ValueError, match=message):
             layer(x)

@@ -39,11 +39,13 @@ class Inputs(NamedTuple):
     """int64 (): how many batches the running statistics have seen, or None to leave them as they are."""
 
     def check_shapes(self, statistics: tuple[str, ...]) -> None:
-        """Look whether the small tensors fit the maps: backends read memory, and cannot tell.
+        """Look whether the maps lie in memory and the small tensors fit them: backends read it, and cannot tell.
 
         Raises:
-            ValueError: one does not.
+            ValueError: they do not.
         """
+        if self.x.layout is not torch.strided:
+            raise ValueError(f"an input of the layout {torch.strided} is needed, got {self.x.layout}")
         channels, count = (self.x.shape[1],), len(statistics)
         mixes = (count, 2) if self.var_mix is None else (count,)
         wanted = dict.fromkeys(("weight", "bias", "running_mean", "running_var"), channels)
