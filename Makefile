@@ -15,8 +15,9 @@ quickstart: .venv/ready
 test: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
+# By stealing: slow tests stand side by side, and one process would have most of them at the end.
 test-slow: .venv/ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 lint: .venv/ready
 	$(BIN)/ruff check .
