@@ -3,17 +3,12 @@ import pytest
 
 from switchseg.data.composed import Subset
 from switchseg.data.datasets import open_dataset
-from tests.data.trees import picture, save, values
+from tests.data.trees import picture, plain_folders, save, values
 
 
 @pytest.fixture
 def root(tmp_path):
-    """Three images of three classes, with plain folders."""
-    (tmp_path / "classes.txt").write_text("a\nb\nc\n")
-    for number in range(3):
-        save(tmp_path / f"images/train/{number}.png", picture(number))
-        save(tmp_path / f"masks/train/{number}.png", values(number, [0, 1, 2, 255]))
-    return tmp_path
+    return plain_folders(tmp_path)
 
 
 def test_splits_are_joined_one_after_the_other(root):

@@ -4,17 +4,12 @@ from PIL import Image
 
 from switchseg.data.datasets import DATASETS, open_dataset
 from switchseg.errors import UserError
-from tests.data.trees import ade_folders, picture, save, values
+from tests.data.trees import ade_folders, picture, plain_folders, save, values
 
 
 @pytest.fixture
 def root(tmp_path):
-    """Three images of three classes, with plain folders."""
-    (tmp_path / "classes.txt").write_text("a\nb\nc\n")
-    for number in range(3):
-        save(tmp_path / f"images/train/{number}.png", picture(number))
-        save(tmp_path / f"masks/train/{number}.png", values(number, [0, 1, 2, 255]))
-    return tmp_path
+    return plain_folders(tmp_path)
 
 
 def test_samples_are_rgb_labels_and_names(root):

@@ -41,6 +41,15 @@ def ade_folders(root: Path, sizes: list[tuple[int, int]], split: str = "training
     return root
 
 
+def plain_folders(root: Path) -> Path:
+    """Write three training images of three classes, and void, with plain folders."""
+    (root / "classes.txt").write_text("a\nb\nc\n")
+    for number in range(3):
+        save(root / f"images/train/{number}.png", picture(number))
+        save(root / f"masks/train/{number}.png", values(number, [0, 1, 2, 255]))
+    return root
+
+
 def write_pairs(root, choices, stems=("a", "b")):
     for number, stem in enumerate(stems):
         save(root / f"images/{stem}.jpg", picture(number, 24, 30 + number))
