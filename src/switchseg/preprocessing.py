@@ -31,11 +31,12 @@ class Preprocessing:
         if self.channels == "bgr":
             # While still uint8, a quarter of the bytes of float32.
             images = images.flip(1)
-        values = images.to(dtype or torch.float32, memory_format=torch.contiguous_format)
+        # A copy whatever they are, so that the rest can write in place: fresh memory costs more than a pass over it.
+        values = images.to(dtype or torch.float32, memory_format=torch.contiguous_format, copy=True)
         mean = _filled(values, self.mean)
         factor = _filled(values, tuple(self.scale / std for std in self.std))
-        # (scale * x - mean) / std with one pass less over the images; the second one writes in place.
-        return (values - mean / self.scale).mul_(factor)
+        # (scale * x - mean) / std with one pass less over the images.
+        return values.sub_(mean / self.scale).mul_(factor)
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that is stored in a model's config.json."""

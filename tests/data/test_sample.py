@@ -1,6 +1,6 @@
 import torch
 
-from switchseg.data.sample import Batch
+from switchseg.data.sample import Batch, zero_padding, zero_padding_by_mask
 from switchseg.preprocessing import BGR, RGB
 
 
@@ -24,3 +24,13 @@ def test_to_moves_every_tensor():
     moved = batch().to("meta")
     assert moved.images.device.type == moved.labels.device.type == moved.sizes.device.type == "meta"
     assert moved.names == ("a", "b")
+
+
+def test_both_ways_to_zero_the_padding_agree():
+    sizes = torch.tensor([[4, 5], [2, 6], [4, 6]])
+    values = torch.rand(3, 3, 4, 6) + 1
+    read, masked = values.clone(), values.clone()
+    zero_padding(read, sizes)
+    zero_padding_by_mask(masked, sizes)
+    assert torch.equal(read, masked)
+    assert int((read == 0).sum()) == 3 * (4 + 12)

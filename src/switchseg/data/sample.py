@@ -55,12 +55,24 @@ class Batch:
 
     def normalized(self, preprocessing: Preprocessing) -> torch.Tensor:
         """Return the network's float32 input [N, 3, H, W], where padding is exactly 0 as in 2018."""
-        import torch
-
         values = preprocessing.normalize(self.images)
-        height, width = values.shape[-2:]
-        rows = torch.arange(height, device=values.device) < self.sizes[:, :1]  # [N, H]
-        columns = torch.arange(width, device=values.device) < self.sizes[:, 1:]  # [N, W]
-        inside = rows[:, None, :, None] & columns[:, None, None, :]
         # After the normalization: zeros in the pixels would become minus the mean instead.
-        return values.masked_fill_(~inside, 0.0)
+        zero = zero_padding if values.device.type == "cpu" else zero_padding_by_mask
+        zero(values, self.sizes)
+        return values
+
+
+def zero_padding(images: torch.Tensor, sizes: torch.Tensor) -> None:
+    """Set what lies beyond the sizes [N, 2] of the images [N, 3, H, W] to 0; reads the sizes, touches only padding."""
+    for image, (height, width) in zip(images, sizes.tolist(), strict=True):
+        image[:, height:] = 0.0
+        image[:, :, width:] = 0.0
+
+
+def zero_padding_by_mask(images: torch.Tensor, sizes: torch.Tensor) -> None:
+    """Do the same by a mask, without that the host waits for a device to tell the sizes."""
+    import torch
+
+    rows = torch.arange(images.shape[2], device=images.device) < sizes[:, :1]  # [N, H]
+    columns = torch.arange(images.shape[3], device=images.device) < sizes[:, 1:]  # [N, W]
+    images.masked_fill_(~(rows[:, None, :, None] & columns[:, None, None, :]), 0.0)
