@@ -136,7 +136,7 @@ def seed_step(seed: int, step: int, rank: int) -> None:
     value = (seed * 1_000_003 + step) * 4099 + rank
     # As `torch.manual_seed`, which takes 0.4 ms in a step where there is no GPU: it keeps the stack to tell later.
     torch.default_generator.manual_seed(value)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(value)
 
 
