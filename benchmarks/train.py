@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from unittest import mock
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchvision.models.segmentation import fcn_resnet50
 
-from benchmarks import results
+from benchmarks import loop, results
 from switchseg.checkpoints.start import start_model
 from switchseg.cli.arguments import parse
 from switchseg.cli.make_scenes import run as make_scenes
-from switchseg.config import yaml
 from switchseg.config.schema import EvaluateConfig, RunConfig, TrainConfig
 from switchseg.data.config import DataConfig
 from switchseg.data.sample import Batch
 from switchseg.distributed import World, choose_device
-from switchseg.engine import train as train_module
-from switchseg.engine.interrupt import StopRequest
-from switchseg.engine.monitor import Monitor
 from switchseg.engine.precision import computing
 from switchseg.engine.setup import batches_from, open_training
 from switchseg.engine.step import Stepper, network_input
 from switchseg.engine.streams import own_stream
-from switchseg.engine.train import run_steps
 from switchseg.engine.training import Training
 from switchseg.errors import UserError
 from switchseg.models.config import ModelConfig
@@ -86,7 +78,7 @@ def run(arguments: Sequence[str]) -> None:
         for images in options.images:
             _record(options, _compare(options, images, scenes))
         if device.type == "cpu":  # where the host's time is the whole time
-            _record(options, _overhead(options, scenes, Path(folder)))
+            _record(options, _loop(options, scenes, Path(folder)))
 
 
 def _record(options: Arguments, rows: Iterator[dict[str, object]]) -> None:
@@ -130,6 +122,14 @@ def _start(options: Arguments, scenes: Path, norm: str, steps: int, images: int,
             if isinstance(module, SwitchNorm):
                 module.backend = "reference"
     return training
+
+
+def _loop(options: Arguments, scenes: Path, folder: Path) -> Iterator[dict[str, object]]:
+    norm = next(norm for norm in reversed(options.norms) if norm != _TORCHVISION)
+    images = options.images[0]
+    training = _start(options, scenes, norm, loop.WARM_UP, images)
+    for row in loop.measure(training, options.rounds, RunDirectory(folder / "run")):
+        yield {"case": _case(options, images), "variant": norm, **row}
 
 
 def _case(options: Arguments, images: int) -> str:
@@ -209,96 +209,3 @@ def _torchvision_step(options: Arguments, like: Training, batch: Batch, mode: Mo
         optimizer.step()
 
     return step
-
-
-def _overhead(options: Arguments, scenes: Path, folder: Path) -> Iterator[dict[str, object]]:
-    """Yield the share of the real loop that is neither forward, loss, backward nor optimizer, and that of waiting.
-
-    The checkpoint that ends the loop is a row of its own: how often there is one is the user's choice.
-    """
-    warm_up, measured = 3, options.rounds
-    norm = next(norm for norm in reversed(options.norms) if norm != _TORCHVISION)
-    images = options.images[0]
-    training = _start(options, scenes, norm, warm_up, images)
-    run = RunDirectory(folder / "run")
-    yaml.save(run.config, training.config)
-    clock, saving = _Clock(), _Clock()
-    dataset = open_training(training.config.data)
-    with (
-        Monitor(run, training, resumed=False, images=len(dataset)) as monitor,
-        clock.watching(training),
-        mock.patch.object(train_module, "save", saving.timed(train_module.save)),
-    ):
-        steps = warm_up + measured
-        longer = dataclasses.replace(training.config.train, steps=steps, checkpoint_every=steps)
-        whole = dataclasses.replace(training.config, train=longer)
-        with closing(_ahead(training, whole, dataset)) as batches:
-            run_steps(training, batches, run, monitor, StopRequest(), dataset)
-            training.config = whole
-            clock.seconds, saving.seconds, waited_before = 0.0, 0.0, monitor.waited_seconds
-            began = time.perf_counter()
-            run_steps(training, batches, run, monitor, StopRequest(), dataset)
-            wall = time.perf_counter() - began - saving.seconds
-        waited = monitor.waited_seconds - waited_before
-    for measure, share in (("loop overhead", (wall - clock.seconds - waited) / wall), ("data wait", waited / wall)):
-        yield {
-            "case": _case(options, images),
-            "variant": norm,
-            "measure": measure,
-            "median": round(share, 5),
-            "unit": "share",
-        }
-    seconds = round(saving.seconds, 3)
-    yield {"case": _case(options, images), "variant": norm, "measure": "checkpoint", "median": seconds, "unit": "s"}
-
-
-def _ahead(training: Training, config: RunConfig, dataset: object) -> Iterator[object]:
-    """Yield the batches of the longer run that `config` says; the training itself goes on with its own config."""
-    short = training.config
-    training.config = config
-    batches = batches_from(training, dataset)  # type: ignore[arg-type]
-    first = next(batches)
-    training.config = short
-    yield first
-    yield from batches
-
-
-class _Clock:
-    """Seconds inside the model, the loss, the backward pass and the optimizer."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self._began = 0.0
-
-    def start(self, *_: object) -> None:
-        self._began = time.perf_counter()
-
-    def stop(self, *_: object) -> None:
-        self.seconds += time.perf_counter() - self._began
-
-    def timed(self, work: Callable[..., object]) -> Callable[..., object]:
-        def call(*arguments: object, **options: object) -> object:
-            self.start()
-            try:
-                return work(*arguments, **options)
-            finally:
-                self.stop()
-
-        return call
-
-    @contextmanager
-    def watching(self, training: Training) -> Iterator[None]:
-        handles = [
-            training.forward.register_forward_pre_hook(self.start),
-            training.forward.register_forward_hook(self.stop),
-            training.optimizer.register_step_pre_hook(self.start),
-            training.optimizer.register_step_post_hook(self.stop),
-        ]
-        # To let go of the gradients is the optimizer's work too: 1 % of a step, as the system takes their memory back.
-        timed = [(torch.Tensor, "backward"), (training.criterion, "sums"), (training.optimizer, "zero_grad")]
-        with ExitStack() as undone:
-            for handle in handles:
-                undone.callback(handle.remove)
-            for owner, name in timed:
-                undone.enter_context(mock.patch.object(owner, name, self.timed(getattr(owner, name))))
-            yield
