@@ -227,15 +227,42 @@ def test_it_says_what_it_trains_before_and_where_it_is_after(tmp_path, tiny_camv
         ),
         (["--resume", "/nowhere/step_1.pt"], ["/nowhere/step_1.pt", "no such checkpoint"]),
         (["--data.val-split", "vall"], ["vall"]),
+        (["--loss.class-weights", "1", "2"], ["loss.class_weights: 2 numbers", "11 classes"]),
+        (["--data.pipeline", "crop", "--data.crop-size", "33", "32"], ["data.crop_size: 33 32"]),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, tiny_camvid, flags, words):
+def test_a_mistake_is_one_line_and_exit_code_2_and_leaves_no_directory(tmp_path, tiny_camvid, flags, words):
     done = run(tmp_path, tiny_camvid, *flags)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_of_another_training_leaves_no_directory(tmp_path, tiny_camvid, undisturbed):
+    checkpoint = undisturbed / "run" / "checkpoints" / "step_8.pt"
+    for flags, words in (
+        (["--model.norm", "gn"], "belongs to another training"),
+        (["--train.images-per-device", "1"], "a step of this run sees 2 images"),
+        (["--train.steps", "7"], "has seen 8 steps, more than the 7"),
+    ):
+        done = run(tmp_path, tiny_camvid, "--resume", str(checkpoint), *flags)
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert not (tmp_path / "run").exists()
+
+
+def test_data_that_cannot_be_used_leave_no_directory(tmp_path, tiny_camvid):
+    data = Path(shutil.copytree(tiny_camvid, tmp_path / "data"))
+    flags = ["--model.encoder", "test_resnet", "--loss.class-weights", "auto"]
+    for name in ("val/val_2.png", "trainannot/train_7.png"):  # the weights are counted before the splits are read
+        (data / name).write_bytes(b"no image")
+        done = run(tmp_path, data, *flags)
+        assert done.returncode == 2
+        assert name in done.stderr
+        assert not (tmp_path / "run").exists()
 
 
 def test_an_unknown_key_of_the_config_is_named(tmp_path, tiny_camvid):

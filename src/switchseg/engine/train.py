@@ -19,7 +19,7 @@ from switchseg.data.sample import Batch
 from switchseg.data.workers import dead_workers_named
 from switchseg.distributed import joined_world
 from switchseg.engine import interrupt
-from switchseg.engine.class_weights import class_weights
+from switchseg.engine.class_weights import class_weights, keep_class_weights
 from switchseg.engine.data_checks import readable, require_two_classes
 from switchseg.engine.finish import evaluate_and_keep_best, finish
 from switchseg.engine.interrupt import StopRequest, stop_on_signals
@@ -77,20 +77,23 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         model = start_model(config.model, dataset.classes, say)
         if reason := obstacle(config, world.size):
             raise UserError(reason)
-        # Not before data and model are there: a directory is made, and a setting that is wrong shall leave none.
         if world.is_main:
             stack.enter_context(run.locked())
-        training = Training.start(config, world, model, class_weights(config, dataset, run, world, say))
+        weights = class_weights(config, dataset, run, world, say)
+        training = Training.start(config, world, model, weights)
         resumed = restore(training, run, resume)
+        # Closed with the run: worker processes outlive a generator that nobody closes.
+        batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
         # A broken file ends the run now, not after its training.
         validation = readable(validation, dataset, config.data, world)
+        # Nothing is written before: what is refused leaves no directory.
         if world.is_main:
             yaml.save(run.config, config)
+            if weights is not None and config.loss.class_weights == "auto":
+                keep_class_weights(weights, dataset.classes.names, run)
         monitor = stack.enter_context(Monitor(run, training, resumed, images=len(dataset)))
         for line in opening(training, run, dataset, validation):
             monitor.say(line)
-        # Closed with the run: worker processes outlive a generator that nobody closes.
-        batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
         # PyTorch tells of a worker's death wherever the step is.
         stack.enter_context(dead_workers_named())
         if run_steps(training, batches, run, monitor, stop, validation):
