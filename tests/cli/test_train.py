@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from switchseg.checkpoints import training_state
 from switchseg.cli import main
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
-from switchseg.engine import finish, interrupt
+from switchseg.engine import finish, interrupt, tally
 from tests.engine.runs import assert_equal, events
 
 CONFIG = """
@@ -141,6 +142,42 @@ def test_a_run_that_is_stopped_while_it_is_scored_is_scored_by_the_same_command(
     assert run(tmp_path, tiny_camvid).returncode == 0
     scores = [json.loads((each / "run" / "metrics.json").read_text()) for each in (tmp_path, undisturbed)]
     assert scores[0]["multi"]["mean_iou"] == scores[1]["multi"]["mean_iou"]
+
+
+def test_an_evaluation_on_the_way_ends_at_once_and_is_made_up(tmp_path, tiny_camvid, monkeypatch):
+    flags = ["--model.encoder", "test_resnet", "--model.decoder", "c1_bilinear", "--data.workers", "0"]
+    flags += ["--train.steps", "6", "--train.evaluate-every", "2", "--train.checkpoint-every", "4", "--train.recorders"]
+    flags += ["--evaluate.multi-short-sides", "--evaluate.pictures", "0"]
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    for folder in (straight, stopped):
+        folder.mkdir()
+    assert run(straight, tiny_camvid, *flags).returncode == 0
+    add = tally.Tally.add
+    # After the second image of three; before it, from the second session on, comes what is made up.
+    for step, image in ((2, 2), (4, 3 + 2), (6, 3 + 2)):
+        numbers = itertools.count(1)
+
+        def interrupted(self, *arguments, numbers=numbers, image=image):
+            add(self, *arguments)
+            if next(numbers) == image:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        with monkeypatch.context() as patches:
+            patches.setattr(tally.Tally, "add", interrupted)
+            done = run(stopped, tiny_camvid, *flags)
+        assert done.returncode == interrupt.EXIT_CODE, done.stderr
+        where = "before the evaluation after step" if step < 6 else "before the trained model was scored"
+        assert f"stopped by SIGTERM {where}" in done.stdout
+        assert next(numbers) == image + 1
+        assert training_state.latest(stopped / "run" / "checkpoints").name == f"step_{step}.pt"
+    assert run(stopped, tiny_camvid, *flags).returncode == 0
+    assert [event["step"] for event in events(straight, "evaluate")] == [2, 4, 6]
+    kinds = ("start", "train", "shares", "evaluate", "scores", "end")
+    assert events(stopped, *kinds) == events(straight, *kinds)
+    ends = [training_state.load(training_state.latest(each / "run" / "checkpoints")) for each in (stopped, straight)]
+    assert_equal(*ends)
+    models = [(each / "run" / "model" / "model.safetensors").read_bytes() for each in (stopped, straight)]
+    assert models[0] == models[1]
 
 
 @pytest.mark.slow

@@ -117,16 +117,19 @@ def run_steps(
     config = training.config.train
     training.set_training_mode()
     train_step = Stepper(training, wish_to_stop=lambda: stop.made)
-    while not training.is_over:
-        began = time.perf_counter()
-        accumulated = list(itertools.islice(batches, config.accumulate))
-        monitor.waited(time.perf_counter() - began)
+    while training.evaluation_due or not training.is_over:
+        # Due already where a signal has ended it: the run goes on with that.
+        if not training.evaluation_due:
+            began = time.perf_counter()
+            accumulated = list(itertools.islice(batches, config.accumulate))
+            monitor.waited(time.perf_counter() - began)
 
-        train_step(accumulated)
-        monitor.step_done()
+            train_step(accumulated)
+            monitor.step_done()
+            training.evaluation_due = training.wants_evaluation
 
-        if config.evaluate_every and training.step % config.evaluate_every == 0:
-            evaluate_and_keep_best(training, run, monitor, validation)
+        if training.evaluation_due:
+            evaluate_and_keep_best(training, run, monitor, validation, stop)
             training.set_training_mode()
 
         # A signal may reach the ranks at different steps: they must agree, or one waits for others that have left. What
@@ -134,22 +137,29 @@ def run_steps(
         stopping = training.guard.asked_to_stop if training.world.size > 1 else stop.made
         if stopping or training.is_over or training.step % config.checkpoint_every == 0:
             save(training, run, monitor)
-        if stopping and not training.is_over:
-            signal = stop.signal_name or "a signal to another rank"
-            monitor.say(f"stopped by {signal} after step {training.step}; the same command goes on from there")
-            return True
-    return False
+        if stopping:
+            break
+    # Stopped or not: after the last step it is the scoring that a signal stops.
+    if training.is_over:
+        return False
+    signal = stop.signal_name or "a signal to another rank"
+    where = "before the evaluation after" if training.evaluation_due else "after"
+    monitor.say(f"stopped by {signal} {where} step {training.step}; the same command goes on from there")
+    return True
 
 
 def _finish_unless_stopped(
     training: Training, run: RunDirectory, monitor: Monitor, stop: StopRequest, validation: Dataset
 ) -> int:
     """Score the trained model, and return the exit code. Every rank must call it."""
+
+    def score_model() -> bool:
+        finish(training, run, monitor, validation)
+        return True
+
     # Asked for in the last step, of some ranks perhaps: scoring is nothing that a stop should wait for.
-    if not training.world.any(stop.made):
-        with stop.at_once():
-            finish(training, run, monitor, validation)
-            return 0
+    if not training.world.any(stop.made) and stop.at_once(score_model):
+        return 0
     signal = stop.signal_name or "a signal to another rank"
     monitor.say(f"stopped by {signal} before the trained model was scored; the same command scores it")
     return interrupt.EXIT_CODE
