@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from switchseg.checkpoints import training_state
 from switchseg.cli import main
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
+from switchseg.data.dataset import StoredDataset
 from switchseg.engine import finish, interrupt, tally
 from tests.engine.runs import assert_equal, events
 
@@ -142,6 +144,22 @@ def test_a_run_that_is_stopped_while_it_is_scored_is_scored_by_the_same_command(
     assert run(tmp_path, tiny_camvid).returncode == 0
     scores = [json.loads((each / "run" / "metrics.json").read_text()) for each in (tmp_path, undisturbed)]
     assert scores[0]["multi"]["mean_iou"] == scores[1]["multi"]["mean_iou"]
+
+
+def test_reading_all_labels_ends_at_once_and_leaves_no_directory(tmp_path, tiny_camvid, monkeypatch):
+    read = StoredDataset.read
+
+    def interrupted(self, index):
+        if len(self) == 3 and index == 1 and threading.current_thread() is not threading.main_thread():
+            os.kill(os.getpid(), signal.SIGTERM)  # in the evaluation split, read by threads before the first step
+        return read(self, index)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(StoredDataset, "read", interrupted)
+        done = run(tmp_path, tiny_camvid, "--model.encoder", "test_resnet", "--loss.class-weights", "auto")
+    assert done.returncode == interrupt.EXIT_CODE, done.stderr
+    assert "stopped by SIGTERM before a step was taken; the same command goes on" in done.stdout
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_evaluation_on_the_way_ends_at_once_and_is_made_up(tmp_path, tiny_camvid, monkeypatch):

@@ -34,8 +34,7 @@ def evaluate_and_keep_best(
     def score_model() -> Evaluation:
         return evaluate(training.best_model, dataset, config.evaluate.single_rule, world=world, quiet=True)
 
-    # The others would wait for a rank that leaves alone.
-    result = stop.at_once(score_model) if world.size == 1 else score_model()
+    result = stop.at_once(score_model, world.size)
     if result is None:
         return
     training.evaluation_due = False

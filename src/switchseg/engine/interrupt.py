@@ -30,12 +30,18 @@ class StopRequest:
         """Whether a signal has come."""
         return self.signal_name is not None
 
-    def at_once(self, work: Callable[[], T]) -> T | None:
+    def at_once(self, work: Callable[[], T], ranks: int = 1) -> T | None:
         """Do work that has no steps, and that is done over after a stop: a signal ends it wherever it is.
+
+        Args:
+            work: What is to be done.
+            ranks: How many do it together. One of several would be waited for if it left alone, so it does all of it.
 
         Returns:
             What `work` returns, None if a signal has come before it was done.
         """
+        if ranks > 1:
+            return work()
         result = None
         # All in one frame: in that of a context manager a signal could raise where nothing catches it.
         try:

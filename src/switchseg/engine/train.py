@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -79,13 +79,22 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
             raise UserError(reason)
         if world.is_main:
             stack.enter_context(run.locked())
-        weights = class_weights(config, dataset, run, world, say)
-        training = Training.start(config, world, model, weights)
-        resumed = restore(training, run, resume)
+
+        def prepare() -> tuple[Sequence[float] | None, Training, bool, Dataset]:
+            weights = class_weights(config, dataset, run, world, say)
+            training = Training.start(config, world, model, weights)
+            resumed = restore(training, run, resume)
+            # A broken file ends the run now, not after its training.
+            return weights, training, resumed, readable(validation, dataset, config.data, world)
+
+        # All labels may be read, and nothing is written that a stop would leave half done.
+        prepared = stop.at_once(prepare, world.size)
+        if prepared is None:
+            say(f"stopped by {stop.signal_name} before a step was taken; the same command goes on")
+            return interrupt.EXIT_CODE
+        weights, training, resumed, validation = prepared
         # Closed with the run: worker processes outlive a generator that nobody closes.
         batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
-        # A broken file ends the run now, not after its training.
-        validation = readable(validation, dataset, config.data, world)
         # Nothing is written before: what is refused leaves no directory.
         if world.is_main:
             yaml.save(run.config, config)
