@@ -107,6 +107,25 @@ def test_places_that_cannot_be_written_are_named(tmp_path, wanted, folders, mess
         files.check_places([tmp_path / name for name in wanted], [tmp_path / name for name in folders])
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.JSON", "a.txt", "a", "a.v2", "a.json.new", "tmp.Xy12", ".json"])
+def test_a_name_that_does_not_say_otherwise_is_taken(tmp_path, name):
+    files.check_suffix(tmp_path / name, ".json", ".txt")
+    files.check_suffix(None, ".json")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.PNG", "a.json.gz"])
+def test_a_name_of_another_kind_of_file_is_refused(tmp_path, name):
+    with pytest.raises(UserError, match=f"{name}: the name of a file .* that ends in .json or .txt"):
+        files.check_suffix(tmp_path / name, ".json", ".txt")
+
+
+def test_a_suffix_that_chooses_must_be_known(tmp_path):
+    files.check_suffix(tmp_path / "a.svg", ".svg", ".png", choosing=True)
+    for name in ("a", "a.v2"):
+        with pytest.raises(UserError, match=r"that ends in .svg or .png"):
+            files.check_suffix(tmp_path / name, ".svg", ".png", choosing=True)
+
+
 def test_a_digest_is_of_the_content(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_bytes(b"a")

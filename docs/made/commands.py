@@ -17,7 +17,8 @@ What each command is for, and how it is called. `switchseg COMMAND --help` lists
 `probe` and `find-rate` with a config, it shows the values that this config has. Every command takes
 `--import MODULE` or `--import FILE.py` for [plugins](extending.md).
 
-A mistake of yours ends a command with one line on stderr and exit code 2.
+A mistake of yours ends a command with one line on stderr and exit code 2. A file to write may have any name but one
+that ends as another kind of file does, as in `--json scores.csv`.
 """
 MORE = {
     "train": "training.md",

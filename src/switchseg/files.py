@@ -14,6 +14,13 @@ from typing import IO, Any
 from switchseg import system
 from switchseg.errors import UserError
 
+# Suffixes of which users and programs know what is in the file.
+_TELLING = (
+    *(".csv", ".htm", ".html", ".json", ".jsonl", ".md", ".odgt", ".py", ".tsv", ".txt", ".xml", ".yaml", ".yml"),
+    *(".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".mp4", ".pdf", ".png", ".svg", ".tif", ".tiff", ".webp"),
+    *(".gz", ".npy", ".npz", ".onnx", ".pkl", ".pt", ".pt2", ".pth", ".safetensors", ".xlsx", ".zip"),
+)
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
@@ -93,12 +100,20 @@ def check_places(files: Iterable[Path | None] = (), folders: Iterable[Path | Non
             _check_folder(path, path)
 
 
-def check_suffix(path: Path | None, *suffixes: str) -> None:
-    """Raise a UserError unless a file to write ends in one of the suffixes of its kind; None is not to be written.
+def check_suffix(path: Path | None, *suffixes: str, choosing: bool = False) -> None:
+    """Raise a UserError if the name of a file to write says that it is of another kind than it will be.
 
-    Under another name it would hardly be opened, and what a slip like `--out RUN/config.yaml` names would be lost.
+    It would hardly be opened, and what a slip like `--out RUN/config.yaml` names would be lost. A name that says
+    nothing, without a suffix or with one that is not known, is left to the user.
+
+    Args:
+        path: The file; None is not to be written.
+        suffixes: What names of its kind end in, small letters after a dot.
+        choosing: Whether the suffix chooses the kind, so that it must be one of these.
     """
-    if path is not None and path.suffix.lower() not in suffixes:
+    if path is None or (suffix := path.suffix.lower()) in suffixes:
+        return
+    if choosing or suffix in _TELLING:
         raise UserError(f"{path}: the name of a file to write was expected that ends in {' or '.join(suffixes)}")
 
 

@@ -121,7 +121,7 @@ def test_a_model_with_other_classes_than_the_data_is_refused(tmp_path, data, cap
     "arguments",
     [
         ["evaluate", "nowhere", "--dataset", "camvid", "--root", "DATA"],
-        ["predict", "nowhere", "image.jpg", "--out", "x"],
+        ["predict", "nowhere", "DATA", "--out", "x"],
         ["report", "nowhere"],
         ["train", "nowhere.yaml"],
         ["compare", "nowhere.yaml"],

@@ -17,6 +17,8 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src"
 VERBS = {
     "predict": "predict MODEL IMAGE --out",
     "evaluate --json": "evaluate MODEL --dataset camvid --root CAMVID --json",
+    "evaluate --confusion": "evaluate MODEL --dataset camvid --root CAMVID --confusion",
+    "evaluate --per-image": "evaluate MODEL --dataset camvid --root CAMVID --per-image",
     "evaluate --save": "evaluate MODEL --dataset camvid --root CAMVID --save",
     "export": "export MODEL --format pt2 --out",
     "export-weights": "export-weights MODEL --encoder e.pth --decoder",
@@ -25,6 +27,7 @@ VERBS = {
     "plot": "plot curves RUN --out",
     "make-scenes": "make-scenes --images 1 --out",
     "check-data": "check-data --dataset camvid --root CAMVID --html",
+    "check-data --propose": "check-data --dataset camvid --root CAMVID --propose",
     "make-list": "make-list --root CAMVID --images val --out",
     "train": "train CONFIG --data.root CAMVID --out",
     "probe": "probe CONFIG --data.root CAMVID --out",
@@ -67,6 +70,36 @@ def test_a_folder_is_no_place_for_a_file(
     assert main([*arguments[verb], str(tmp_path / "folder.svg")]) == 2
     assert "folder.svg: is a folder" in capsys.readouterr().err
     assert not list((tmp_path / "folder.svg").iterdir())
+
+
+# Every flag that names a file to be written -> a name that is surely a slip.
+SLIPS = {
+    "evaluate --json": "scores.csv",
+    "evaluate --confusion": "matrix.json",
+    "evaluate --per-image": "images.json",
+    "export": "model.onnx",  # --format pt2
+    "export-weights": "decoder.safetensors",
+    "report": "page.pdf",
+    "plot": "figure",
+    "check-data": "page.json",
+    "check-data --propose": "classes.txt",
+    "make-list": "list.csv",
+}
+
+
+@pytest.mark.parametrize("verb", SLIPS)
+def test_a_file_by_the_name_of_another_kind_is_refused_before_the_work(
+    verb: str, arguments: dict[str, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / SLIPS[verb]).write_text("kept")
+    before = sorted(tmp_path.rglob("*"))
+    assert main([*arguments[verb], str(tmp_path / SLIPS[verb])]) == 2
+    captured = capsys.readouterr()
+    assert f"{SLIPS[verb]}: the name of a file to write was expected that ends in ." in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / SLIPS[verb]).read_text() == "kept"
 
 
 def test_two_results_are_not_written_to_one_file(

@@ -72,10 +72,17 @@ def test_a_bad_file_is_one_line_and_exit_code_2(
 
 
 @pytest.mark.parametrize(
-    ("inputs", "says"), [([], "nothing to label"), (["*.none"], "no file matches"), (["absent.jpg"], "no such file")]
+    ("inputs", "says"),
+    [
+        ([], "nothing to label"),
+        (["*.none"], "no file matches"),
+        (["absent.jpg"], "absent.jpg: no such file\n"),
+        (["absent.jpg", "away.tif"], "absent.jpg: no such file (nor any of the other 1)"),
+    ],
 )
 def test_mistakes(
     small_model: Path, tmp_path: Path, inputs: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["predict", str(small_model), *inputs, "--out", str(tmp_path)]) == 2
+    assert main(["predict", str(small_model), *inputs, "--out", str(tmp_path / "out")]) == 2
     assert says in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,7 +22,8 @@ from switchseg.checkpoints import training_state
 from switchseg.cli import main
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig
-from switchseg.engine import finish, interrupt
+from switchseg.data.dataset import StoredDataset
+from switchseg.engine import finish, interrupt, tally
 from tests.engine.runs import assert_equal, events
 
 CONFIG = """
@@ -143,6 +146,58 @@ def test_a_run_that_is_stopped_while_it_is_scored_is_scored_by_the_same_command(
     assert scores[0]["multi"]["mean_iou"] == scores[1]["multi"]["mean_iou"]
 
 
+def test_reading_all_labels_ends_at_once_and_leaves_no_directory(tmp_path, tiny_camvid, monkeypatch):
+    read = StoredDataset.read
+
+    def interrupted(self, index):
+        if len(self) == 3 and index == 1 and threading.current_thread() is not threading.main_thread():
+            os.kill(os.getpid(), signal.SIGTERM)  # in the evaluation split, read by threads before the first step
+        return read(self, index)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(StoredDataset, "read", interrupted)
+        done = run(tmp_path, tiny_camvid, "--model.encoder", "test_resnet", "--loss.class-weights", "auto")
+    assert done.returncode == interrupt.EXIT_CODE, done.stderr
+    assert "stopped by SIGTERM before a step was taken; the same command goes on" in done.stdout
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_evaluation_on_the_way_ends_at_once_and_is_made_up(tmp_path, tiny_camvid, monkeypatch):
+    flags = ["--model.encoder", "test_resnet", "--model.decoder", "c1_bilinear", "--data.workers", "0"]
+    flags += ["--train.steps", "6", "--train.evaluate-every", "2", "--train.checkpoint-every", "4", "--train.recorders"]
+    flags += ["--evaluate.multi-short-sides", "--evaluate.pictures", "0"]
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    for folder in (straight, stopped):
+        folder.mkdir()
+    assert run(straight, tiny_camvid, *flags).returncode == 0
+    add = tally.Tally.add
+    # After the second image of three; before it, from the second session on, comes what is made up.
+    for step, image in ((2, 2), (4, 3 + 2), (6, 3 + 2)):
+        numbers = itertools.count(1)
+
+        def interrupted(self, *arguments, numbers=numbers, image=image):
+            add(self, *arguments)
+            if next(numbers) == image:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        with monkeypatch.context() as patches:
+            patches.setattr(tally.Tally, "add", interrupted)
+            done = run(stopped, tiny_camvid, *flags)
+        assert done.returncode == interrupt.EXIT_CODE, done.stderr
+        where = "before the evaluation after step" if step < 6 else "before the trained model was scored"
+        assert f"stopped by SIGTERM {where}" in done.stdout
+        assert next(numbers) == image + 1
+        assert training_state.latest(stopped / "run" / "checkpoints").name == f"step_{step}.pt"
+    assert run(stopped, tiny_camvid, *flags).returncode == 0
+    assert [event["step"] for event in events(straight, "evaluate")] == [2, 4, 6]
+    kinds = ("start", "train", "shares", "evaluate", "scores", "end")
+    assert events(stopped, *kinds) == events(straight, *kinds)
+    ends = [training_state.load(training_state.latest(each / "run" / "checkpoints")) for each in (stopped, straight)]
+    assert_equal(*ends)
+    models = [(each / "run" / "model" / "model.safetensors").read_bytes() for each in (stopped, straight)]
+    assert models[0] == models[1]
+
+
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments_change_nothing(tmp_path, tiny_camvid, undisturbed):
     generator = torch.Generator().manual_seed(0)
@@ -227,15 +282,42 @@ def test_it_says_what_it_trains_before_and_where_it_is_after(tmp_path, tiny_camv
         ),
         (["--resume", "/nowhere/step_1.pt"], ["/nowhere/step_1.pt", "no such checkpoint"]),
         (["--data.val-split", "vall"], ["vall"]),
+        (["--loss.class-weights", "1", "2"], ["loss.class_weights: 2 numbers", "11 classes"]),
+        (["--data.pipeline", "crop", "--data.crop-size", "33", "32"], ["data.crop_size: 33 32"]),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, tiny_camvid, flags, words):
+def test_a_mistake_is_one_line_and_exit_code_2_and_leaves_no_directory(tmp_path, tiny_camvid, flags, words):
     done = run(tmp_path, tiny_camvid, *flags)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_of_another_training_leaves_no_directory(tmp_path, tiny_camvid, undisturbed):
+    checkpoint = undisturbed / "run" / "checkpoints" / "step_8.pt"
+    for flags, words in (
+        (["--model.norm", "gn"], "belongs to another training"),
+        (["--train.images-per-device", "1"], "a step of this run sees 2 images"),
+        (["--train.steps", "7"], "has seen 8 steps, more than the 7"),
+    ):
+        done = run(tmp_path, tiny_camvid, "--resume", str(checkpoint), *flags)
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert not (tmp_path / "run").exists()
+
+
+def test_data_that_cannot_be_used_leave_no_directory(tmp_path, tiny_camvid):
+    data = Path(shutil.copytree(tiny_camvid, tmp_path / "data"))
+    flags = ["--model.encoder", "test_resnet", "--loss.class-weights", "auto"]
+    for name in ("val/val_2.png", "trainannot/train_7.png"):  # the weights are counted before the splits are read
+        (data / name).write_bytes(b"no image")
+        done = run(tmp_path, data, *flags)
+        assert done.returncode == 2
+        assert name in done.stderr
+        assert not (tmp_path / "run").exists()
 
 
 def test_an_unknown_key_of_the_config_is_named(tmp_path, tiny_camvid):

@@ -40,13 +40,25 @@ def test_the_second_one_stops_at_once(own_interrupt: None) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_work_without_steps_is_left_at_once(number: signal.Signals) -> None:
     done = []
+
+    def work() -> str:
+        done.append("begun")
+        os.kill(os.getpid(), number)
+        done.append("not left")
+        return "result"
+
     with stop_on_signals() as request:
-        with request.at_once():
-            done.append("begun")
-            os.kill(os.getpid(), number)
-            done.append("not left")
-        assert done == ["begun"]
+        assert request.at_once(work) is None
         assert request.signal_name == number.name
+        assert request.at_once(work) is None  # asked for before: it is not begun
+    assert done == ["begun"]
+
+
+def test_work_that_no_signal_ends_is_done() -> None:
+    with stop_on_signals() as request:
+        assert request.at_once(lambda: "result") == "result"
+        os.kill(os.getpid(), signal.SIGTERM)  # a request again, which ends nothing where it is
+        assert request.made
 
 
 def test_an_error_inside_restores_the_handlers() -> None:

@@ -36,6 +36,14 @@ def score(model: Path, root: Path, partial: Path | None) -> np.ndarray:
     return evaluate(load_model(model), open_dataset("camvid", root, "val"), RULE, partial=partial, quiet=True).matrix
 
 
+def test_nothing_is_kept_where_nothing_was_counted(camvid_model: Path, tiny_camvid: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(tiny_camvid, tmp_path / "data"))
+    (root / "val" / "val_0.png").write_bytes(b"no image")
+    with pytest.raises(UserError):
+        score(camvid_model, root, tmp_path / "partial")
+    assert not (tmp_path / "partial").exists()
+
+
 def test_counts_of_files_that_changed_are_not_added(stopped: Path, camvid_model: Path, tmp_path: Path) -> None:
     Image.fromarray(np.ones((64, 48), np.uint8)).save(stopped / "valannot" / "val_0.png")
     resumed = score(camvid_model, stopped, tmp_path / "partial")

@@ -2,10 +2,11 @@ import pytest
 import timm
 import torch
 from timm.layers import DropBlock2d, get_norm_act_layer
+from timm.utils import ModelEmaV3
 from torch import nn
 
 from switchseg.integrations.timm import SwitchNormAct2d
-from switchseg.norms import SwitchNorm2d, convert_norms
+from switchseg.norms import SparseSwitchNorm2d, SwitchNorm2d, convert_norms, set_sparse_radius
 from tests.integrations.hosts import run_snippets, train_step
 
 
@@ -33,6 +34,21 @@ def test_it_has_the_activation_of_the_model():
     x = torch.randn(2, 4, 5, 5)
     plain = SwitchNorm2d(4)
     torch.testing.assert_close(layer(x), nn.functional.gelu(plain(x)))
+
+
+@torch.no_grad()
+def test_an_average_of_sparse_layers_is_used_as_it_is_saved():
+    model = nn.Sequential(SparseSwitchNorm2d(4))
+    model[0].mean_weight.copy_(torch.tensor([0.5, 0.4, 0.1]))
+    average = ModelEmaV3(model, decay=0.9)
+    model[0].mean_weight.copy_(torch.tensor([0.0, 1.0, 0.0]))
+    set_sparse_radius(model, 1.0)
+    average.update(model)
+    saved = nn.Sequential(SparseSwitchNorm2d(4)).eval()
+    saved.load_state_dict(average.module.state_dict())
+    x = torch.randn(2, 4, 5, 5)
+    assert torch.equal(average.module.eval()(x), saved(x))
+    assert average.module[0].fixed == saved[0].fixed == (True, False)  # of the variance, three are equal
 
 
 def test_a_relu_is_the_layers_own_unless_dropout_comes_between():

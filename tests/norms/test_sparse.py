@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.optim.swa_utils import AveragedModel
 
 from switchseg.norms import (
     SparseSwitchNorm1d,
@@ -148,6 +149,20 @@ def test_frozen_layers_survive_files_and_copies():
     for other in (loaded, copy.deepcopy(layer)):
         assert other.mixture()[0] == ("in", "ln")
         assert torch.equal(other(x), layer(x))
+
+
+def test_buffers_that_others_write_count_once_it_is_put_into_evaluation_mode():
+    layer, x = _favouring([3.0, 0.0, 0.0], [0.0, 3.0, 0.0]), torch.randn(2, 4, 5, 5)
+    average = AveragedModel(layer)
+    set_sparse_radius(layer, 1.0)
+    average.update_parameters(layer)  # copies weights and buffers, and knows nothing else
+    assert average.module.train().fixed == (False, False)
+    assert average.module.eval().fixed == (True, True)
+    assert average.module.mixture()[0] == ("in", "ln")
+    assert torch.equal(average.module(x), layer.eval()(x))
+    unfreeze_sparse(layer)
+    average.update_parameters(layer)
+    assert average.module.eval().fixed == (False, False)
 
 
 @pytest.mark.parametrize("assign", [True, False])

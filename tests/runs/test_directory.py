@@ -1,11 +1,13 @@
 """Who may write to a run directory, and which configs may go on with it."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
 import pytest
 
+from switchseg import system
 from switchseg.config import yaml
 from switchseg.config.schema import RunConfig, TrainConfig
 from switchseg.data.config import DataConfig
@@ -39,6 +41,32 @@ def test_one_process_holds_it_and_lets_go_when_it_dies(run):
     holder.kill()
     holder.communicate()
     with run.locked():
+        pass
+
+
+def test_a_directory_that_nothing_was_written_into_is_left_as_it_was_found(tmp_path):
+    for there in ("", "a", "a/b"):
+        (tmp_path / there).mkdir(exist_ok=True)
+        before = sorted(tmp_path.rglob("*"))
+        run = RunDirectory(tmp_path / "a" / "b")
+        with pytest.raises(UserError, match="refused"), run.locked():
+            raise UserError("refused")
+        assert sorted(tmp_path.rglob("*")) == before
+    with run.locked():
+        yaml.save(run.config, RunConfig())
+    assert sorted(path.name for path in run.path.iterdir()) == [".lock", "config.yaml"]
+
+
+def test_a_lock_that_its_holder_has_removed_meanwhile_holds_nothing(run, monkeypatch):
+    run.path.mkdir()
+    hold = system.hold
+
+    def hold_too_late(file):
+        os.unlink(file.name)
+        hold(file)
+
+    monkeypatch.setattr(system, "hold", hold_too_late)
+    with pytest.raises(UserError, match="another process trains in it"), run.locked():
         pass
 
 

@@ -30,6 +30,25 @@ def test_steps_that_will_be_run_again_are_taken_out(tmp_path):
     assert steps(tmp_path / "log.jsonl") == [1, 2, 3, 4]
 
 
+def test_what_follows_the_checkpoint_at_the_same_step_comes_again(tmp_path):
+    path = tmp_path / "log.jsonl"
+
+    def session(resume_step, *kinds):
+        journal = Journal(path, resume_step)
+        for kind in kinds:
+            journal.write(kind, 4)
+        journal.close()
+        return [event["event"] for event in read(path)]
+
+    # An evaluation that was due with the checkpoint; a scoring that was stopped; a run that is made longer.
+    session(None, "train", "checkpoint", "resume", "evaluate")
+    assert session(4, "resume", "evaluate") == ["train", "checkpoint", "resume", "resume", "evaluate"]
+    session(None, "train", "evaluate", "checkpoint", "calibrate")
+    assert session(4, "calibrate") == ["train", "evaluate", "checkpoint", "calibrate"]
+    session(None, "train", "checkpoint", "calibrate", "scores", "end")
+    assert session(4, "resume") == ["train", "checkpoint", "calibrate", "scores", "end", "resume"]
+
+
 def test_a_new_run_begins_with_an_empty_journal(tmp_path):
     write(tmp_path / "log.jsonl", 1, 2)
     write(tmp_path / "log.jsonl", 7)

@@ -57,6 +57,9 @@ def run(arguments: Sequence[str]) -> None:
     if flags.val_fraction not in FRACTION:
         raise UserError(f"--val-fraction: {flags.val_fraction}; {FRACTION} was expected")
     files.check_places([flags.json, flags.confusion, flags.per_image], [flags.save])
+    files.check_suffix(flags.json, ".json", ".txt")
+    for table in (flags.confusion, flags.per_image):
+        files.check_suffix(table, ".csv", ".txt")
     from switchseg.checkpoints.model_directory import load_model
     from switchseg.data.datasets import open_dataset
     from switchseg.data.held_out import hold_out

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from switchseg.export.network import Deployed
     from switchseg.export.parity import Parity
 
+# Of formats that plugins add nothing is known.
+_SUFFIXES = {"onnx": (".onnx",), "pt2": (".pt2", ".pt", ".pth")}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExportFlags(RuleFlags):
@@ -63,6 +66,8 @@ def run(arguments: Sequence[str]) -> None:
     if flags.int8 and (flags.format != "onnx" or flags.dataset is None or flags.root is None):
         raise UserError("--int8 needs --format onnx, --dataset and --root, to calibrate and to measure the cost")
     files.check_places([flags.out])
+    if flags.format in _SUFFIXES:
+        files.check_suffix(flags.out, *_SUFFIXES[flags.format])
     from switchseg.checkpoints.model_directory import load_model
     from switchseg.engine.predictor import usual_rule
     from switchseg.engine.progress import working

@@ -32,6 +32,8 @@ def run(arguments: Sequence[str]) -> int | None:
     """Write the two files."""
     options = parse(Options, "export-weights", arguments)
     files.check_places([options.encoder, options.decoder])
+    for path in (options.encoder, options.decoder):
+        files.check_suffix(path, ".pth", ".pt", ".pkl")
 
     import torch
 

@@ -31,6 +31,7 @@ def run(arguments: Sequence[str]) -> None:
     """Write the list."""
     flags = parse(MakeListFlags, "make-list", arguments)
     files.check_places([flags.out])
+    files.check_suffix(flags.out, ".odgt", ".json", ".jsonl", ".txt")
     from switchseg.classes import Classes
     from switchseg.data.dataset import existing_folder
     from switchseg.data.labels import LabelMap, Meaning

@@ -32,7 +32,9 @@ def run(arguments: Sequence[str]) -> None:
     files.check_places([options.out])
 
     from switchseg.reports.figures import write_figure
+    from switchseg.reports.paper import FORMATS
     from switchseg.reports.runs import read_runs
 
+    files.check_suffix(options.out, *FORMATS, choosing=True)
     write_figure(options.kind, read_runs(options.runs), options.out)
     print(options.out)

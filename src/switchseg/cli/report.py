@@ -27,7 +27,7 @@ def run(arguments: Sequence[str]) -> None:
     """Write the page and say where it is."""
     options = parse(Arguments, "report", arguments)
     files.check_places([options.out])
-    files.check_suffix(options.out, ".html", ".htm", ".md")
+    files.check_suffix(options.out, ".html", ".htm", ".md", choosing=True)
     size = write_report(options.runs, options.out)
     print(f"{options.out} ({size / 2**20:.1f} MB)")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ class Loader:
         """Return the epoch, from 0, that this rank is in at `step`."""
         return self._pipeline.epoch(self._order, step * self._world_size + self._rank)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Generator[Batch, None, None]:
         batches: Iterator[Batch | UserError] = iter(
             DataLoader(
                 _SubBatches(self._pipeline),  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ def class_weights(
 ) -> tuple[float, ...] | None:
     """Return the weight of each class of `dataset`, what is trained on; None where all weigh alike.
 
-    `auto` counts the pixels of all labels and keeps the weights in the run, if there is one, which goes on with them.
+    `auto` counts the pixels of all labels, unless the run, if there is one, goes on with weights that it keeps.
     Every rank must call it. `say` is told, in one line, what was found.
 
     Raises:
@@ -48,11 +48,14 @@ def class_weights(
     if remembered is not None:
         return remembered
     weights = from_shares(class_pixels(dataset, config.data, world).tolist())
-    if world.is_main and run:
-        files.write_json(run.class_weights, dict(zip(names, weights, strict=True)))
     low, high = (pick(range(len(names)), key=weights.__getitem__) for pick in (min, max))
     say(f"class weights from {weights[low]:.3g} ({names[low]}) to {weights[high]:.3g} ({names[high]})")
     return weights
+
+
+def keep_class_weights(weights: Sequence[float], names: Sequence[str], run: RunDirectory) -> None:
+    """Write the weights of the classes of these names into the run, which goes on with them."""
+    files.write_json(run.class_weights, dict(zip(names, weights, strict=True)))
 
 
 def class_pixels(dataset: Dataset, config: DataConfig, world: World) -> npt.NDArray[np.int64]:

@@ -12,6 +12,7 @@ from switchseg.data.dataset import Dataset
 from switchseg.engine.calibration import calibrate_if_better
 from switchseg.engine.evaluate import evaluate
 from switchseg.engine.evaluation import Evaluation, write_confusion, write_per_image
+from switchseg.engine.interrupt import StopRequest
 from switchseg.engine.monitor import Monitor
 from switchseg.engine.network import prepare
 from switchseg.engine.summary import closing
@@ -19,18 +20,30 @@ from switchseg.engine.training import Training
 from switchseg.runs.directory import RunDirectory
 
 
-def evaluate_and_keep_best(training: Training, run: RunDirectory, monitor: Monitor, dataset: Dataset) -> None:
-    """Score the model at one scale; if it is the best so far, it becomes the run's model. Every rank must call it."""
-    config = training.config
+def evaluate_and_keep_best(
+    training: Training, run: RunDirectory, monitor: Monitor, dataset: Dataset, stop: StopRequest
+) -> None:
+    """Score the model at one scale; if it is the best so far, it becomes the run's model. Every rank must call it.
+
+    Where there is one rank, a signal ends it at once; nothing is changed then, and the evaluation is still due.
+    """
+    config, world = training.config, training.world
     # A loss that is not finite ends the run here, not after an evaluation of what it left.
     training.guard.settle()
-    result = evaluate(training.best_model, dataset, config.evaluate.single_rule, world=training.world, quiet=True)
+
+    def score_model() -> Evaluation:
+        return evaluate(training.best_model, dataset, config.evaluate.single_rule, world=world, quiet=True)
+
+    result = stop.at_once(score_model, world.size)
+    if result is None:
+        return
+    training.evaluation_due = False
     score = result.scores.mean_iou
     monitor.event("evaluate", split=config.data.evaluated_on, **_scores(result))
     monitor.say(f"step {training.step}: mIoU {100 * score:.2f} on {config.data.evaluated_on}")
     if score > training.best_score:
         training.best_score, training.evaluations_since_best = score, 0
-        if training.world.is_main:
+        if world.is_main:
             save_model(training.best_model, run.model)
     else:
         training.evaluations_since_best += 1

@@ -58,7 +58,7 @@ def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
     or get a number.
 
     Raises:
-        UserError: an argument stands for no file.
+        UserError: a folder or a pattern stands for no file, or none of the files is there.
     """
     inputs: list[Input] = []
     taken: set[str] = set()
@@ -76,6 +76,10 @@ def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
             name = next(candidate for candidate in candidates if candidate not in taken)
             taken.add(name)
             inputs.append(Input(path, name))
+    # One of many that is missing is reported by whoever labels them; with all of them missing there is nothing to do.
+    if inputs and not any(os.path.exists(each.path) for each in inputs):
+        others = f" (nor any of the other {len(inputs) - 1})" if len(inputs) > 1 else ""
+        raise UserError(f"{inputs[0].path}: no such file{others}")
     return inputs
 
 

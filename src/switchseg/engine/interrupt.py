@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 EXIT_CODE = 75
 """Exit code of a run that was asked to stop and can be resumed (EX_TEMPFAIL in sysexits.h: try again)."""
 
 
 class _Stopped(BaseException):
-    """Ends the block of `StopRequest.at_once`; no Exception, as nothing on the way is to make something of it."""
+    """Ends the work of `StopRequest.at_once`; no Exception, as nothing on the way is to make something of it."""
 
 
 class StopRequest:
@@ -28,20 +30,34 @@ class StopRequest:
         """Whether a signal has come."""
         return self.signal_name is not None
 
-    @contextlib.contextmanager
-    def at_once(self) -> Iterator[None]:
-        """Let a signal end the block wherever it is: work that has no steps, and that is done over after a stop."""
-        self._at_once = True
+    def at_once(self, work: Callable[[], T], ranks: int = 1) -> T | None:
+        """Do work that has no steps, and that is done over after a stop: a signal ends it wherever it is.
+
+        Args:
+            work: What is to be done.
+            ranks: How many do it together. One of several would be waited for if it left alone, so it does all of it.
+
+        Returns:
+            What `work` returns, None if a signal has come before it was done.
+        """
+        if ranks > 1:
+            return work()
+        result = None
+        # All in one frame: in that of a context manager a signal could raise where nothing catches it.
         try:
-            yield
+            self._at_once = True
+            if not self.made:
+                result = work()
         except _Stopped:
             pass
         finally:
             self._at_once = False
+        return result
 
     def _make(self, name: str) -> None:
         self.signal_name = name
         if self._at_once:
+            self._at_once = False
             raise _Stopped
 
 

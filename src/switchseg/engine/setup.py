@@ -64,7 +64,11 @@ def with_steps(config: RunConfig, images: int, ranks: int) -> RunConfig:
 
 
 def batches_from(training: Training, dataset: Dataset) -> Generator[Batch, None, None]:
-    """Yield the batches of this rank from the current step to the last, `train.accumulate` of them for each step."""
+    """Return the batches of this rank from the current step to the last, `train.accumulate` of them for each step.
+
+    Raises:
+        UserError: a setting does not fit; while they are taken, a file cannot be used.
+    """
     config, world = training.config, training.world
     accumulate = config.train.accumulate
     loader = build_loader(
@@ -79,7 +83,7 @@ def batches_from(training: Training, dataset: Dataset) -> Generator[Batch, None,
         steps=training.steps * accumulate,
         stride=training.model.stride,
     )
-    yield from loader
+    return iter(loader)
 
 
 def restore(training: Training, run: RunDirectory, resume: str) -> bool:

@@ -109,8 +109,8 @@ class Tally:
         return [parts[index % world.size][index // world.size] for index in range(sum(map(len, parts)))]
 
     def save(self) -> None:
-        """Write the counts to the file, if there is to be one, whole or not at all."""
-        if self._path is None:
+        """Write the counts to the file, if there is to be one and something was counted, whole or not at all."""
+        if self._path is None or not self.images:
             return
         boundary = None if self.boundary is None else self.boundary.tolist()
         counts = {"matrix": self.matrix.tolist(), "boundary": boundary, "seams": self.seams}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from switchseg.data.sample import Batch
 from switchseg.data.workers import dead_workers_named
 from switchseg.distributed import joined_world
 from switchseg.engine import interrupt
-from switchseg.engine.class_weights import class_weights
+from switchseg.engine.class_weights import class_weights, keep_class_weights
 from switchseg.engine.data_checks import readable, require_two_classes
 from switchseg.engine.finish import evaluate_and_keep_best, finish
 from switchseg.engine.interrupt import StopRequest, stop_on_signals
@@ -77,20 +77,32 @@ def train(config: RunConfig, out: Path, resume: str = "auto") -> int:
         model = start_model(config.model, dataset.classes, say)
         if reason := obstacle(config, world.size):
             raise UserError(reason)
-        # Not before data and model are there: a directory is made, and a setting that is wrong shall leave none.
         if world.is_main:
             stack.enter_context(run.locked())
-        training = Training.start(config, world, model, class_weights(config, dataset, run, world, say))
-        resumed = restore(training, run, resume)
-        # A broken file ends the run now, not after its training.
-        validation = readable(validation, dataset, config.data, world)
+
+        def prepare() -> tuple[Sequence[float] | None, Training, bool, Dataset]:
+            weights = class_weights(config, dataset, run, world, say)
+            training = Training.start(config, world, model, weights)
+            resumed = restore(training, run, resume)
+            # A broken file ends the run now, not after its training.
+            return weights, training, resumed, readable(validation, dataset, config.data, world)
+
+        # All labels may be read, and nothing is written that a stop would leave half done.
+        prepared = stop.at_once(prepare, world.size)
+        if prepared is None:
+            say(f"stopped by {stop.signal_name} before a step was taken; the same command goes on")
+            return interrupt.EXIT_CODE
+        weights, training, resumed, validation = prepared
+        # Closed with the run: worker processes outlive a generator that nobody closes.
+        batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
+        # Nothing is written before: what is refused leaves no directory.
         if world.is_main:
             yaml.save(run.config, config)
+            if weights is not None and config.loss.class_weights == "auto":
+                keep_class_weights(weights, dataset.classes.names, run)
         monitor = stack.enter_context(Monitor(run, training, resumed, images=len(dataset)))
         for line in opening(training, run, dataset, validation):
             monitor.say(line)
-        # Closed with the run: worker processes outlive a generator that nobody closes.
-        batches = stack.enter_context(contextlib.closing(batches_from(training, dataset)))
         # PyTorch tells of a worker's death wherever the step is.
         stack.enter_context(dead_workers_named())
         if run_steps(training, batches, run, monitor, stop, validation):
@@ -114,16 +126,19 @@ def run_steps(
     config = training.config.train
     training.set_training_mode()
     train_step = Stepper(training, wish_to_stop=lambda: stop.made)
-    while not training.is_over:
-        began = time.perf_counter()
-        accumulated = list(itertools.islice(batches, config.accumulate))
-        monitor.waited(time.perf_counter() - began)
+    while training.evaluation_due or not training.is_over:
+        # Due already where a signal has ended it: the run goes on with that.
+        if not training.evaluation_due:
+            began = time.perf_counter()
+            accumulated = list(itertools.islice(batches, config.accumulate))
+            monitor.waited(time.perf_counter() - began)
 
-        train_step(accumulated)
-        monitor.step_done()
+            train_step(accumulated)
+            monitor.step_done()
+            training.evaluation_due = training.wants_evaluation
 
-        if config.evaluate_every and training.step % config.evaluate_every == 0:
-            evaluate_and_keep_best(training, run, monitor, validation)
+        if training.evaluation_due:
+            evaluate_and_keep_best(training, run, monitor, validation, stop)
             training.set_training_mode()
 
         # A signal may reach the ranks at different steps: they must agree, or one waits for others that have left. What
@@ -131,22 +146,29 @@ def run_steps(
         stopping = training.guard.asked_to_stop if training.world.size > 1 else stop.made
         if stopping or training.is_over or training.step % config.checkpoint_every == 0:
             save(training, run, monitor)
-        if stopping and not training.is_over:
-            signal = stop.signal_name or "a signal to another rank"
-            monitor.say(f"stopped by {signal} after step {training.step}; the same command goes on from there")
-            return True
-    return False
+        if stopping:
+            break
+    # Stopped or not: after the last step it is the scoring that a signal stops.
+    if training.is_over:
+        return False
+    signal = stop.signal_name or "a signal to another rank"
+    where = "before the evaluation after" if training.evaluation_due else "after"
+    monitor.say(f"stopped by {signal} {where} step {training.step}; the same command goes on from there")
+    return True
 
 
 def _finish_unless_stopped(
     training: Training, run: RunDirectory, monitor: Monitor, stop: StopRequest, validation: Dataset
 ) -> int:
     """Score the trained model, and return the exit code. Every rank must call it."""
+
+    def score_model() -> bool:
+        finish(training, run, monitor, validation)
+        return True
+
     # Asked for in the last step, of some ranks perhaps: scoring is nothing that a stop should wait for.
-    if not training.world.any(stop.made):
-        with stop.at_once():
-            finish(training, run, monitor, validation)
-            return 0
+    if not training.world.any(stop.made) and stop.at_once(score_model):
+        return 0
     signal = stop.signal_name or "a signal to another rank"
     monitor.say(f"stopped by {signal} before the trained model was scored; the same command scores it")
     return interrupt.EXIT_CODE

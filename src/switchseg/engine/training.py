@@ -48,6 +48,8 @@ class Training:
     # Below any mIoU: the first evaluation is kept even if it is 0.
     best_score: float = -1.0
     evaluations_since_best: int = 0
+    evaluation_due: bool = False
+    """Whether the evaluation after the last step is still to be made."""
 
     @classmethod
     def start(
@@ -101,6 +103,12 @@ class Training:
         """Whether all steps are done, or `train.patience` evaluations brought nothing better."""
         train = self.config.train
         return self.step >= self.steps or (train.patience > 0 and self.evaluations_since_best >= train.patience)
+
+    @property
+    def wants_evaluation(self) -> bool:
+        """Whether there is an evaluation after the last step."""
+        every = self.config.train.evaluate_every
+        return every > 0 and self.step % every == 0
 
     @property
     def scored_on(self) -> str:
@@ -163,6 +171,7 @@ class Training:
             "scored_on": self.scored_on,
             "best_score": self.best_score,
             "evaluations_since_best": self.evaluations_since_best,
+            "evaluation_due": self.evaluation_due,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -189,6 +198,8 @@ class Training:
             self.average.load_state_dict(state["average"])
         self.meter.load_state_dict(state["meter"], self.world)
         self.step = state["step"]
+        # Checkpoints of before have none; and whoever evaluates less often now does not want it made up.
+        self.evaluation_due = state.get("evaluation_due", False) and self.wants_evaluation
         # A score of other images, or by another rule, is none that the coming ones could be compared with.
         if state.get("scored_on", self.scored_on) == self.scored_on:
             self.best_score = state["best_score"]

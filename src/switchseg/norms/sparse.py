@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from switchseg.norms.modules import SwitchNorm, SwitchNorm1d, SwitchNorm2d, SwitchNorm3d
 from switchseg.norms.reference import statistics_dtype
 from switchseg.norms.synced import SyncMixin
+
+if TYPE_CHECKING:
+    from typing import Self
 
 # Closer to the centre than this there is no direction to go in, and closer to one-hot than this shares are one-hot.
 _TIE = 1e-6
@@ -148,6 +151,16 @@ class SparseMixin(SwitchNorm):
         super().reset_parameters()
         if "radius" in self._buffers:  # not yet while SwitchNorm is being constructed
             self.unfreeze()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; for evaluation, read from the buffers what is fixed, which waits for the device.
+
+        An average of weights writes buffers past this layer, and its copy of it is put into evaluation mode to be used.
+        """
+        super().train(mode)
+        if not mode:
+            self._find_fixed()
+        return self
 
     @property
     def fixed(self) -> tuple[bool, bool]:

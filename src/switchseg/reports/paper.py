@@ -10,11 +10,10 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from switchseg import files
-from switchseg.errors import UserError
 
 WIDTH = 7.0
 """Inches: the text width of a two-column paper."""
-FORMATS = ("svg", "pdf", "png")
+FORMATS = (".svg", ".pdf", ".png")
 
 STYLE: Any = {
     "font.size": 8.5,
@@ -38,9 +37,8 @@ def save_figure(draw: Callable[[], Figure], out: Path) -> None:
     Raises:
         UserError: the suffix is unknown, or whatever `draw` raises.
     """
+    files.check_suffix(out, *FORMATS, choosing=True)
     suffix = out.suffix.lower().removeprefix(".")
-    if suffix not in FORMATS:
-        raise UserError(f"{out}: a figure ends in .{', .'.join(FORMATS)}")
     # The time of writing would make each file of the same runs another one.
     metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[suffix]
     with rc_context(STYLE):

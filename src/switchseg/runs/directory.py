@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ _FREE = (
     *("train.keep_checkpoints", "train.patience"),
 )
 _FREE_SUFFIXES = ("_every",)
+
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -83,21 +86,38 @@ class RunDirectory:
     def locked(self) -> Iterator[None]:
         """Hold the directory for this process; the kernel lets go of it however the process ends.
 
+        If nothing has been written into it by the end, it is left as it was found: what it takes to hold it goes again.
+
         Raises:
             UserError: another process holds it, or the directory cannot be made.
         """
+        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        path = self.path / _LOCK
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            # A file that stays: removing it would let one process lock the old file and another the new one.
-            lock = (self.path / ".lock").open("w")
+            lock = path.open("w")
         except OSError as error:
             raise UserError(f"{self.path}: cannot be used as a run directory ({error.strerror})") from None
         with lock:
             try:
                 system.hold(lock)
+                # Its holder may have removed it since it was opened: the next process would lock another file.
+                if not path.exists() or not os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                    raise BlockingIOError
             except (BlockingIOError, PermissionError):
                 raise UserError(f"{self.path}: another process trains in it; wait, or pass another --out") from None
-            yield
+            try:
+                yield
+            finally:
+                self._leave_as_found(made)
+
+    def _leave_as_found(self, made: Sequence[Path]) -> None:
+        """Remove the lock's file and the folders `made`, innermost first, if there is nothing else in them."""
+        with contextlib.suppress(OSError):  # Windows removes no open file; others may use the folders by now
+            if os.listdir(self.path) == [_LOCK]:
+                (self.path / _LOCK).unlink()
+                for folder in made:
+                    folder.rmdir()
 
     def is_complete(self, steps: int | None) -> bool:
         """Whether a training of `steps` steps has come to its end here, scores included."""

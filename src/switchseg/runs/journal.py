@@ -23,14 +23,14 @@ class Journal(Recorder):
 
     Args:
         path: the file.
-        resume_step: the step that the run goes on with, or None for a new run. Events of later steps are dropped, so
-            that the record of a run that was killed and started again reads like that of an undisturbed one.
+        resume_step: the step that the run goes on with, or None for a new run. Events that will come again are dropped,
+            so that the record of a run that was killed and started again reads like that of an undisturbed one.
     """
 
     def __init__(self, path: Path, resume_step: int | None = None) -> None:
         # Rewritten whole, not cut off: a crash in between leaves the old log, and damaged lines go at the same time.
         if path.exists():
-            kept = [] if resume_step is None else [event for event in read(path) if event["step"] <= resume_step]
+            kept = [] if resume_step is None else _without_what_comes_again(read(path), resume_step)
             files.write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
         # Appending, so that a line lands at the end even if something else has written meanwhile.
         self._file = path.open("ab", buffering=0)
@@ -77,6 +77,18 @@ def events_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             time = event.get("time")
             if isinstance(time, (int, float)) and 0 <= time < _END_OF_TIME:
                 yield event
+
+
+def _without_what_comes_again(events: list[dict[str, Any]], step: int) -> list[dict[str, Any]]:
+    """Return what a run keeps of its events that goes on from the checkpoint of `step`."""
+    kept = [event for event in events if event["step"] <= step]
+    checkpoints = [place for place, event in enumerate(kept) if (event["event"], event["step"]) == ("checkpoint", step)]
+    # Of that step itself come again: an evaluation that the checkpoint says is due, and scores without an end. A run
+    # that came to its end there is made longer.
+    after = kept[checkpoints[-1] + 1 :] if checkpoints else []
+    if any(event["event"] == "end" for event in after):
+        return kept
+    return kept[: len(kept) - len(after)] + [event for event in after if event["event"] in ("start", "resume")]
 
 
 def _is_count(value: Any) -> bool:
