@@ -1,5 +1,7 @@
 """`switchseg check-data`."""
 
+import logging
+
 import pytest
 
 from switchseg.cli import main
@@ -94,3 +96,13 @@ def test_nothing_is_written_over_another_kind_of_file(tmp_path, capsys, flag):
     assert main(command) == 2
     assert "classes.txt: the name of a file to write was expected that ends in ." in capsys.readouterr().err
     assert (tmp_path / "classes.txt").read_text() == "a\nb\n"
+
+
+def test_a_warning_comes_once_a_command_however_often_the_data_set_is_opened(tmp_path, capsys, monkeypatch):
+    # pytest's own handlers would take the warnings; without any they are printed.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    write_pairs(tmp_path, [0, 1])
+    (tmp_path / "images/notes.txt").touch()
+    for _ in range(2):
+        main(["check-data", "--dataset", "folder", "--root", str(tmp_path), "--workers", "1"])
+        assert capsys.readouterr().err.count("left out what is no image by its suffix: 1 .txt") == 1
