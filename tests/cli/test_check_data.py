@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from switchseg.cli import main
-from tests.data.trees import save, values, write_pairs
+from tests.data.trees import picture, save, values, write_pairs
 
 
 def test_check_data_accepts_a_good_data_set(tmp_path, capsys):
@@ -33,6 +33,14 @@ def test_check_data_needs_no_class_list(tmp_path, capsys):
     write_pairs(tmp_path, [0, 1, 7])
     assert main(["check-data", "--dataset", "folder", "--root", str(tmp_path), "--workers", "1"]) == 0
     assert "class 7" in capsys.readouterr().out
+
+
+def test_check_data_says_how_images_and_labels_were_matched(tmp_path, capsys):
+    for number in range(2):
+        save(tmp_path / f"{number}_rgb.png", picture(number))
+        save(tmp_path / f"{number}_gt.png", values(number, [0, 1]))
+    assert main(["check-data", "--dataset", "folder", "--root", str(tmp_path), "--workers", "1"]) == 0
+    assert "matched by name: images *_rgb.*, labels *_gt.*" in capsys.readouterr().out
 
 
 def test_check_data_looks_at_all_splits(tmp_path, capsys):

@@ -62,6 +62,11 @@ class Survey:
         """What the labels are taken for."""
         return self.first.meaning
 
+    @property
+    def pairings(self) -> list[str]:
+        """What the files of images and of labels end in, where that is how they were matched, a line for each rule."""
+        return sorted({dataset.pairing for dataset in self.datasets.values() if dataset.pairing})
+
     def advices(self) -> list[Advice]:
         """Return the likely mistakes, the gravest first."""
         return advise(self.found, self.meaning) + compare_splits(self.parts, self.meaning)

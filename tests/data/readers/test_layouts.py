@@ -39,6 +39,12 @@ def write(root, image, label, stems=("a", "b10", "b1")):
         ("*.jpg", "*.jpg.png"),
         ("images/*.v1.jpg", "masks/*.v1.mask.png"),
         ("images/*.jpg", "masks/*.jpg.png"),
+        ("*_image.png", "*_mask.png"),
+        ("train/*_image.png", "train/*_label_image.png"),
+        ("Train/*_rgb.png", "Train/*.png"),
+        ("imgs/*.jpg", "masks/*_mask.png"),
+        ("Image/Train/*.jpg", "MASK/train/*.png"),
+        ("Train/IMAGES/*.jpg", "Train/Labels/*.png"),
     ],
 )
 def test_pairs_are_found_in_the_usual_arrangements(tmp_path, image, label):
@@ -46,7 +52,7 @@ def test_pairs_are_found_in_the_usual_arrangements(tmp_path, image, label):
     assert len(dataset) == 3
     for index in range(3):
         sample = dataset.read(index)
-        seed = ["a", "b10", "b1"].index(sample.name.removesuffix("_image").removesuffix("_sat").removesuffix(".v1"))
+        seed = ["a", "b10", "b1"].index(sample.name.removesuffix(".v1"))
         assert np.array_equal(sample.label, values(seed, [0, 1, 255]))
         assert np.abs(sample.image.astype(int) - picture(seed)).mean() < 10
 
@@ -75,6 +81,38 @@ def test_labels_of_two_kinds_are_refused(tmp_path):
     write(tmp_path, "images/*.jpg", "labels/*_instances.png")
     with pytest.raises(UserError, match=r"labels of several kinds, \*_instances, \*_mask"):
         find_layout(tmp_path, "train")
+
+
+def test_which_folder_holds_the_labels_must_be_clear(tmp_path):
+    write(tmp_path, "images/*.jpg", "masks/*.png")
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/coco.json").touch()
+    assert find_layout(tmp_path, "train").labels == tmp_path / "masks"
+    write(tmp_path, "images/*.jpg", "annotations/*.png")
+    with pytest.raises(UserError, match="labels lie in annotations and masks; keep one of these folders there"):
+        find_layout(tmp_path, "train")
+
+
+def test_a_folder_above_the_data_set_says_what_is_in_it(tmp_path):
+    write(tmp_path / "data", "train/images/*.jpg", "train/masks/*.png")
+    with pytest.raises(UserError, match=r"no folder `images`; .*; there is data$"):
+        find_layout(tmp_path, "train")
+
+
+def test_labels_without_an_image_are_told(tmp_path, caplog):
+    write(tmp_path, "images/*_image.jpg", "masks/*_mask.png")
+    (tmp_path / "images/a_image.jpg").unlink()
+    dataset = open_dataset("folder", tmp_path, "train")
+    assert len(dataset) == 2
+    assert "1 of 3 labels have no image and are left out: a_mask.png" in caplog.text
+    assert dataset.pairing == "images *_image.*, labels *_mask.*"
+
+
+def test_an_image_without_label_is_named_by_the_endings(tmp_path):
+    write(tmp_path, "*_image.jpg", "*_mask.png")
+    (tmp_path / "a_mask.png").unlink()
+    with pytest.raises(UserError, match=r"a_image\.jpg: an image without label, .*/a_mask\.png is missing \(1 of 3"):
+        open_dataset("folder", tmp_path, "train")
 
 
 def test_labels_in_a_format_that_is_not_read_are_named(tmp_path):

@@ -27,6 +27,7 @@ READ = {
     "many_classes": tuple(f"class {index}" for index in range(200)),
     "mixed_sizes": NUMBERS,
     "name_endings": NUMBERS,
+    "endings_beside_each_other": NUMBERS,
     "odd_names": NUMBERS,
     "one_bit_masks": NUMBERS[:2],
     "one_name_masks": ("background", "defect"),
@@ -97,6 +98,11 @@ def test_masks_of_0_and_255_without_class_names_become_two_classes(tmp_path):
     assert set(np.unique(dataset.read(0).label)) == {0, 1}
     assert found.written == tmp_path / "dataset.yaml"
     assert any("255 is 'class 1'" in line for line in said)
+
+
+def test_how_images_and_labels_were_matched_is_told(tmp_path):
+    user_folders.FOLDERS["endings_beside_each_other"](tmp_path)
+    assert "found: matched by name: images *_rgb.*, labels *_gt.*" in looked(tmp_path)[1]
 
 
 @pytest.mark.parametrize("name", marked(READ))

@@ -13,6 +13,7 @@ from switchseg.data.file_dataset import FileDataset, sample_name
 from switchseg.data.images import FORMATS, SUFFIXES
 from switchseg.data.labels import Meaning
 from switchseg.data.paths import common_folder, describe_suffixes, files_below, has_suffix
+from switchseg.data.readers.endings import PLAIN, Ending, Endings
 from switchseg.data.records import Lines
 from switchseg.errors import UserError
 
@@ -29,21 +30,8 @@ class Listing(NamedTuple):
     """Files that are no images by their suffix."""
 
 
-class Ending(NamedTuple):
-    """What the names of files have beyond what images and labels share."""
-
-    word: str = ""
-    """What stands before the suffix, such as `_mask` or `.mask`."""
-    suffix: str = ""
-    """One of `SUFFIXES`; empty for any of them. One of JPEG stands for all of JPEG."""
-
-
-PLAIN = Ending()
-"""Nothing beyond the suffix, whichever that is."""
-
-
 def open_pairs(
-    name: str, images: Path, labels: Path, meaning: Meaning, endings: tuple[Ending, Ending] = (PLAIN, PLAIN)
+    name: str, images: Path, labels: Path, meaning: Meaning, endings: Endings = (PLAIN, PLAIN)
 ) -> FileDataset:
     """Pair the images below one folder with the labels below another by their path without its ending.
 
@@ -54,7 +42,7 @@ def open_pairs(
         UserError: there is no image, none has a label, or two files of a folder differ only in their suffix.
     """
     image_ending, label_ending = endings
-    beside = label_ending if images == labels else None
+    beside = label_ending if images == labels and label_ending.word else None
     found, left_out = list_images(images, image_ending, beside)
     if not found:
         there = f"; there is {describe_suffixes(left_out)}" if left_out else ""
@@ -70,6 +58,8 @@ def open_pairs(
     locate = partial(_locate, str(images), str(labels), common_folder(found.values()), image_ending.word)
     dataset = FileDataset(name, meaning, lines, locate)
     dataset.incomplete = missing
+    if partners and endings != (PLAIN, PLAIN):
+        dataset.pairing = f"images {image_ending}, labels {label_ending}"
     return dataset
 
 
@@ -102,7 +92,9 @@ def list_images(folder: Path, ending: Ending = PLAIN, without: Ending | None = N
             raise UserError(f"{str(folder / path)!r}: a line break in a file's name; rename it")
         if stem in listing.files:
             other = listing.files[stem]
-            raise UserError(f"{folder / path}: {other} has the same stem; images and labels are matched by stem")
+            raise UserError(
+                f"{folder / path}: {other} has the same stem, by which images and labels are matched; keep one"
+            )
         listing.files[stem] = path
     return listing
 
@@ -123,11 +115,16 @@ def _suffixes(ending: Ending) -> tuple[str, ...]:
 
 def _partners(labels: Path, ending: Ending, images: Path, found: dict[str, str]) -> tuple[dict[str, str], str]:
     """Return the labels by stem, and a line about the images that have none; raise it if no image has one."""
-    partners, left_out = list_images(labels, ending)
+    listed, left_out = list_images(labels, ending)
+    partners = {stem: listed[stem] for stem in found if stem in listed}
+    # Beside the images, what is no label is an image.
+    if images != labels and (alone := sorted(listed.keys() - found.keys())):
+        shown = ", ".join(listed[stem] for stem in alone[:_SHOWN]) + ", ..." * (len(alone) > _SHOWN)
+        _log.warning("%s: %d of %d labels have no image and are left out: %s", labels, len(alone), len(listed), shown)
     missing = sorted(found.keys() - partners.keys())
     if not missing:
         return partners, ""
-    there = f"; {labels} holds {describe_suffixes(left_out)}, which are not read" if left_out and not partners else ""
+    there = f"; {labels} holds {describe_suffixes(left_out)}, which are not read" if left_out and not listed else ""
     wanted = f"{labels / missing[0]}{ending.word}{ending.suffix or '.png'}"
     line = (
         f"{images / found[missing[0]]}: an image without label, {wanted} is missing "

@@ -145,6 +145,8 @@ def _tell(found: Found, seen: Survey, say: Callable[[str], None]) -> None:
     height, width = found.typical_size
     parts = ", ".join(f"{len(dataset)} {split}" for split, dataset in seen.datasets.items())
     say(f"found: {found.dataset} data set, {parts} images, typically {width}x{height} pixels")
+    for pairing in seen.pairings:
+        say(f"found: matched by name: {pairing}")
     pixels = seen.found.class_pixels(seen.meaning)
     names = [
         f"{name} {share:.1%}"
