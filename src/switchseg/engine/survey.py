@@ -12,7 +12,7 @@ from switchseg.data.advice import Advice
 from switchseg.data.check import inspect
 from switchseg.data.dataset import MissingSplitError, StoredDataset, existing_folder
 from switchseg.data.datasets import open_dataset
-from switchseg.data.description import SETTINGS, describe
+from switchseg.data.described import SETTINGS, describe
 from switchseg.data.findings import Findings
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.likely_mistakes import advise, compare_splits

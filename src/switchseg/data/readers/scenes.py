@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from switchseg.data.dataset import existing_folder
-from switchseg.data.description import describe
+from switchseg.data.described import describe
 from switchseg.data.file_dataset import FileDataset
 from switchseg.data.labels import LabelMap
 from switchseg.data.readers.ade20k import open_ade_folders

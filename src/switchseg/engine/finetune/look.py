@@ -13,7 +13,7 @@ import numpy as np
 from switchseg import files
 from switchseg.data.advice import is_unnamed
 from switchseg.data.dataset import StoredDataset, existing_folder
-from switchseg.data.description import SETTINGS
+from switchseg.data.described import SETTINGS
 from switchseg.data.proposal import meaning_with, written
 from switchseg.engine.survey import Place, Survey, survey
 from switchseg.errors import UserError
