@@ -45,6 +45,7 @@ def write(root, image, label, stems=("a", "b10", "b1")):
         ("imgs/*.jpg", "masks/*_mask.png"),
         ("Image/Train/*.jpg", "MASK/train/*.png"),
         ("Train/IMAGES/*.jpg", "Train/Labels/*.png"),
+        ("JPEGImages/*.jpg", "SegmentationClass/*.png"),
     ],
 )
 def test_pairs_are_found_in_the_usual_arrangements(tmp_path, image, label):
@@ -128,6 +129,17 @@ def test_files_that_are_no_images_are_counted(tmp_path, caplog):
     (tmp_path / "images/c.heic").touch()
     assert len(open_dataset("folder", tmp_path, "train")) == 3
     assert "left out what is no image by its suffix: 1 .heic" in caplog.text
+
+
+@pytest.mark.parametrize("label", ["*_mask.png", "*.png"])
+def test_what_describes_the_data_is_not_counted_among_them(tmp_path, caplog, label):
+    write(tmp_path, "*.jpg", label)
+    (tmp_path / "dataset.yaml").write_text("classes: [one, two]\n")
+    open_dataset("folder", tmp_path, "train")
+    assert not caplog.text
+    (tmp_path / "notes.txt").touch()
+    open_dataset("folder", tmp_path, "train")
+    assert "left out what is no image by its suffix: 1 .txt" in caplog.text
 
 
 def test_photographs_of_several_suffixes_beside_their_labels(tmp_path):

@@ -87,6 +87,9 @@ def test_layouts_are_known_by_what_lies_in_them(tmp_path, tiny_camvid):
     (tmp_path / "JPEGImages").mkdir()
     assert recognise(tmp_path) == "folder"
     (tmp_path / "SegmentationClass").mkdir()
+    # As labelling programs write it, without lists.
+    assert recognise(tmp_path) == "folder"
+    (tmp_path / "ImageSets/Segmentation").mkdir(parents=True)
     assert recognise(tmp_path) == "voc"
 
 
@@ -98,6 +101,13 @@ def test_masks_of_0_and_255_without_class_names_become_two_classes(tmp_path):
     assert set(np.unique(dataset.read(0).label)) == {0, 1}
     assert found.written == tmp_path / "dataset.yaml"
     assert any("255 is 'class 1'" in line for line in said)
+
+
+def test_a_command_that_is_proposed_can_be_pasted(tmp_path):
+    root = write(tmp_path / "my data", [0, 1])
+    (root / "masks/0.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match=rf"`switchseg check-data --dataset folder --root '{root}'` shows them all"):
+        looked(root)
 
 
 def test_how_images_and_labels_were_matched_is_told(tmp_path):

@@ -15,9 +15,9 @@ from switchseg.data.readers.pairs import list_images
 from switchseg.data.splits import ALL_WORDS, words_for
 from switchseg.errors import UserError
 
-IMAGE_FOLDERS = ("images", "image", "imgs", "img")
+IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
 """What the folder of the images may be called, in small or capital letters; the usual word first."""
-LABEL_FOLDERS = ("annotations", "masks", "labels", "annotation", "mask", "label")
+LABEL_FOLDERS = ("annotations", "masks", "labels", "annotation", "mask", "label", "segmentationclass")
 _MOST_NAMED = 5
 
 

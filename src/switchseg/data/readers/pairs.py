@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from switchseg.data.dataset import Record
+from switchseg.data.described import CLASS_FILES
 from switchseg.data.file_dataset import FileDataset, sample_name
 from switchseg.data.images import FORMATS, SUFFIXES
 from switchseg.data.labels import Meaning
@@ -48,7 +49,7 @@ def open_pairs(
         there = f"; there is {describe_suffixes(left_out)}" if left_out else ""
         sought = ", ".join(f"*{image_ending.word}{suffix}" for suffix in _suffixes(image_ending))
         raise UserError(f"{images}: no images ({sought}){there}")
-    if left_out and not image_ending.suffix:
+    if left_out := [path for path in left_out if path not in CLASS_FILES]:
         _log.warning("%s: left out what is no image by its suffix: %s", images, describe_suffixes(left_out))
     partners, missing = _partners(labels, label_ending, images, found) if labels.is_dir() else ({}, "")
     if lossy := [path for path in partners.values() if has_suffix(path, FORMATS["JPEG"])]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ LAYOUTS = {
     "cityscapes": ("leftImg8bit", "gtFine"),
     "coco_stuff": ("images/train2017", "annotations/train2017"),
     "scenes": ("scenes.json",),
-    "voc": ("JPEGImages", "SegmentationClass"),
+    "voc": ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"),
 }
 """What lies in the folder of data sets that are known by their layout; every other folder is a `folder`."""
 
@@ -129,7 +130,7 @@ def _mended(seen: Survey, root: Path, workers: int, say: Callable[[str], None]) 
 
 
 def _require_usable(seen: Survey, name: str, root: Path) -> None:
-    check = f"`switchseg check-data --dataset {name} --root {root}` shows them all"
+    check = f"`switchseg check-data --dataset {name} --root {shlex.quote(str(root))}` shows them all"
     # What explains all problems before the first of them.
     for advice in seen.advices():
         if advice.stops:
