@@ -46,6 +46,9 @@ def write(root, image, label, stems=("a", "b10", "b1")):
         ("Image/Train/*.jpg", "MASK/train/*.png"),
         ("Train/IMAGES/*.jpg", "Train/Labels/*.png"),
         ("JPEGImages/*.jpg", "SegmentationClass/*.png"),
+        ("train/*.png", "train_labels/*_L.png"),
+        ("train_images/*.jpg", "train_masks/*.png"),
+        ("Train/*.jpg", "trainannot/*.png"),
     ],
 )
 def test_pairs_are_found_in_the_usual_arrangements(tmp_path, image, label):

@@ -87,9 +87,10 @@ def test_layouts_are_known_by_what_lies_in_them(tmp_path, tiny_camvid):
     (tmp_path / "JPEGImages").mkdir()
     assert recognise(tmp_path) == "folder"
     (tmp_path / "SegmentationClass").mkdir()
-    # As labelling programs write it, without lists.
+    # As labelling programs write it, without lists of splits.
     assert recognise(tmp_path) == "folder"
     (tmp_path / "ImageSets/Segmentation").mkdir(parents=True)
+    (tmp_path / "ImageSets/Segmentation/train.txt").touch()
     assert recognise(tmp_path) == "voc"
 
 

@@ -17,7 +17,7 @@ from switchseg.errors import UserError
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
 """What the folder of the images may be called, in small or capital letters; the usual word first."""
-LABEL_FOLDERS = ("annotations", "masks", "labels", "annotation", "mask", "label", "segmentationclass")
+LABEL_FOLDERS = ("annotations", "masks", "labels", "annotation", "mask", "label", "annot", "segmentationclass")
 _MOST_NAMED = 5
 
 
@@ -32,23 +32,25 @@ class Layout(NamedTuple):
 def find_layout(root: Path, split: str) -> Layout:
     """Return where the images and labels of a split lie below `root`.
 
-    They are images/SPLIT and labels/SPLIT; or SPLIT/images and SPLIT/labels; or SPLIT with `a.jpg` beside
-    `a_mask.png`, or beside `a.png`; or any of it without splits, with or without folders below. The folders may go by
-    any of `IMAGE_FOLDERS` and `LABEL_FOLDERS`, and images and labels may have endings of their own.
+    They are images/SPLIT and labels/SPLIT; or SPLIT/images and SPLIT/labels; or SPLIT and SPLIT_labels; or SPLIT with
+    `a.jpg` beside `a_mask.png`, or beside `a.png`; or any of it without splits, with or without folders below. The
+    folders may go by any of `IMAGE_FOLDERS` and `LABEL_FOLDERS`, and images and labels may have endings of their own.
 
     Raises:
         MissingSplitError: there are other splits.
         UserError: there is none of these, or more than one way to take them.
     """
-    images = _called(root, IMAGE_FOLDERS)
+    folders = _folders(root)
+    images = _called(folders, IMAGE_FOLDERS)
+    inner = _folders(images) if images else {}
     # Folders of splits before those without: a folder `images` of the first kind holds no images itself.
-    if images and (part := _called(images, words_for(split))):
+    if part := _called(inner, words_for(split)):
         labels = _label_folder(root)
-        return layout_of(part, _called(labels, words_for(split)) or labels / part.name)
-    for name in words_for(split):
-        if (folder := _called(root, (name,))) and (layout := _within(folder)):
+        return layout_of(part, _called(_folders(labels), words_for(split)) or labels / part.name)
+    for word in words_for(split):
+        if layout := _of_split(folders, word):
             return layout
-    splits = _splits(root, images)
+    splits = sorted([path.name for path in inner.values()] + [word for word in ALL_WORDS if _is_split(folders, word)])
     # Folders of which none is called like a split are towns or days, unless one of them was asked for by its name.
     if not ALL_WORDS.isdisjoint(map(str.lower, splits)) or (splits and split not in ALL_WORDS):
         missing = (images or root / IMAGE_FOLDERS[0]) / split
@@ -56,7 +58,7 @@ def find_layout(root: Path, split: str) -> Layout:
     if layout := _within(root):
         return layout
     image_folder, label_folders = IMAGE_FOLDERS[0], "|".join(LABEL_FOLDERS[:3])
-    there = sorted(path.name for path in _folders(root))
+    there = sorted(path.name for path in folders.values())
     others = f"; there is {', '.join(there[:_MOST_NAMED])}{', ...' * (len(there) > _MOST_NAMED)}" if there else ""
     raise UserError(
         f"{root}: no folder `{image_folder}`; the layout is {image_folder}/ and {label_folders}/, each with or without "
@@ -70,9 +72,29 @@ def layout_of(images: Path, labels: Path) -> Layout:
     return Layout(images, labels, endings_between(found, partners, (images, labels)))
 
 
+def _of_split(folders: dict[str, Path], word: str) -> Layout | None:
+    """Return the layout of a split that goes by this word and has folders of its own; None if there is none."""
+    if (folder := _called(folders, (word,))) and (layout := _within(folder)):
+        return layout
+    images = _called(folders, (word, *_with_split(word, IMAGE_FOLDERS)))
+    labels = _called(folders, _with_split(word, LABEL_FOLDERS))
+    return layout_of(images, labels) if images and labels else None
+
+
+def _is_split(folders: dict[str, Path], word: str) -> bool:
+    try:
+        return _of_split(folders, word) is not None
+    except UserError:
+        return True  # it is there, though it cannot be used
+
+
+def _with_split(word: str, names: Sequence[str]) -> list[str]:
+    return [f"{word}{joint}{name}" for joint in ("_", "-", "") for name in names]
+
+
 def _within(folder: Path) -> Layout | None:
     """Return the layout of a folder that holds images and labels, in two folders or beside each other; or None."""
-    if inner := _called(folder, IMAGE_FOLDERS):
+    if inner := _called(_folders(folder), IMAGE_FOLDERS):
         return layout_of(inner, _label_folder(folder))
     names = os.listdir(folder) if folder.is_dir() else []
     images = [name for name in names if has_suffix(name, SUFFIXES) and not name.startswith(".")]
@@ -80,31 +102,25 @@ def _within(folder: Path) -> Layout | None:
     return Layout(folder, folder, endings) if endings else None
 
 
-def _splits(root: Path, images: Path | None) -> list[str]:
-    """Return the names of the splits that there are: folders in `images`, or folders that hold images and labels."""
-    around = [path for path in _folders(root) if path.name.lower() in ALL_WORDS]
-    own = [path for path in around if _called(path, IMAGE_FOLDERS) or _within(path)]
-    return sorted(path.name for path in (_folders(images) if images else []) + own)
-
-
-def _folders(folder: Path) -> list[Path]:
+def _folders(folder: Path) -> dict[str, Path]:
+    """Return {name: path} of the folders below, hidden ones left out."""
     if not folder.is_dir():
-        return []
+        return {}
     # Not `iterdir`: there may be a million images, and each would be asked what it is.
     with os.scandir(folder) as entries:
-        return [folder / entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+        names = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+    return {name: folder / name for name in names}
 
 
-def _called(folder: Path, names: Sequence[str]) -> Path | None:
-    """Return the folder below that goes by one of the names, the first if there are several."""
-    folders = _folders(folder)
+def _called(folders: dict[str, Path], names: Sequence[str]) -> Path | None:
+    """Return the folder that goes by one of the names, the first if there are several."""
     # In these very letters before others: many systems can tell the two apart.
-    below = {path.name.lower(): path for path in folders} | {path.name: path for path in folders}
-    return next((below[name] for name in names if name in below), None)
+    known = {name.lower(): path for name, path in folders.items()} | folders
+    return next((known[name] for name in names if name in known), None)
 
 
 def _label_folder(root: Path) -> Path:
-    there = [path for path in _folders(root) if path.name.lower() in LABEL_FOLDERS]
+    there = [path for name, path in _folders(root).items() if name.lower() in LABEL_FOLDERS]
     if not there:
         raise UserError(f"{root}: no folder {', '.join(LABEL_FOLDERS[:3])}; one of them holds the labels")
     # Others hold what programs draw or save beside the labels.

@@ -24,7 +24,7 @@ LAYOUTS = {
     "cityscapes": ("leftImg8bit", "gtFine"),
     "coco_stuff": ("images/train2017", "annotations/train2017"),
     "scenes": ("scenes.json",),
-    "voc": ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"),
+    "voc": ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation/train.txt"),
 }
 """What lies in the folder of data sets that are known by their layout; every other folder is a `folder`."""
 
