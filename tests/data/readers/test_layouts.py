@@ -97,6 +97,22 @@ def test_which_folder_holds_the_labels_must_be_clear(tmp_path):
         find_layout(tmp_path, "train")
 
 
+def test_a_test_split_needs_no_labels(tmp_path):
+    write(tmp_path, "test/images/*.jpg", "test/elsewhere/*.png")
+    assert open_dataset("folder", tmp_path, "test").read(0).label is None
+    write(tmp_path, "val/images/*.jpg", "val/elsewhere/*.png")
+    with pytest.raises(UserError, match="val: no folder annotations, masks, labels; one of them holds the labels"):
+        find_layout(tmp_path, "val")
+
+
+def test_labels_of_other_names_are_shown(tmp_path):
+    write(tmp_path, "images/image_*.jpg", "masks/mask_*.png")
+    with pytest.raises(
+        UserError, match=r"3 of 3 .*; .*/masks holds mask_a\.png, mask_b1\.png, mask_b10\.png, whose names"
+    ):
+        open_dataset("folder", tmp_path, "train")
+
+
 def test_a_folder_above_the_data_set_says_what_is_in_it(tmp_path):
     write(tmp_path / "data", "train/images/*.jpg", "train/masks/*.png")
     with pytest.raises(UserError, match=r"no folder `images`; .*; there is data$"):
@@ -108,7 +124,7 @@ def test_labels_without_an_image_are_told(tmp_path, caplog):
     (tmp_path / "images/a_image.jpg").unlink()
     dataset = open_dataset("folder", tmp_path, "train")
     assert len(dataset) == 2
-    assert "1 of 3 labels have no image and are left out: a_mask.png" in caplog.text
+    assert "1 of 3 labels have no image, left out: a_mask.png" in caplog.text
     assert dataset.pairing == "images *_image.*, labels *_mask.*"
 
 

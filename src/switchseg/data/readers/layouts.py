@@ -74,7 +74,9 @@ def layout_of(images: Path, labels: Path) -> Layout:
 
 def _of_split(folders: dict[str, Path], word: str) -> Layout | None:
     """Return the layout of a split that goes by this word and has folders of its own; None if there is none."""
-    if (folder := _called(folders, (word,))) and (layout := _within(folder)):
+    # What is to be labelled, as competitions hand it out.
+    labelled = word not in words_for("test")
+    if (folder := _called(folders, (word,))) and (layout := _within(folder, labelled)):
         return layout
     images = _called(folders, (word, *_with_split(word, IMAGE_FOLDERS)))
     labels = _called(folders, _with_split(word, LABEL_FOLDERS))
@@ -92,10 +94,13 @@ def _with_split(word: str, names: Sequence[str]) -> list[str]:
     return [f"{word}{joint}{name}" for joint in ("_", "-", "") for name in names]
 
 
-def _within(folder: Path) -> Layout | None:
-    """Return the layout of a folder that holds images and labels, in two folders or beside each other; or None."""
+def _within(folder: Path, labelled: bool = True) -> Layout | None:
+    """Return the layout of a folder that holds images and labels, in two folders or beside each other; or None.
+
+    Unless they must be `labelled`, a folder of images will do.
+    """
     if inner := _called(_folders(folder), IMAGE_FOLDERS):
-        return layout_of(inner, _label_folder(folder))
+        return layout_of(inner, _label_folder(folder, labelled))
     names = os.listdir(folder) if folder.is_dir() else []
     images = [name for name in names if has_suffix(name, SUFFIXES) and not name.startswith(".")]
     endings = endings_within(images, folder)
@@ -119,8 +124,10 @@ def _called(folders: dict[str, Path], names: Sequence[str]) -> Path | None:
     return next((known[name] for name in names if name in known), None)
 
 
-def _label_folder(root: Path) -> Path:
+def _label_folder(root: Path, must_exist: bool = True) -> Path:
     there = [path for name, path in _folders(root).items() if name.lower() in LABEL_FOLDERS]
+    if not there and not must_exist:
+        return root / LABEL_FOLDERS[0]
     if not there:
         raise UserError(f"{root}: no folder {', '.join(LABEL_FOLDERS[:3])}; one of them holds the labels")
     # Others hold what programs draw or save beside the labels.

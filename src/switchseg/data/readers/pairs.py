@@ -118,22 +118,27 @@ def _partners(labels: Path, ending: Ending, images: Path, found: dict[str, str])
     """Return the labels by stem, and a line about the images that have none; raise it if no image has one."""
     listed, left_out = list_images(labels, ending)
     partners = {stem: listed[stem] for stem in found if stem in listed}
-    # Beside the images, what is no label is an image.
-    if images != labels and (alone := sorted(listed.keys() - found.keys())):
-        shown = ", ".join(listed[stem] for stem in alone[:_SHOWN]) + ", ..." * (len(alone) > _SHOWN)
-        _log.warning("%s: %d of %d labels have no image and are left out: %s", labels, len(alone), len(listed), shown)
     missing = sorted(found.keys() - partners.keys())
+    # Beside the images, what is no label is an image.
+    alone = sorted(listed[stem] for stem in listed.keys() - found.keys()) if images != labels else []
+    if alone and partners:
+        _log.warning("%s: %d of %d labels have no image, left out: %s", labels, len(alone), len(listed), _some(alone))
     if not missing:
         return partners, ""
-    there = f"; {labels} holds {describe_suffixes(left_out)}, which are not read" if left_out and not listed else ""
     wanted = f"{labels / missing[0]}{ending.word}{ending.suffix or '.png'}"
     line = (
         f"{images / found[missing[0]]}: an image without label, {wanted} is missing "
-        f"({len(missing)} of {len(found)} images have none: {', '.join(missing[:_SHOWN])}){there}"
+        f"({len(missing)} of {len(found)} images have none: {_some(missing)})"
     )
-    if len(missing) == len(found):
-        raise UserError(line)
-    return partners, line
+    if partners:
+        return partners, line
+    if alone:
+        raise UserError(f"{line}; {labels} holds {_some(alone)}, whose names do not fit")
+    raise UserError(f"{line}; {labels} holds {describe_suffixes(left_out)}, which are not read" if left_out else line)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
 
 
 def _locate(images: str, labels: str, folder: str, word: str, line: str) -> Record:
