@@ -77,7 +77,7 @@ def run(arguments: Sequence[str]) -> None:
             rows[name].unseamed = rows[name].unseamed.plus(find_seams(labels["in one piece"], rule, predictor.model))
         print(f"{len(rows['in one piece'].equal)} images", flush=True)
         for name, row in rows.items():
-            seams = f"seams {row.seams.score:.2f} (in one piece {row.unseamed.score:.2f})"
+            seams = f"seams {row.seams.describe()}, in one piece {row.unseamed.describe()}"
             equal = f"{100 * np.mean(row.equal):.2f} % equal, at least {100 * min(row.equal):.2f} %"
             print(f"{name:<38} {equal}, {seams}, {row.seconds / len(row.equal):.2f} CPU s an image", flush=True)
 

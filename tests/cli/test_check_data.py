@@ -1,9 +1,11 @@
 """`switchseg check-data`."""
 
+import logging
+
 import pytest
 
 from switchseg.cli import main
-from tests.data.trees import save, values, write_pairs
+from tests.data.trees import picture, save, values, write_pairs
 
 
 def test_check_data_accepts_a_good_data_set(tmp_path, capsys):
@@ -31,6 +33,14 @@ def test_check_data_needs_no_class_list(tmp_path, capsys):
     write_pairs(tmp_path, [0, 1, 7])
     assert main(["check-data", "--dataset", "folder", "--root", str(tmp_path), "--workers", "1"]) == 0
     assert "class 7" in capsys.readouterr().out
+
+
+def test_check_data_says_how_images_and_labels_were_matched(tmp_path, capsys):
+    for number in range(2):
+        save(tmp_path / f"{number}_rgb.png", picture(number))
+        save(tmp_path / f"{number}_gt.png", values(number, [0, 1]))
+    assert main(["check-data", "--dataset", "folder", "--root", str(tmp_path), "--workers", "1"]) == 0
+    assert "matched by name: images *_rgb.*, labels *_gt.*" in capsys.readouterr().out
 
 
 def test_check_data_looks_at_all_splits(tmp_path, capsys):
@@ -94,3 +104,13 @@ def test_nothing_is_written_over_another_kind_of_file(tmp_path, capsys, flag):
     assert main(command) == 2
     assert "classes.txt: the name of a file to write was expected that ends in ." in capsys.readouterr().err
     assert (tmp_path / "classes.txt").read_text() == "a\nb\n"
+
+
+def test_a_warning_comes_once_a_command_however_often_the_data_set_is_opened(tmp_path, capsys, monkeypatch):
+    # pytest's own handlers would take the warnings; without any they are printed.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    write_pairs(tmp_path, [0, 1])
+    (tmp_path / "images/notes.txt").touch()
+    for _ in range(2):
+        main(["check-data", "--dataset", "folder", "--root", str(tmp_path), "--workers", "1"])
+        assert capsys.readouterr().err.count("left out what is no image by its suffix: 1 .txt") == 1

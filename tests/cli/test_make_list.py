@@ -28,6 +28,14 @@ def test_make_list_of_images_alone(tmp_path, capsys):
     assert f"1 records in {tmp_path}/test.odgt, without labels (there is no {tmp_path}/annot" in capsys.readouterr().out
 
 
+def test_make_list_matches_names_with_endings(tmp_path, capsys):
+    save(tmp_path / "images/a_image.png", picture(0))
+    save(tmp_path / "masks/a_mask.png", values(0, [0, 1]))
+    assert main(["make-list", "--root", str(tmp_path), "--out", str(tmp_path / "l.odgt"), "--labels", "masks"]) == 0
+    assert json.loads((tmp_path / "l.odgt").read_text())["fpath_segm"] == "masks/a_mask.png"
+    assert "matched by name: images *_image.*, labels *_mask.*" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [

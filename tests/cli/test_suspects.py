@@ -69,8 +69,9 @@ def test_networks_that_have_not_seen_a_label_find_its_errors(tiles, tmp_path, ca
         (["--folds", "1"], "--folds 1: 0, or 2 to 20 were expected"),
         (["--folds", "2", "--split", "val"], "--folds: those of the training split"),
         (["--pictures", "-1"], "--pictures -1: 0 to 999"),
+        ([], "FOLDER: no run directory (it has no config.yaml); give the --out folder of a training"),
     ],
 )
 def test_a_search_that_cannot_be_is_one_line(tmp_path, capsys, flags, complaint):
     assert main(["suspects", str(tmp_path), *flags]) == 2
-    assert capsys.readouterr().err.startswith(f"switchseg: error: {complaint}")
+    assert capsys.readouterr().err.startswith(f"switchseg: error: {complaint.replace('FOLDER', str(tmp_path))}")

@@ -156,16 +156,22 @@ def test_truncated_file_is_named(tmp_path, suffix, decoder):
 def test_what_is_no_image_is_named(tmp_path):
     (tmp_path / "text.jpg").write_text("not an image")
     (tmp_path / "empty.png").write_bytes(b"")
-    for name in ("text.jpg", "empty.png"):
-        with pytest.raises(UserError, match=rf"{name}: not an image file"):
-            read_image(tmp_path / name)
+    with pytest.raises(UserError, match=r"text\.jpg: not an image file"):
+        read_image(tmp_path / "text.jpg")
+    with pytest.raises(UserError, match=r"empty\.png: an empty file"):
+        read_image(tmp_path / "empty.png")
+    with pytest.raises(UserError, match="a member: an empty file"):
+        read_image(b"", "a member")
     with pytest.raises(UserError, match="missing.png: no such file"):
         read_image(tmp_path / "missing.png")
     with pytest.raises(UserError, match="cannot be read"):
         read_image(tmp_path)
 
 
-def test_link_to_itself_is_named(tmp_path):
+def test_links_that_lead_nowhere_are_named(tmp_path):
+    (tmp_path / "c.png").symlink_to(tmp_path / "absent.png")
+    with pytest.raises(UserError, match=r"c\.png: a symbolic link to a file that is not there"):
+        read_image(tmp_path / "c.png")
     (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
     (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
     with pytest.raises(UserError, match="a symbolic link that leads back to itself"):

@@ -25,6 +25,11 @@ def test_labels_saved_as_jpeg(tmp_path):
     assert hints(dataset)["1 labels are JPEG files, whose compression changes label values."]
 
 
+def test_values_of_which_nobody_knows_the_class_are_not_taken_for_a_lack_of_classes(tmp_path):
+    dataset = write(tmp_path, [values(0, [0, 1]).astype(np.uint16) * 1000], "classes: [a, b]")
+    assert not any("Only one class" in seen for seen in hints(dataset))
+
+
 @pytest.mark.parametrize(
     ("names", "choices", "classes"),
     [

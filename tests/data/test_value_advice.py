@@ -1,5 +1,6 @@
 """Advice on the values of grey labels."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -90,6 +91,23 @@ def test_grey_levels_that_nobody_named_are_a_class_each(tmp_path, choices, readi
     assert [reading.settings["label_map"] for advice in advices for reading in advice.readings] == readings
     if readings:
         assert advices[0].readings[0].settings["classes"] == [f"value {value}" for value in choices]
+
+
+@pytest.mark.parametrize("names", ["[a, b]", None])
+def test_masks_with_soft_edges_are_no_classes(tmp_path, names):
+    rows, columns = np.mgrid[:90, :120]
+    disc = np.where((rows - 45) ** 2 + (columns - 60) ** 2 < 900, 255, 0).astype(np.uint8)
+    dataset = write(tmp_path, [cv2.GaussianBlur(disc, (0, 0), 1.5)], f"classes: {names or '[a]'}")
+    found = check(dataset)
+    (advice,) = advise(found, dataset.meaning) if names else unnamed(found)
+    assert advice.stops
+    assert "along edges alone, as smoothing leaves them" in advice.seen
+    assert "resize them by the nearest pixel" in advice.setting
+
+
+def test_many_classes_are_not_taken_for_soft_edges(tmp_path):
+    found = check(write(tmp_path, [values(0, list(range(100))), framed(99, list(range(8)))], "classes: [a, b]"))
+    assert not any("smoothing" in advice.seen for advice in unnamed(found))
 
 
 def test_what_fills_most_of_the_pixels_is_no_void(tmp_path):

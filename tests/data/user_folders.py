@@ -199,6 +199,7 @@ FOLDERS: dict[str, Callable[[Path], object]] = {
     "annotations_beside_images": lambda root: pairs(root, images="{}.jpg", labels="{}_mask.png"),
     "deep_folders": lambda root: in_splits(root, "images/*/{}.jpg", "labels/*/{}.png", "a/north", "b"),
     "name_endings": lambda root: pairs(root, images="images/{}_image.jpg", labels="labels/{}_label.png"),
+    "endings_beside_each_other": lambda root: pairs(root, images="{}_rgb.png", labels="{}_gt.png"),
     "odd_names": lambda root: pairs(root, images="images/Straße nr. {}.v1.JPG", labels="labels/Straße nr. {}.v1.PNG"),
     "uneven_splits": uneven_splits,
     # Images.

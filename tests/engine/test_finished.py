@@ -11,7 +11,7 @@ from PIL import Image
 
 from switchseg.config.inference import Rule
 from switchseg.engine.finished import RECORD, Finished
-from switchseg.engine.inputs import find_inputs, without_results
+from switchseg.engine.inputs import find_inputs
 from switchseg.engine.predict import predict
 from switchseg.engine.predictor import Predictor
 from switchseg.errors import UserError
@@ -118,17 +118,20 @@ def test_a_file_with_old_results_and_none_of_its_own_is_never_touched(model: Pat
     assert {path.name for path in (tmp_path / "in").iterdir()} == {"a.png", "a_labels.png"}
 
 
-def test_a_folder_can_be_labelled_into_itself_twice(model: Path, tmp_path: Path) -> None:
+def test_a_folder_can_be_labelled_into_itself_twice(
+    model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = write(tmp_path / "a.png", 1).parent
     (folder / "model").rename(folder.parent / f"{folder.name}_model")
     model = folder.parent / f"{folder.name}_model"
     predictor = Predictor(model, rule=RULE, device="cpu")
     for _ in range(2):
-        inputs = without_results(find_inputs([folder]), folder)
+        inputs = find_inputs([folder], folder)
         assert [each.name for each in inputs] == ["a"]
         predict(predictor, inputs, folder, submission=True, quiet=True)
     write(folder / "b.png", 2)
-    assert [each.name for each in without_results(find_inputs([folder]), folder)] == ["a", "b"]
+    assert [each.name for each in find_inputs([folder], folder)] == ["a", "b"]
+    assert not caplog.text  # of files that are left out
 
 
 def test_a_damaged_record_makes_results_again(model: Path, tmp_path: Path) -> None:

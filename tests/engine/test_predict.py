@@ -10,7 +10,7 @@ from PIL import Image
 from switchseg.checkpoints.model_directory import save_model
 from switchseg.config.inference import Compute, Rule
 from switchseg.data.label_files import read_label
-from switchseg.engine.inputs import find_inputs, without_results
+from switchseg.engine.inputs import find_inputs
 from switchseg.engine.predict import predict
 from switchseg.engine.predictor import Predictor
 from switchseg.models.create import create_model
@@ -42,7 +42,7 @@ def test_a_pipe_or_a_loop_is_named_and_the_others_are_labelled(
     os.mkfifo(tmp_path / f"in/pipe.{suffix}")
     (tmp_path / f"in/loop.{suffix}").symlink_to(f"loop.{suffix}")
     for _ in range(2):  # the second time with results there, from which the inputs are told
-        inputs = without_results(find_inputs([tmp_path / "in"]), tmp_path / "out")
+        inputs = find_inputs([tmp_path / "in"], tmp_path / "out")
         failures = predict(predictor, inputs, tmp_path / "out", quiet=True)
     assert sorted(Path(path).stem for path in failures) == ["loop", "pipe"]
     assert all(path in line and "\n" not in line for path, line in failures.items())

@@ -79,6 +79,8 @@ def test_a_folder_of_runs_stands_for_them_in_the_order_of_their_start(tmp_path):
 def test_what_is_no_run_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"no log\.jsonl"):
         read_runs([tmp_path])
+    with pytest.raises(UserError, match="absent: no such folder; give the --out folder of a training"):
+        read_runs([tmp_path / "absent"])
     with pytest.raises(UserError, match="name one or more"):
         read_runs([])
 

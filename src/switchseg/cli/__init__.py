@@ -3,10 +3,11 @@
 import contextlib
 import errno
 import io
+import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 import switchseg
@@ -57,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not be text
     try:
-        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        with _warnings_told_once():
+            code = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
         return code
     except UserError as error:
@@ -73,6 +75,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(_explain(error), UserError.exit_code)
     except MemoryError:
         return _failed("there is not enough memory for this", UserError.exit_code)
+
+
+@contextlib.contextmanager
+def _warnings_told_once() -> Iterator[None]:
+    """Let a warning be printed once, however often a command opens what it is about."""
+    told: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        known = len(told)
+        told.add(record.getMessage())
+        return len(told) > known
+
+    # Where warnings go that nobody else has a handler for. Whoever has one also decides what it does with them.
+    printer = logging.lastResort or logging.NullHandler()
+    printer.addFilter(is_new)
+    try:
+        yield
+    finally:
+        printer.removeFilter(is_new)
 
 
 def _run(arguments: list[str]) -> int:

@@ -61,6 +61,8 @@ def run(arguments: Sequence[str]) -> int:
 
     seen = survey(Place(flags.dataset, flags.root, flags.list_file, flags.split), flags.workers)
     dataset, found, advices = seen.first, seen.found, seen.advices()
+    for pairing in seen.pairings:
+        print(f"matched by name: {pairing}")
     print_summary(seen.parts, found, dataset.meaning, advices)
     # Drawn only for a file: each reads up to 40 samples once for every reading.
     pictures = draw_readings(dataset, seen.settings, advices) if flags.html or flags.propose else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
     write_report([out], out / "report.html")
     _say(f"report   {out / 'report.html'}")
     _say(f"config   {out / 'config.yaml'}, the reasons are in {out / 'finetune.json'}")
-    _say(f"next     switchseg predict {out} IMAGES --out labelled")
+    _say(f"next     switchseg predict {shlex.quote(str(out))} IMAGES --out labelled")
     return 0
 
 

@@ -15,7 +15,7 @@ from switchseg.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class MakeListFlags:
-    """Write an odgt list of the images below a folder and of their labels, matched by stem, with their sizes."""
+    """Write an odgt list of the images below a folder and of their labels, matched by name, with their sizes."""
 
     root: Path
     """The folder that the paths of the list are relative to."""
@@ -36,6 +36,7 @@ def run(arguments: Sequence[str]) -> None:
     from switchseg.data.dataset import existing_folder
     from switchseg.data.labels import LabelMap, Meaning
     from switchseg.data.paths import inside
+    from switchseg.data.readers.layouts import Layout, layout_of
     from switchseg.data.readers.pairs import open_pairs
     from switchseg.engine.progress import progress
 
@@ -44,8 +45,9 @@ def run(arguments: Sequence[str]) -> None:
     labels = Path(inside(root, flags.labels or "annotations", "--labels"))
     if flags.labels is not None:
         existing_folder(labels)
+    layout = layout_of(images, labels) if labels.is_dir() else Layout(images, labels)
     # The label map plays no part: only names and sizes are written.
-    dataset = open_pairs("list", images, labels, Meaning(Classes.unnamed(1), LabelMap({})))
+    dataset = open_pairs("list", images, labels, Meaning(Classes.unnamed(1), LabelMap({})), layout.endings)
     if dataset.incomplete:
         raise UserError(dataset.incomplete)
     lines = []
@@ -60,4 +62,5 @@ def run(arguments: Sequence[str]) -> None:
             count(1)
     files.write_text(flags.out, "\n".join(lines) + "\n")
     without = "" if labels.is_dir() else f", without labels (there is no {labels})"
-    print(f"{len(lines)} records in {flags.out}{without}")
+    matched = f", matched by name: {dataset.pairing}" if dataset.pairing else ""
+    print(f"{len(lines)} records in {flags.out}{without}{matched}")

@@ -43,14 +43,14 @@ def run(arguments: Sequence[str]) -> int:
     if not flags.inputs:
         raise UserError("nothing to label; name images, folders, videos or rasters after the model")
     files.check_places(folders=[flags.out])
-    from switchseg.engine.inputs import find_inputs, without_results
+    from switchseg.engine.inputs import find_inputs
     from switchseg.engine.predict import predict
     from switchseg.engine.predictor import Predictor, usual_rule
     from switchseg.engine.raster import WINDOW
     from switchseg.engine.seams import Seams
 
     # A second call on a folder that holds `--out` would else label the overlays of the first.
-    inputs = without_results(find_inputs(flags.inputs), flags.out)
+    inputs = find_inputs(flags.inputs, flags.out)
     rule = flags.resolve(usual_rule(flags.model))
     predictor = Predictor(flags.model, rule=rule, device=flags.device, compute=flags.compute)
     found: list[Seams] = []

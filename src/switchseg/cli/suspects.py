@@ -59,6 +59,8 @@ def run(arguments: Sequence[str]) -> int:
 
     folder = flags.run / "suspects"
     files.check_places(folders=[folder])
+    if not (flags.run / "config.yaml").is_file():
+        raise UserError(f"{flags.run}: no run directory (it has no config.yaml); give the --out folder of a training")
     config = yaml.load(flags.run / "config.yaml", RunConfig)
     if flags.device != "auto":
         config = replace(config, train=replace(config.train, device=flags.device))

@@ -11,6 +11,7 @@ from switchseg.classes import Classes
 from switchseg.data.findings import Findings
 
 MOST_NAMED = 10
+UNSMOOTHED = "Export the masks without smoothing; resize them by the nearest pixel."
 
 
 class Reading(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from switchseg.classes import Classes
-from switchseg.data.advice import Advice, Reading, is_unnamed, listed
+from switchseg.data.advice import UNSMOOTHED, Advice, Reading, is_unnamed, listed
 from switchseg.data.findings import Findings
 from switchseg.data.labels import Meaning
 from switchseg.data.readers.camvid import CAMVID
@@ -84,7 +84,7 @@ def _no_class(found: Findings, meaning: Meaning) -> Advice | None:
     if len(unknown) > _MOST_COLOURS or len(unknown) > 2 * len(classes):
         return Advice(
             f"{seen} So many are mixtures, as smoothing or resizing makes them at edges.",
-            remedy="Export the masks without smoothing; resize them by the nearest pixel.",
+            remedy=UNSMOOTHED,
             stops=True,
         )
     reading = Reading({"ignore": _lists(unknown)}, "they are void")

@@ -61,6 +61,8 @@ class StoredDataset(ABC):
         self.decoder = "pillow"
         self.incomplete = ""
         """One line that names the images whose label file is missing; empty if none is."""
+        self.pairing = ""
+        """What the files of images and of labels end in, by which they were matched; empty if by all of their names."""
         self.listed_sizes = sizes
         """The (height, width) of every image as a list of records says, int32 [n, 2]; None where it says nothing."""
         self._sizes = sizes

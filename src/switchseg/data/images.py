@@ -151,15 +151,13 @@ def opened(source: Source, name: str = "") -> Iterator[ImageFile.ImageFile]:
             yield image
     except UserError as error:
         raise UserError(f"{label}: {error}") from None
-    except FileNotFoundError:
-        raise UserError(f"{label}: no such file") from None
     except Image.DecompressionBombError:
         raise UserError(
             f"{label}: more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels; "
             "cut it into tiles or scale it down"
         ) from None
     except Exception as error:  # whatever a damaged file drives Pillow's readers to
-        raise UserError(f"{label}: {_reason(error)}") from None
+        raise UserError(f"{label}: {_reason(error, source)}") from None
 
 
 def _stream(source: Source) -> IO[bytes]:
@@ -214,12 +212,17 @@ def _has_further_page(image: ImageFile.ImageFile) -> bool:
     return further
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, source: Source) -> str:
+    if isinstance(error, FileNotFoundError):
+        is_link = not isinstance(source, bytes) and os.path.islink(source)
+        return "a symbolic link to a file that is not there" if is_link else "no such file"
     if isinstance(error, OSError) and error.errno == errno.ELOOP:
         return "a symbolic link that leads back to itself"
     if isinstance(error, OSError) and error.errno is not None:
         return f"cannot be read ({os.strerror(error.errno)})"
     if isinstance(error, UnidentifiedImageError):
+        if not (len(source) if isinstance(source, bytes) else os.path.getsize(source)):
+            return "an empty file"
         return f"not an image file that is read ({', '.join(FORMATS)})"
     if isinstance(error, MemoryError):
         return "too large for the memory"

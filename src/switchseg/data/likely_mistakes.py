@@ -57,6 +57,9 @@ def _lossy(found: Findings, meaning: Meaning) -> Advice | None:
 def _too_few_classes(found: Findings, meaning: Meaning) -> Advice | None:
     pixels = found.class_pixels(meaning)
     occurring = pixels.nonzero()[0]
+    # Values that stand for no class may be the other classes: what they are comes first.
+    if found.stored(meaning.label_map).keys() - meaning.label_map.values.keys():
+        return None
     if not len(occurring) and found.stored(meaning.label_map) and not found.problems:
         remedy = "Give the classes their values: list a label_map, or take them out of `ignore`."
         return Advice("No class is in the labels: every pixel is ignored.", remedy=remedy, stops=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 from switchseg.classes import Classes
 from switchseg.data.advice import is_unnamed, yaml_line
-from switchseg.data.description import SETTINGS, Description
+from switchseg.data.described import SETTINGS
+from switchseg.data.description import Description
 from switchseg.data.findings import Findings
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.likely_mistakes import advise

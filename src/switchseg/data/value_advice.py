@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from switchseg.data.advice import MOST_NAMED, Advice, Reading, is_unnamed, listed, share
+from switchseg.data.advice import MOST_NAMED, UNSMOOTHED, Advice, Reading, is_unnamed, listed, share
 from switchseg.data.findings import Findings
 from switchseg.data.labels import Meaning
 from switchseg.data.readers.camvid import CAMVID
 from switchseg.labels import IGNORED
 
 _BACKGROUND = "background"
+_FEWEST_SMOOTHED = 16
+"""Values that lie along edges: fewer may be thin things."""
 
 
 def _binary(found: Findings, meaning: Meaning) -> Advice | None:
@@ -28,6 +30,21 @@ def _binary(found: Findings, meaning: Meaning) -> Advice | None:
     return Advice(seen, (Reading(settings, f"0 is {classes[0]!r}, 255 is {classes[1]!r}"),), stops=True)
 
 
+def _smoothed(found: Findings, meaning: Meaning) -> Advice | None:
+    """Values between those of two areas, as masks have them that were scaled or drawn with soft edges."""
+    # JPEG adds values of its own, which is told of by itself.
+    if meaning.label_map.colours or found.lossy:
+        return None
+    # What lies along edges has another value beside most of its pixels.
+    thin = [value for value, pixels in found.values.items() if 2 * found.edges[value] > pixels]
+    # Where all is made of edges it is noise, or very small.
+    filled = sum(share(found, value) for value in thin)
+    if len(thin) < _FEWEST_SMOOTHED or 2 * len(thin) < len(found.values) or filled > 0.5:
+        return None
+    seen = f"{len(found.values)} values are in the labels, {len(thin)} along edges alone, as smoothing leaves them."
+    return Advice(seen, remedy=UNSMOOTHED, stops=True)
+
+
 def _gaps(found: Findings, meaning: Meaning) -> Advice | None:
     """Values far apart that nobody has named: grey levels, as drawing programs have them, not indices."""
     used = sorted(found.values)
@@ -35,7 +52,7 @@ def _gaps(found: Findings, meaning: Meaning) -> Advice | None:
     # Whoever lists classes has said how many there are, used or not; and JPEG adds values of its own.
     if meaning.label_map.colours or len(meaning.classes) < IGNORED or not 2 <= len(used) <= IGNORED or found.lossy:
         return None
-    if len(levels) < 2 or 2 * len(levels) > levels[-1] + 1:
+    if _smoothed(found, meaning) or len(levels) < 2 or 2 * len(levels) > levels[-1] + 1:
         return None
     readings = [_by_value(used, "each value is a class")]
     if IGNORED in used:
@@ -53,7 +70,7 @@ def _unknown(found: Findings, meaning: Meaning) -> Advice | None:
     """Values that stand for no class."""
     known, names = meaning.label_map.values, meaning.classes.names
     unknown = sorted(value for value in found.values if value not in known)
-    if not unknown or meaning.label_map.colours or _gaps(found, meaning):
+    if not unknown or meaning.label_map.colours or _gaps(found, meaning) or _smoothed(found, meaning):
         return None
     used = sorted(value for value in found.values if value != IGNORED)
     if unknown == [len(names)] and known.get(0) == 0:
@@ -117,4 +134,4 @@ def _zero_based(found: Findings, meaning: Meaning) -> Advice | None:
     )
 
 
-CHECKS = (_binary, _gaps, _unknown, _zero_based)
+CHECKS = (_binary, _smoothed, _gaps, _unknown, _zero_based)

@@ -89,7 +89,7 @@ class Finished:
             names.add(inside.relative_to(SUBMISSION).with_suffix("").as_posix())
         if parent.endswith("_labels"):
             names.add(parent.removesuffix("_labels"))
-        return bool(self._made) and (text == LEGEND or not names.isdisjoint(self._made))
+        return bool(self._made) and (text in (LEGEND, RECORD, SETTINGS) or not names.isdisjoint(self._made))
 
 
 def _remove(out: Path, name: str) -> None:

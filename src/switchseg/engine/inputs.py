@@ -50,12 +50,12 @@ class Input:
         return (*paths, out / SUBMISSION / f"{self.name}.png") if submission else paths
 
 
-def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
+def find_inputs(arguments: Iterable[str | os.PathLike[str]], out: Path | None = None) -> list[Input]:
     """Return the images and videos that files, folders (at any depth) and glob patterns stand for, each once.
 
     In folders, links are followed once, hidden files left out, and files of other suffixes counted in a warning.
     Results keep the folders below an argument; of files that would share a name, the later ones keep their suffix
-    or get a number.
+    or get a number. What an earlier call has written into the folder `out` is left out.
 
     Raises:
         UserError: a folder or a pattern stands for no file, or none of the files is there.
@@ -63,8 +63,11 @@ def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
     inputs: list[Input] = []
     taken: set[str] = set()
     seen: set[str] = set()
+    finished = Finished(out, None) if out is not None else None
     for argument in arguments:
-        for path, below in _expand(os.fspath(argument)):
+        for path, below in _expand(os.fspath(argument), finished):
+            if finished and finished.is_result(path):
+                continue
             # A link and its target, or one folder named twice, would label the same file twice.
             real = os.path.realpath(path)
             if real in seen:
@@ -83,12 +86,6 @@ def find_inputs(arguments: Iterable[str | os.PathLike[str]]) -> list[Input]:
     return inputs
 
 
-def without_results(inputs: Sequence[Input], out: Path) -> list[Input]:
-    """Return the inputs without those that an earlier call has written into the folder `out`."""
-    finished = Finished(out, None)
-    return [each for each in inputs if not finished.is_result(each.path)]
-
-
 def check_nothing_is_lost(inputs: Sequence[Input], out: Path, submission: bool) -> None:
     """Raise a UserError if a result would take the place of a file to be labelled, or of one that is no result."""
     targets = [out / LEGEND, *(path for each in inputs for path in each.results(out, submission))]
@@ -103,7 +100,7 @@ def check_nothing_is_lost(inputs: Sequence[Input], out: Path, submission: bool) 
             raise UserError(f"{path}: is no result of `predict` and would be overwritten; pass another --out")
 
 
-def _expand(argument: str) -> Iterator[tuple[Path, Path]]:
+def _expand(argument: str, finished: Finished | None) -> Iterator[tuple[Path, Path]]:
     """Yield the files that one argument stands for, each with its path below the argument's folder."""
     if not argument:
         raise UserError("'': an empty name; the name of an image, folder or video was expected")
@@ -114,7 +111,8 @@ def _expand(argument: str) -> Iterator[tuple[Path, Path]]:
         if not found:
             there = f"; there is {describe_suffixes(files)}" if files else ""
             raise UserError(f"{path}: no images or videos in this folder ({' '.join(_SUFFIXES)}){there}")
-        if left_out := [each for each in files if not has_suffix(each, _SUFFIXES)]:
+        others = [each for each in files if not has_suffix(each, _SUFFIXES)]
+        if left_out := [each for each in others if not (finished and finished.is_result(path / each))]:
             _log.warning("%s: left out what is no image or video by its suffix: %s", path, describe_suffixes(left_out))
         yield from ((path / each, Path(each)) for each in found)
     # A file may be called `a[1].jpg`: what exists is not a pattern.

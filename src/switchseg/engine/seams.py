@@ -31,28 +31,32 @@ class Seams(NamedTuple):
         return Seams(*(own + its for own, its in zip(self, other, strict=True)))
 
     @property
-    def score(self) -> float:
-        """Share of differing pairs along the borders over that elsewhere: 1 without seams; NaN if none differ there."""
-        # Of a map with one label elsewhere no ratio can be told: this is no number, and not 0 or infinity.
+    def score(self) -> float | None:
+        """Share of differing pairs along the borders over that elsewhere: 1 without seams.
+
+        None where there is nothing to compare: no windows meet, or no labels differ elsewhere.
+        """
+        # Of a map with one label elsewhere no ratio can be told: neither 0 nor infinity would be true.
         if not (self.along and self.elsewhere_differing):
-            return math.nan
+            return None
         return (self.along_differing / self.along) / (self.elsewhere_differing / self.elsewhere)
 
     def describe(self) -> str:
         """Return the counts in words, to be printed."""
-        along, elsewhere = (
-            f"{100 * differing / max(pairs, 1):.2f} %"
-            for pairs, differing in ((self.along, self.along_differing), (self.elsewhere, self.elsewhere_differing))
-        )
-        return f"{self.score:.2f} ({along} of neighbouring pixels differ where windows meet, {elsewhere} elsewhere)"
+        along, elsewhere = (f"{100 * (share or 0):.2f} %" for share in self._shares())
+        differ = f"{along} of neighbouring pixels differ where windows meet"
+        if self.score is None:
+            return f"no score ({differ}, and none elsewhere to compare with)"
+        return f"{self.score:.2f} ({differ}, {elsewhere} elsewhere)"
 
     def to_json(self) -> dict[str, Any]:
         """Return the score with the shares that it is made of; None where there is nothing to divide by."""
-        along, elsewhere = (
-            differing / pairs if pairs else None
-            for pairs, differing in ((self.along, self.along_differing), (self.elsewhere, self.elsewhere_differing))
-        )
-        return {"score": None if math.isnan(self.score) else self.score, "along": along, "elsewhere": elsewhere}
+        along, elsewhere = self._shares()
+        return {"score": self.score, "along": along, "elsewhere": elsewhere}
+
+    def _shares(self) -> tuple[float | None, float | None]:
+        along = self.along_differing / self.along if self.along else None
+        return along, self.elsewhere_differing / self.elsewhere if self.elsewhere else None
 
 
 def find_seams(labels: npt.NDArray[np.integer], rule: Rule, model: Segmenter) -> Seams:

@@ -12,7 +12,7 @@ from switchseg.data.advice import Advice
 from switchseg.data.check import inspect
 from switchseg.data.dataset import MissingSplitError, StoredDataset, existing_folder
 from switchseg.data.datasets import open_dataset
-from switchseg.data.description import SETTINGS, describe
+from switchseg.data.described import SETTINGS, describe
 from switchseg.data.findings import Findings
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.likely_mistakes import advise, compare_splits
@@ -61,6 +61,11 @@ class Survey:
     def meaning(self) -> Meaning:
         """What the labels are taken for."""
         return self.first.meaning
+
+    @property
+    def pairings(self) -> list[str]:
+        """What the files of images and of labels end in, where that is how they were matched, a line for each rule."""
+        return sorted({dataset.pairing for dataset in self.datasets.values() if dataset.pairing})
 
     def advices(self) -> list[Advice]:
         """Return the likely mistakes, the gravest first."""

@@ -115,7 +115,8 @@ def read_run(path: str | Path) -> Run:
     """
     path = Path(path)
     if not (path / "log.jsonl").is_file():
-        raise UserError(f"{path}: no run directory (it has no log.jsonl); give the --out folder of a training")
+        found = "no run directory (it has no log.jsonl)" if path.is_dir() else "no such folder"
+        raise UserError(f"{path}: {found}; give the --out folder of a training")
     events, seconds, unreadable = read_log(path / "log.jsonl")
     config = read_config(path / "config.yaml")
     run = Run(

@@ -27,6 +27,7 @@ READ = {
     "many_classes": tuple(f"class {index}" for index in range(200)),
     "mixed_sizes": NUMBERS,
     "name_endings": NUMBERS,
+    "endings_beside_each_other": NUMBERS,
     "odd_names": NUMBERS,
     "one_bit_masks": NUMBERS[:2],
     "one_name_masks": ("background", "defect"),
@@ -86,6 +87,10 @@ def test_layouts_are_known_by_what_lies_in_them(tmp_path, tiny_camvid):
     (tmp_path / "JPEGImages").mkdir()
     assert recognise(tmp_path) == "folder"
     (tmp_path / "SegmentationClass").mkdir()
+    # As labelling programs write it, without lists of splits.
+    assert recognise(tmp_path) == "folder"
+    (tmp_path / "ImageSets/Segmentation").mkdir(parents=True)
+    (tmp_path / "ImageSets/Segmentation/train.txt").touch()
     assert recognise(tmp_path) == "voc"
 
 
@@ -97,6 +102,18 @@ def test_masks_of_0_and_255_without_class_names_become_two_classes(tmp_path):
     assert set(np.unique(dataset.read(0).label)) == {0, 1}
     assert found.written == tmp_path / "dataset.yaml"
     assert any("255 is 'class 1'" in line for line in said)
+
+
+def test_a_command_that_is_proposed_can_be_pasted(tmp_path):
+    root = write(tmp_path / "my data", [0, 1])
+    (root / "masks/0.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match=rf"`switchseg check-data --dataset folder --root '{root}'` shows them all"):
+        looked(root)
+
+
+def test_how_images_and_labels_were_matched_is_told(tmp_path):
+    user_folders.FOLDERS["endings_beside_each_other"](tmp_path)
+    assert "found: matched by name: images *_rgb.*, labels *_gt.*" in looked(tmp_path)[1]
 
 
 @pytest.mark.parametrize("name", marked(READ))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from switchseg.data.dataset import MissingSplitError, existing_folder
-from switchseg.data.description import built_in
+from switchseg.data.described import built_in
 from switchseg.data.file_dataset import FileDataset
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.readers.ade20k_classes import ADE20K

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from switchseg.classes import Classes
 from switchseg.data.dataset import MissingSplitError, existing_folder
-from switchseg.data.description import built_in
+from switchseg.data.described import built_in
 from switchseg.data.file_dataset import FileDataset
 from switchseg.data.labels import LabelMap
 from switchseg.data.readers.pairs import open_pairs

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from switchseg.classes import Classes
 from switchseg.data.dataset import MissingSplitError, existing_folder
-from switchseg.data.description import built_in
+from switchseg.data.described import built_in
 from switchseg.data.file_dataset import FileDataset
 from switchseg.data.labels import LabelMap
-from switchseg.data.readers.pairs import PLAIN, Ending, complete_ending, open_pairs
+from switchseg.data.readers.endings import PLAIN, Ending
+from switchseg.data.readers.pairs import complete_ending, open_pairs
 from switchseg.data.splits import canonical_split
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from switchseg.data.dataset import Record, existing_folder
-from switchseg.data.description import meaning_of
+from switchseg.data.described import meaning_of
 from switchseg.data.file_dataset import FileDataset, file_record, sample_name
 from switchseg.data.images import SUFFIXES
 from switchseg.data.labels import Meaning

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from switchseg.data.dataset import MissingSplitError, Record, StoredDataset
-from switchseg.data.description import describe, meaning_of
+from switchseg.data.described import describe, meaning_of
 from switchseg.data.images import Source
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.paths import inside

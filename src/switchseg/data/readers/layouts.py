@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from switchseg.data.dataset import MissingSplitError
-from switchseg.data.images import FORMATS, SUFFIXES
+from switchseg.data.images import SUFFIXES
 from switchseg.data.paths import has_suffix
-from switchseg.data.readers.pairs import PLAIN, Ending, list_images
+from switchseg.data.readers.endings import PLAIN, Endings, endings_between, endings_within
+from switchseg.data.readers.pairs import list_images
 from switchseg.data.splits import ALL_WORDS, words_for
 from switchseg.errors import UserError
 
-IMAGE_FOLDER = "images"
-LABEL_FOLDERS = ("annotations", "masks", "labels")
+IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
+"""What the folder of the images may be called, in small or capital letters; the usual word first."""
+LABEL_FOLDERS = ("annotations", "masks", "labels", "annotation", "mask", "label", "annot", "segmentationclass")
+_MOST_NAMED = 5
 
 
 class Layout(NamedTuple):
@@ -24,111 +26,113 @@ class Layout(NamedTuple):
 
     images: Path
     labels: Path
-    endings: tuple[Ending, Ending] = (PLAIN, PLAIN)
+    endings: Endings = (PLAIN, PLAIN)
 
 
 def find_layout(root: Path, split: str) -> Layout:
     """Return where the images and labels of a split lie below `root`.
 
-    They are images/SPLIT and labels/SPLIT; or SPLIT/images and SPLIT/labels; or SPLIT with `a.jpg` beside
-    `a_mask.png`, or beside `a.png`; or any of it without splits, with or without folders below. The labels' folder
-    may be called annotations or masks, and labels may have an ending of their own.
+    They are images/SPLIT and labels/SPLIT; or SPLIT/images and SPLIT/labels; or SPLIT and SPLIT_labels; or SPLIT with
+    `a.jpg` beside `a_mask.png`, or beside `a.png`; or any of it without splits, with or without folders below. The
+    folders may go by any of `IMAGE_FOLDERS` and `LABEL_FOLDERS`, and images and labels may have endings of their own.
 
     Raises:
         MissingSplitError: there are other splits.
-        UserError: there is none of these, or labels of two kinds.
+        UserError: there is none of these, or more than one way to take them.
     """
+    folders = _folders(root)
+    images = _called(folders, IMAGE_FOLDERS)
+    inner = _folders(images) if images else {}
     # Folders of splits before those without: a folder `images` of the first kind holds no images itself.
-    for name in words_for(split):
-        if (root / IMAGE_FOLDER / name).is_dir():
-            return _with_endings(root / IMAGE_FOLDER / name, _label_folder(root) / name)
-        if (root / name / IMAGE_FOLDER).is_dir():
-            return _with_endings(root / name / IMAGE_FOLDER, _label_folder(root / name))
-        if (root / name).is_dir() and (layout := _side_by_side(root / name)):
+    if part := _called(inner, words_for(split)):
+        labels = _label_folder(root)
+        return layout_of(part, _called(_folders(labels), words_for(split)) or labels / part.name)
+    for word in words_for(split):
+        if layout := _of_split(folders, word):
             return layout
-    splits = _splits(root)
+    splits = sorted([path.name for path in inner.values()] + [word for word in ALL_WORDS if _is_split(folders, word)])
     # Folders of which none is called like a split are towns or days, unless one of them was asked for by its name.
-    if not ALL_WORDS.isdisjoint(splits) or (splits and split not in ALL_WORDS):
-        raise MissingSplitError(f"{root / IMAGE_FOLDER / split}: no such folder; there is {', '.join(splits)}")
-    if (root / IMAGE_FOLDER).is_dir():
-        return _with_endings(root / IMAGE_FOLDER, _label_folder(root))
-    if root.is_dir() and (layout := _side_by_side(root)):
+    if not ALL_WORDS.isdisjoint(map(str.lower, splits)) or (splits and split not in ALL_WORDS):
+        missing = (images or root / IMAGE_FOLDERS[0]) / split
+        raise MissingSplitError(f"{missing}: no such folder; there is {', '.join(splits)}")
+    if layout := _within(root):
         return layout
+    image_folder, label_folders = IMAGE_FOLDERS[0], "|".join(LABEL_FOLDERS[:3])
+    there = sorted(path.name for path in folders.values())
+    others = f"; there is {', '.join(there[:_MOST_NAMED])}{', ...' * (len(there) > _MOST_NAMED)}" if there else ""
     raise UserError(
-        f"{root}: no folder `{IMAGE_FOLDER}`; the layout is {IMAGE_FOLDER}/ and {'|'.join(LABEL_FOLDERS)}/, each with "
-        "or without folders of the splits, or SPLIT/ with both in it, or a.jpg beside a_mask.png"
+        f"{root}: no folder `{image_folder}`; the layout is {image_folder}/ and {label_folders}/, each with or without "
+        f"folders of the splits, or SPLIT/ with both in it, or a.jpg beside a_mask.png{others}"
     )
 
 
-def _splits(root: Path) -> list[str]:
-    """Return the names of the splits that there are: folders in `images`, or folders that hold images and labels."""
-    around = [path for path in _folders(root) if path.name in ALL_WORDS]
-    own = [path for path in around if (path / IMAGE_FOLDER).is_dir() or _side_by_side(path)]
-    return sorted(path.name for path in _folders(root / IMAGE_FOLDER) + own)
-
-
-def _folders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
-
-
-def _label_folder(root: Path) -> Path:
-    labels = [root / name for name in LABEL_FOLDERS if (root / name).is_dir()]
-    if not labels:
-        raise UserError(f"{root}: no folder {', '.join(LABEL_FOLDERS)}; one of them holds the labels")
-    return labels[0]
-
-
-def _with_endings(images: Path, labels: Path) -> Layout:
+def layout_of(images: Path, labels: Path) -> Layout:
+    """Return the layout of a folder of images and one of labels, with the endings by which their names match."""
     found, partners = list_images(images).files.keys(), list_images(labels).files.keys()
-    # Where every image has its partner, endings are not guessed at, even if all names share one.
-    if not found <= partners:
-        for ending in ("", _shared_ending(found)):
-            stems = {stem.removesuffix(ending) for stem in found}
-            if stems <= partners:
-                return Layout(images, labels, (Ending(ending), PLAIN))
-            if label_ending := _label_ending(stems, partners, labels):
-                return Layout(images, labels, (Ending(ending), Ending(label_ending)))
-    return Layout(images, labels)
+    return Layout(images, labels, endings_between(found, partners, (images, labels)))
 
 
-def _side_by_side(folder: Path) -> Layout | None:
-    """Return the layout of a folder that holds both images and labels; None if it does not."""
-    suffixes: dict[str, set[str]] = {}
-    for name in os.listdir(folder):
-        stem, suffix = os.path.splitext(name)
-        if not name.startswith(".") and has_suffix(name, SUFFIXES):
-            suffixes.setdefault(stem, set()).add(suffix.lower())
-    # Photographs are JPEG and labels PNG; other pairs of suffixes would leave open which is which.
-    if suffixes and all(len(both) == 2 and both.difference(FORMATS["JPEG"]) == {".png"} for both in suffixes.values()):
-        return Layout(folder, folder, (Ending(suffix=".jpg"), Ending(suffix=".png")))
-    fitting = []
-    for ending in sorted(
-        {ending for stem in suffixes for ending in _endings(stem) if stem.removesuffix(ending) in suffixes}
-    ):
-        labels = {stem for stem in suffixes if stem.endswith(ending)}
-        if {stem.removesuffix(ending) for stem in labels} == suffixes.keys() - labels:
-            fitting.append(ending)
-    return Layout(folder, folder, (PLAIN, Ending(fitting[0]))) if len(fitting) == 1 else None
+def _of_split(folders: dict[str, Path], word: str) -> Layout | None:
+    """Return the layout of a split that goes by this word and has folders of its own; None if there is none."""
+    # What is to be labelled, as competitions hand it out.
+    labelled = word not in words_for("test")
+    if (folder := _called(folders, (word,))) and (layout := _within(folder, labelled)):
+        return layout
+    images = _called(folders, (word, *_with_split(word, IMAGE_FOLDERS)))
+    labels = _called(folders, _with_split(word, LABEL_FOLDERS))
+    return layout_of(images, labels) if images and labels else None
 
 
-def _label_ending(stems: Collection[str], labels: Collection[str], folder: Path) -> str:
-    """Return the one ending with which every image's stem is that of a label; empty if there is none."""
-    endings = {ending for label in labels for ending in _endings(label) if label.removesuffix(ending) in stems}
-    fitting = sorted(ending for ending in endings if all(stem + ending in labels for stem in stems))
-    if len(fitting) > 1:
-        kinds = ", ".join(f"*{ending}" for ending in fitting)
-        raise UserError(f"{folder}: labels of several kinds, {kinds}; keep one of them there")
-    return fitting[0] if fitting else ""
+def _is_split(folders: dict[str, Path], word: str) -> bool:
+    try:
+        return _of_split(folders, word) is not None
+    except UserError:
+        return True  # it is there, though it cannot be used
 
 
-def _endings(stem: str) -> list[str]:
-    """Return what a name may end in: `_gt_mask` and `_mask` of `street_gt_mask`."""
-    return [stem[place:] for place, character in enumerate(stem) if character in "_-." and place]
+def _with_split(word: str, names: Sequence[str]) -> list[str]:
+    return [f"{word}{joint}{name}" for joint in ("_", "-", "") for name in names]
 
 
-def _shared_ending(stems: Collection[str]) -> str:
-    """Return the last word, such as `_image`, that all stems end in; empty if there is none."""
-    endings = {found[0] if (found := re.search(r"[_.-][A-Za-z0-9]*[A-Za-z]$", stem)) else "" for stem in stems}
-    return endings.pop() if len(endings) == 1 else ""
+def _within(folder: Path, labelled: bool = True) -> Layout | None:
+    """Return the layout of a folder that holds images and labels, in two folders or beside each other; or None.
+
+    Unless they must be `labelled`, a folder of images will do.
+    """
+    if inner := _called(_folders(folder), IMAGE_FOLDERS):
+        return layout_of(inner, _label_folder(folder, labelled))
+    names = os.listdir(folder) if folder.is_dir() else []
+    images = [name for name in names if has_suffix(name, SUFFIXES) and not name.startswith(".")]
+    endings = endings_within(images, folder)
+    return Layout(folder, folder, endings) if endings else None
+
+
+def _folders(folder: Path) -> dict[str, Path]:
+    """Return {name: path} of the folders below, hidden ones left out."""
+    if not folder.is_dir():
+        return {}
+    # Not `iterdir`: there may be a million images, and each would be asked what it is.
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+    return {name: folder / name for name in names}
+
+
+def _called(folders: dict[str, Path], names: Sequence[str]) -> Path | None:
+    """Return the folder that goes by one of the names, the first if there are several."""
+    # In these very letters before others: many systems can tell the two apart.
+    known = {name.lower(): path for name, path in folders.items()} | folders
+    return next((known[name] for name in names if name in known), None)
+
+
+def _label_folder(root: Path, must_exist: bool = True) -> Path:
+    there = [path for name, path in _folders(root).items() if name.lower() in LABEL_FOLDERS]
+    if not there and not must_exist:
+        return root / LABEL_FOLDERS[0]
+    if not there:
+        raise UserError(f"{root}: no folder {', '.join(LABEL_FOLDERS[:3])}; one of them holds the labels")
+    # Others hold what programs draw or save beside the labels.
+    holding = [path for path in there if len(there) == 1 or list_images(path).files]
+    if len(holding) > 1:
+        names = " and ".join(sorted(path.name for path in holding))
+        raise UserError(f"{root}: labels lie in {names}; keep one of these folders there")
+    return (holding or there)[0]

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from switchseg.data.dataset import MissingSplitError, Record, existing_folder
-from switchseg.data.description import meaning_of
+from switchseg.data.described import meaning_of
 from switchseg.data.file_dataset import FileDataset, file_record, sample_name
 from switchseg.data.labels import LabelMap, Meaning
 from switchseg.data.paths import common_folder, inside, with_slashes

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from switchseg.data.dataset import Record
+from switchseg.data.described import CLASS_FILES
 from switchseg.data.file_dataset import FileDataset, sample_name
 from switchseg.data.images import FORMATS, SUFFIXES
 from switchseg.data.labels import Meaning
 from switchseg.data.paths import common_folder, describe_suffixes, files_below, has_suffix
+from switchseg.data.readers.endings import PLAIN, Ending, Endings
 from switchseg.data.records import Lines
 from switchseg.errors import UserError
 
@@ -29,21 +31,8 @@ class Listing(NamedTuple):
     """Files that are no images by their suffix."""
 
 
-class Ending(NamedTuple):
-    """What the names of files have beyond what images and labels share."""
-
-    word: str = ""
-    """What stands before the suffix, such as `_mask` or `.mask`."""
-    suffix: str = ""
-    """One of `SUFFIXES`; empty for any of them. One of JPEG stands for all of JPEG."""
-
-
-PLAIN = Ending()
-"""Nothing beyond the suffix, whichever that is."""
-
-
 def open_pairs(
-    name: str, images: Path, labels: Path, meaning: Meaning, endings: tuple[Ending, Ending] = (PLAIN, PLAIN)
+    name: str, images: Path, labels: Path, meaning: Meaning, endings: Endings = (PLAIN, PLAIN)
 ) -> FileDataset:
     """Pair the images below one folder with the labels below another by their path without its ending.
 
@@ -54,13 +43,13 @@ def open_pairs(
         UserError: there is no image, none has a label, or two files of a folder differ only in their suffix.
     """
     image_ending, label_ending = endings
-    beside = label_ending if images == labels else None
+    beside = label_ending if images == labels and label_ending.word else None
     found, left_out = list_images(images, image_ending, beside)
     if not found:
         there = f"; there is {describe_suffixes(left_out)}" if left_out else ""
         sought = ", ".join(f"*{image_ending.word}{suffix}" for suffix in _suffixes(image_ending))
         raise UserError(f"{images}: no images ({sought}){there}")
-    if left_out and not image_ending.suffix:
+    if left_out := [path for path in left_out if path not in CLASS_FILES]:
         _log.warning("%s: left out what is no image by its suffix: %s", images, describe_suffixes(left_out))
     partners, missing = _partners(labels, label_ending, images, found) if labels.is_dir() else ({}, "")
     if lossy := [path for path in partners.values() if has_suffix(path, FORMATS["JPEG"])]:
@@ -70,6 +59,8 @@ def open_pairs(
     locate = partial(_locate, str(images), str(labels), common_folder(found.values()), image_ending.word)
     dataset = FileDataset(name, meaning, lines, locate)
     dataset.incomplete = missing
+    if partners and endings != (PLAIN, PLAIN):
+        dataset.pairing = f"images {image_ending}, labels {label_ending}"
     return dataset
 
 
@@ -102,7 +93,9 @@ def list_images(folder: Path, ending: Ending = PLAIN, without: Ending | None = N
             raise UserError(f"{str(folder / path)!r}: a line break in a file's name; rename it")
         if stem in listing.files:
             other = listing.files[stem]
-            raise UserError(f"{folder / path}: {other} has the same stem; images and labels are matched by stem")
+            raise UserError(
+                f"{folder / path}: {other} has the same stem, by which images and labels are matched; keep one"
+            )
         listing.files[stem] = path
     return listing
 
@@ -123,19 +116,29 @@ def _suffixes(ending: Ending) -> tuple[str, ...]:
 
 def _partners(labels: Path, ending: Ending, images: Path, found: dict[str, str]) -> tuple[dict[str, str], str]:
     """Return the labels by stem, and a line about the images that have none; raise it if no image has one."""
-    partners, left_out = list_images(labels, ending)
+    listed, left_out = list_images(labels, ending)
+    partners = {stem: listed[stem] for stem in found if stem in listed}
     missing = sorted(found.keys() - partners.keys())
+    # Beside the images, what is no label is an image.
+    alone = sorted(listed[stem] for stem in listed.keys() - found.keys()) if images != labels else []
+    if alone and partners:
+        _log.warning("%s: %d of %d labels have no image, left out: %s", labels, len(alone), len(listed), _some(alone))
     if not missing:
         return partners, ""
-    there = f"; {labels} holds {describe_suffixes(left_out)}, which are not read" if left_out and not partners else ""
     wanted = f"{labels / missing[0]}{ending.word}{ending.suffix or '.png'}"
     line = (
         f"{images / found[missing[0]]}: an image without label, {wanted} is missing "
-        f"({len(missing)} of {len(found)} images have none: {', '.join(missing[:_SHOWN])}){there}"
+        f"({len(missing)} of {len(found)} images have none: {_some(missing)})"
     )
-    if len(missing) == len(found):
-        raise UserError(line)
-    return partners, line
+    if partners:
+        return partners, line
+    if alone:
+        raise UserError(f"{line}; {labels} holds {_some(alone)}, whose names do not fit")
+    raise UserError(f"{line}; {labels} holds {describe_suffixes(left_out)}, which are not read" if left_out else line)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
 
 
 def _locate(images: str, labels: str, folder: str, word: str, line: str) -> Record:

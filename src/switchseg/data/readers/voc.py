@@ -8,7 +8,7 @@ from pathlib import Path
 
 from switchseg.classes import Classes
 from switchseg.data.dataset import MissingSplitError, Record, existing_folder
-from switchseg.data.description import built_in
+from switchseg.data.described import built_in
 from switchseg.data.file_dataset import FileDataset, file_record, sample_name
 from switchseg.data.images import SUFFIXES
 from switchseg.data.paths import has_suffix, inside, with_slashes

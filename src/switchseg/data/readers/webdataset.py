@@ -16,7 +16,7 @@ import numpy as np
 
 from switchseg import files, system
 from switchseg.data.dataset import MissingSplitError, Record, StoredDataset, existing_folder
-from switchseg.data.description import meaning_of
+from switchseg.data.described import meaning_of
 from switchseg.data.labels import Meaning
 from switchseg.data.records import Lines, read_lines
 from switchseg.data.splits import canonical_split, words_for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from switchseg import files
 from switchseg.data.advice import is_unnamed
 from switchseg.data.dataset import StoredDataset, existing_folder
-from switchseg.data.description import SETTINGS
+from switchseg.data.described import SETTINGS
 from switchseg.data.proposal import meaning_with, written
 from switchseg.engine.survey import Place, Survey, survey
 from switchseg.errors import UserError
@@ -23,7 +24,7 @@ LAYOUTS = {
     "cityscapes": ("leftImg8bit", "gtFine"),
     "coco_stuff": ("images/train2017", "annotations/train2017"),
     "scenes": ("scenes.json",),
-    "voc": ("JPEGImages", "SegmentationClass"),
+    "voc": ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation/train.txt"),
 }
 """What lies in the folder of data sets that are known by their layout; every other folder is a `folder`."""
 
@@ -129,7 +130,7 @@ def _mended(seen: Survey, root: Path, workers: int, say: Callable[[str], None]) 
 
 
 def _require_usable(seen: Survey, name: str, root: Path) -> None:
-    check = f"`switchseg check-data --dataset {name} --root {root}` shows them all"
+    check = f"`switchseg check-data --dataset {name} --root {shlex.quote(str(root))}` shows them all"
     # What explains all problems before the first of them.
     for advice in seen.advices():
         if advice.stops:
@@ -145,6 +146,8 @@ def _tell(found: Found, seen: Survey, say: Callable[[str], None]) -> None:
     height, width = found.typical_size
     parts = ", ".join(f"{len(dataset)} {split}" for split, dataset in seen.datasets.items())
     say(f"found: {found.dataset} data set, {parts} images, typically {width}x{height} pixels")
+    for pairing in seen.pairings:
+        say(f"found: matched by name: {pairing}")
     pixels = seen.found.class_pixels(seen.meaning)
     names = [
         f"{name} {share:.1%}"
