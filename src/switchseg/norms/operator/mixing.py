@@ -60,8 +60,8 @@ def mix_backward(
     """
     shares = kept.shares[: len(options.statistics)]
     moments = kept.moments
-    # Of each statistic's share only by how much it differs from that of a map's own moments: a mean that is large in all
-    # of them would leave the difference few digits, and is nothing to logits.
+    # Of the shares' gradients only by how much they differ from that of a map's own moments: a large mean, which all
+    # have in common, would leave the differences few digits, and is nothing to logits.
     grad_shares = []
     grad_moments: Tensor | None = None
     for name, share in zip(options.statistics, _rows(shares), strict=True):
