@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from switchseg.norms import SwitchNorm2d, SyncSwitchNorm2d
+from switchseg.norms.operator import cuda
 from switchseg.norms.operator.call import STATISTICS, Options
 from switchseg.norms.operator.cut import Cut
 from tests.norms.cases import SUBSETS, arguments, assert_same, run
@@ -70,6 +71,13 @@ def test_kernels_compile_for_hopper(case, shape, tmp_path, monkeypatch):
             for step in recipe.steps:
                 used = usage(compile_step(step, recipe.types, 90))
                 assert used.spilled <= SPILLED, (step.kernel, used)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="Triton works here")
+def test_where_triton_does_not_work_it_says_why():
+    """As where there is no compiler for its launcher: the formula stands in, and nothing stops."""
+    pytest.importorskip("triton")
+    assert cuda.obstacle(torch.float32).startswith("Triton does not work here: RuntimeError: ")
 
 
 def test_a_direction_is_at_most_three_launches():

@@ -127,6 +127,7 @@ def _choose(device: str, dtype: torch.dtype, dims: int, statistics: tuple[str, .
 _choose_once = lru_cache(maxsize=256)(_choose)
 
 
+@torch_private.constant  # on a GPU it is up to what is installed, which no compiler can trace
 def _obstacle(name: str, device: str, dtype: torch.dtype, dims: int, statistics: tuple[str, ...]) -> str:
     if name not in _OF_DEVICE.get(device, ()):
         return f"it takes no inputs on {device}"
