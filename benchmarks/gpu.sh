@@ -45,7 +45,8 @@ compiled() { steps compiled; }
 
 parity() {
     "$python" -m pytest -q -n 10 --tb=short -p no:cacheprovider -o filterwarnings= -m "slow or not slow" tests/norms/operator/test_cuda.py \
-        tests/norms/operator/test_launches.py tests/engine/test_capture_on_device.py -k "device or launch"
+        tests/norms/operator/test_surroundings.py tests/norms/operator/test_launches.py tests/engine/test_capture_on_device.py \
+        -k "device or launch"
 }
 
 study() { "$python" benchmarks/study.py norms --camvid "${CAMVID:?the folder of CamVid}" --out "$logs/study" --seconds "${1:-540}" --jobs 6; }

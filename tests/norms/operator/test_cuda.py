@@ -142,3 +142,33 @@ def test_device_never_waits():
         layer.eval()(x)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@on_device
+@pytest.mark.parametrize("shape", [(3, 2, 19000, 19000), (1, 1, 40000, 40000)])
+def test_device_reaches_beyond_2_to_the_31(shape):
+    """In elements of all maps, and in the sum of two places in one of them."""
+    if torch.cuda.mem_get_info()[0] < 40 << 30:
+        pytest.skip("needs 40 GiB")
+    x = torch.randn(shape, device="cuda", dtype=torch.float16)
+    last = x[-1:].clone()
+    layer = SwitchNorm2d(shape[1], statistics=("in",), device="cuda")
+    found, expected = (_forward_and_backward(layer, each) for each in (x, last))
+    for value, alone in zip(found, expected, strict=True):
+        torch.testing.assert_close(value[-1:], alone, atol=2e-3, rtol=2e-3)
+    assert abs(found[0][-1, -1].float().mean().item()) < 1e-3
+    assert abs(found[0][-1, -1].float().std().item() - 1) < 1e-3
+
+
+def _forward_and_backward(layer, x):
+    y = layer(x.requires_grad_())
+    y.backward(torch.ones_like(y[..., :1]).expand_as(y))
+    return y.detach(), x.grad
+
+
+@on_device
+def test_device_compiles_without_graph_breaks():
+    torch.compiler.reset()
+    layer, x = SwitchNorm2d(8, activation="relu", device="cuda"), torch.randn(2, 8, 16, 16, device="cuda")
+    expected = layer(x)
+    torch.testing.assert_close(torch.compile(layer, fullgraph=True, backend="aot_eager")(x), expected)

@@ -16,25 +16,28 @@ from tests.norms.cases import CPU_BACKENDS
 SHAPE = (3, 5, 7, 6)
 
 
-def values(seed: int) -> torch.Tensor:
-    return torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed)) + 2
+def values(seed: int, device: torch.device | str = "cpu") -> torch.Tensor:
+    return (torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed)) + 2).to(device)
 
 
-def layer(backend: str) -> SwitchNorm2d:
+def layer(backend: str, device: str) -> SwitchNorm2d:
     norm = SwitchNorm2d(5, activation="relu", backend=backend)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in norm.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
-    return norm
+    return norm.to(device)
 
 
-def pass_through(norm, call=None, x=None, grad=None, residual=True):
+def pass_through(norm, call=None, change_x=None, change_grad=None):
     """Run a layer forward and backward, `call` in its place; return all that comes of it."""
-    x = (values(1) if x is None else x).requires_grad_()
-    inputs = [x, values(2).requires_grad_()] if residual else [x]
+    device = norm.weight.device
+    x, residual, grad = (values(seed, device) for seed in (1, 2, 3))
+    inputs = [x if change_x is None else change_x(x), residual]
+    for each in inputs:
+        each.requires_grad_()
     y = norm(*inputs) if call is None else call(norm, *inputs)
-    y.backward(values(3) if grad is None else grad)
+    y.backward(grad if change_grad is None else change_grad(grad))
     return [y.detach(), *[leaf.grad for leaf in [*inputs, *norm.parameters()]], *norm.buffers()]
 
 
@@ -50,7 +53,9 @@ def offloaded(norm, *inputs):
 
 
 def packed(norm, *inputs):
-    with torch.autograd.graph.saved_tensors_hooks(lambda kept: kept.numpy().copy(), torch.from_numpy):
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda kept: (kept.cpu().numpy().copy(), kept.device), lambda found: torch.from_numpy(found[0]).to(found[1])
+    ):
         return norm(*inputs)
 
 
@@ -89,10 +94,16 @@ CALLS = {
 }
 
 
-@pytest.fixture(params=CPU_BACKENDS)
+ON_DEVICE = pytest.param(
+    "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"), id="device"
+)
+
+
+@pytest.fixture(params=[*CPU_BACKENDS, ON_DEVICE])
 def pair(request):
     """Return a layer by a backend, and the same by the formula."""
-    return layer(request.param), layer("reference")
+    device = "cuda" if request.param == "cuda" else "cpu"
+    return layer(request.param, device), layer("reference", device)
 
 
 def assert_equal(found, expected):
@@ -104,24 +115,31 @@ def test_around_a_call(pair, call):
     assert_equal(*[pass_through(norm, call) for norm in pair])
 
 
-GRADIENTS = {
-    "expanded": torch.ones(()).expand(SHAPE),
-    "of other strides": values(3).transpose(2, 3).contiguous().transpose(2, 3),
-    "in a buffer": torch.cat([torch.zeros(1), values(3).flatten()])[1:].view(SHAPE),
+def moved(x):
+    """Return `x` in memory from which vectors of several numbers cannot be loaded."""
+    found = torch.cat([x.new_zeros(1), x.flatten()])[1:].view(x.shape)
+    assert found.data_ptr() % 16
+    return found
+
+
+CHANGES = {
+    "begins anywhere": moved,
+    "negated": torch._neg_view,
+    "other strides": lambda x: x.transpose(2, 3).contiguous().transpose(2, 3),
+    "channels_last": lambda x: x.contiguous(memory_format=torch.channels_last),
 }
 
 
-@pytest.mark.parametrize("grad", GRADIENTS.values(), ids=GRADIENTS)
-def test_gradients_of_any_strides_that_begin_anywhere(pair, grad):
-    assert_equal(*[pass_through(norm, grad=grad) for norm in pair])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_maps_as_they_may_lie_in_memory(pair, change):
+    assert_equal(*[pass_through(norm, change_x=lambda x: change(x).detach()) for norm in pair])
 
 
-def test_maps_that_begin_anywhere(pair):
-    """Vectors of several numbers could not be loaded from there."""
-    assert_equal(*[pass_through(norm, x=GRADIENTS["in a buffer"].clone()) for norm in pair])
-    x = torch.cat([torch.zeros(1), values(1).flatten()])[1:].view(SHAPE)
-    assert x.data_ptr() % 16
-    assert_equal(*[pass_through(norm, x=x.detach(), residual=False) for norm in pair])
+@pytest.mark.parametrize(
+    "change", [*CHANGES.values(), lambda grad: grad[:1, :1, :1, :1].expand(SHAPE)], ids=[*CHANGES, "expanded"]
+)
+def test_gradients_as_they_may_lie_in_memory(pair, change):
+    assert_equal(*[pass_through(norm, change_grad=change) for norm in pair])
 
 
 @pytest.mark.parametrize("name", ["weight", "bias", "mean_weight", "var_weight"])
@@ -143,7 +161,7 @@ class _Ending(torch.autograd.Function):
 
 def test_a_gradient_that_does_not_come_is_zero(pair):
     norm, _ = pair
-    x = values(1).requires_grad_()
+    x = values(1, norm.weight.device).requires_grad_()
     (_Ending.apply(norm(x)) + x).sum().backward()
     torch.testing.assert_close(x.grad, torch.ones_like(x))
 
@@ -151,8 +169,8 @@ def test_a_gradient_that_does_not_come_is_zero(pair):
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda norm: pickle.loads(pickle.dumps(norm))])
 def test_copies_of_a_layer_that_has_run(pair, copied):
     found, expected = pair
-    found(values(1))
-    expected(values(1))
+    for norm in pair:
+        norm(values(1, norm.weight.device))
     assert_equal(pass_through(copied(found)), pass_through(expected))
 
 
@@ -163,8 +181,10 @@ def _run_elsewhere(norm, queue):
 @pytest.mark.slow
 def test_a_layer_that_has_run_goes_on_in_another_process(pair):
     found, expected = pair
-    found(values(1))
-    expected(values(1))
+    if found.weight.is_cuda:
+        pytest.skip("tensors on a device go by other ways than those of the layer")
+    for norm in pair:
+        norm(values(1))
     context = multiprocessing.get_context("spawn")
     queue = context.SimpleQueue()
     process = context.Process(target=_run_elsewhere, args=(found, queue))
@@ -205,12 +225,14 @@ def test_parameters_of_a_subclass(pair):
 
 def test_a_wider_residual_leaves_the_type_of_the_output(pair):
     for norm in pair:
-        assert norm(values(1).bfloat16(), values(2)).dtype == torch.bfloat16
+        x, residual = values(1, norm.weight.device).bfloat16(), values(2, norm.weight.device)
+        assert norm(x, residual).dtype == torch.bfloat16
 
 
 def test_many_gradients_at_once_are_for_the_formula(pair):
     found, expected = pair
-    x, several = values(1).requires_grad_(), torch.stack([values(3), values(4)])
+    x, *gradients = (values(seed, found.weight.device) for seed in (1, 3, 4))
+    x, several = x.requires_grad_(), torch.stack(gradients)
     with pytest.raises(RuntimeError, match='which the backend "reference" alone can take'):
         torch.autograd.grad(found(x), x, several, is_grads_batched=True)
     (grad,) = torch.autograd.grad(expected(x), x, several, is_grads_batched=True)
