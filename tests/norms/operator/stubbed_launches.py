@@ -157,14 +157,18 @@ def check_hooks_see_launches():
 
 def check_errors_are_raised():
     sequence = sequence_of(STEPS, POINTERS)
-    stub.stub_fail_next(700)
-    try:
-        sequence(STREAM, *addresses(5))
-    except RuntimeError as error:
-        assert str(error) == "the CUDA driver did not launch scaled + scaled + summed: error 700"  # noqa: PT017
-    else:
-        raise AssertionError("no error")
-    assert told() == []  # the others are not tried
+    for number, fail in ((700, stub.stub_fail_next), (4, stub.stub_fail_to_tell_the_context)):
+        fail(number)
+        try:
+            sequence(STREAM, *addresses(5))
+        except RuntimeError as error:
+            assert str(error) == f"the CUDA driver did not launch scaled + scaled + summed: error {number}"  # noqa: PT017
+        else:
+            raise AssertionError("no error")
+        assert told() == []  # the others are not tried
+    stub.stub_fail_to_tell_the_context(0)
+    sequence(STREAM, *addresses(5))
+    assert len(told()) == len(STEPS)  # in the context that was current before
 
 
 def check_threads_without_a_context():
