@@ -191,6 +191,25 @@ def check_threads_without_a_context():
     assert driver.active.get_current_device() == 0
 
 
+def check_threads_that_begin_together():
+    """As `DataParallel` begins, with a device for each; Triton keeps one current device here for all of them."""
+    found = {}
+
+    def run(index):
+        found[index] = LaunchSequence([STEPS[0]._replace(grid=(4,), warps=1)], POINTERS, index % 2)
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [sequence.obstacle for sequence in found.values()] == [""] * 4
+    for index, sequence in found.items():
+        sequence(STREAM, *addresses(5))
+        assert [fields(record).context for record in told()] == [256 + index % 2]
+    assert driver.active.get_current_device() == 0
+
+
 def check_a_fork_leaves_launches_to_triton():
     sequence = sequence_of(STEPS, POINTERS)
     child = os.fork()
@@ -258,6 +277,7 @@ if __name__ == "__main__":
     check_hooks_see_launches()
     check_errors_are_raised()
     check_threads_without_a_context()
+    check_threads_that_begin_together()
     check_a_fork_leaves_launches_to_triton()
     check_what_does_not_fit_is_said_once_and_left_to_triton()
     check_what_kernels_do_not_fit()
