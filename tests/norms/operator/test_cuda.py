@@ -131,6 +131,14 @@ def test_device_large_mean():
 
 
 @on_device
+def test_device_shares_moments_with_a_group(group):
+    values = _to("cuda", arguments((2, 64, 20, 20), STATISTICS, torch.float32, residual=True))
+    grad = torch.randn(2, 64, 20, 20, device="cuda")
+    alone, shared = (run(values, grad, backend="cuda", activation="relu", group=name) for name in ("", group))
+    assert_same(shared, alone, atol=1e-4, rtol=1e-4)
+
+
+@on_device
 def test_device_never_waits():
     """A device that is waited for cannot run ahead, nor be captured in a graph."""
     layer = SyncSwitchNorm2d(8, device="cuda")
