@@ -107,6 +107,17 @@ def test_compilers_get_what_is_faster(monkeypatch, with_native, order):
     assert ("switchseg" in str(graph.graph)) == (with_native or order == torch.channels_last)
 
 
+def test_a_compiler_does_not_look_into_the_choice():
+    """On a GPU it depends on what is installed, which Dynamo cannot trace."""
+    torch.compiler.reset()
+
+    def reason(x):
+        return x + len(backends._choose("cuda", torch.float64, 4, ("in",), "auto").reason)
+
+    found = torch.compile(reason, fullgraph=True, backend="eager")(torch.zeros(()))
+    assert found == len("not cuda: there are no kernels for torch.float64 on CUDA")
+
+
 def _traced(layer, x, _):
     return make_fx(layer)(x)(x)
 

@@ -103,11 +103,16 @@ def layer(inputs: Inputs, options: Options, backend: str) -> Tensor:
 
     A backend does all of it in one call each way if the tensors are as it takes them.
     """
-    x, compiling = inputs.x, torch.compiler.is_compiling()
+    x, residual, *_ = inputs
+    compiling = torch.compiler.is_compiling()
     # Where others share the moments, and under a compiler, which has to see that buffers change, `move` does it.
-    if not (compiling or options.group or torch_private.is_followed()) and type(x) is Tensor:
+    if not (compiling or options.group or torch_private.is_followed()) and type(x) is Tensor and not x.is_neg():
         plan = find_plan(inputs, options, backend)
-        addresses = None if plan is None else plan.addresses(inputs)
+        addresses = None if plan is None or (residual is not None and residual.is_neg()) else plan.addresses(inputs)
+        # For the maps alone: to copy what lies otherwise costs less than to take the running statistics apart.
+        if plan is not None and addresses is None and residual is not None:
+            inputs = inputs.laid_out()
+            addresses = plan.addresses(inputs)
         if plan is not None and addresses is not None:
             return eager.run(plan, inputs, addresses)
     choice = choose(x, options.statistics, backend, compiling)
@@ -164,7 +169,7 @@ def _by_formula(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor]:
         combine=combine if options.group else None,
     )
     if residual is not None:
-        y = y + residual
+        y = (y + residual).to(x.dtype)
     if options.relu:
         y = torch.relu(y)
     return y, torch.stack([mean, var]).detach() if running is None else torch.stack(running)

@@ -164,7 +164,8 @@ class SwitchNorm(nn.Module):
 
     def _check(self, x: Tensor) -> None:
         # One condition for what is right; what is wrong is found out for the message alone.
-        if x.dim() in self.input_dims and x.shape[1] == self.num_features and x.numel() and x.is_floating_point():
+        shape = x.shape
+        if len(shape) in self.input_dims and shape[1] == self.num_features and x.numel() and x.is_floating_point():
             return
         name = type(self).__name__
         if x.dim() not in self.input_dims:

@@ -6,11 +6,13 @@ A stand-in is slower, or keeps a layer off its fast way; its results are the sam
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 missing: list[str] = []
 """The names that this version of torch lacks."""
@@ -48,6 +50,13 @@ def is_exporting() -> bool:
     """Tell whether a program is exported; where torch cannot say, whether it is exported or compiled."""
     # Not by the function of torch.compiler: before torch 2.11 Dynamo takes it to be true of whatever it compiles.
     return torch.compiler._is_exporting_flag if _flagged else torch.compiler.is_compiling()
+
+
+def constant(function: _Function) -> _Function:
+    """Let Dynamo call a function of constants and keep the result, and not look into what it does."""
+    # As `torch.compiler.assume_constant_result`, which would load all of Dynamo whenever this library is imported.
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
 
 
 # Public, and only new: a torch before 2.10 lacks nothing that this one has promised.

@@ -7,8 +7,9 @@ import sys
 os.environ["TRITON_INTERPRET"] = "1"  # read when triton is imported
 
 import torch
+import torch.distributed as dist
 
-from switchseg.norms import reference
+from switchseg.norms import collective, reference
 from switchseg.norms.operator import cuda, cut
 from switchseg.norms.operator.call import Gradients, Inputs, Options, Saved
 from switchseg.norms.operator.plan import Absent, Signature
@@ -33,9 +34,11 @@ def inputs_of(shape, channels_last, statistics, training, residual, softmax, aff
     return Inputs(x, torch.randn(shape) if residual else None, *mixes, *few, *tracked, batches)
 
 
-def compare(shape, channels_last, statistics, training, relu, residual, softmax, affine):
+def compare(shape, channels_last, statistics, training, relu, residual, softmax, affine, group=""):
     inputs = inputs_of(shape, channels_last, statistics, training, residual, softmax, affine)
-    options = Options(statistics, 1e-5, 0.003, relu, training, softmax)
+    options = Options(statistics, 1e-5, 0.003, relu, training, softmax, group)
+    if group:  # `functional` moves the running statistics then
+        inputs = inputs._replace(batches=None)
     before = [None if each is None else each.double() for each in inputs]
     inputs = inputs.laid_out()
     absent = [each is None for each in (inputs.residual, *inputs[4:])]
@@ -79,14 +82,29 @@ def close(name, ours, theirs):
     )
 
 
+def group_of_one():
+    """Return the name of a group of this process, through which moments go as through one of several."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    name = dist.group.WORLD.group_name
+    collective._GROUPS[name] = dist.group.WORLD
+    return name
+
+
+def compare_all(cases, **options):
+    for shape, option in cases:
+        try:
+            compare(shape, *option, **options)
+        except Exception as error:
+            raise AssertionError(f"{cut.PROGRAMS} programs, {shape}, {option}, {options}") from error
+
+
 if __name__ == "__main__":
     options = itertools.product(BOTH, MIXTURES, BOTH, BOTH, BOTH, BOTH, BOTH)
     cases = list(itertools.product(SHAPES, options))
     cases = cases[::17] if "--many" in sys.argv else cases[::61]
     for programs in (cut.PROGRAMS, 4):  # with few, maps are whole or cut into few spans
         cut.PROGRAMS = programs
-        for shape, option in cases:
-            try:
-                compare(shape, *option)
-            except Exception as error:
-                raise AssertionError(f"{programs} {shape} {option}") from error
+        compare_all(cases)
+    shared = [(shape, option) for shape, option in cases if "bn" in option[1] and option[2]]  # moments of a batch
+    compare_all(shared[::5], group=group_of_one())
+    dist.destroy_process_group()

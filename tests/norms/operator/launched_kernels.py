@@ -6,6 +6,7 @@ import torch
 import triton
 import triton.language as tl
 
+from switchseg.norms.operator import cuda
 from switchseg.norms.operator.launches import LaunchSequence, Step
 
 COUNT, PART = 300, 256
@@ -71,3 +72,4 @@ if __name__ == "__main__":  # in the interpreter, by test_launches
     assert sequence.obstacle == "Triton interprets"
     sequence(0, *addresses_of(tensors))
     assert_computed(tensors)
+    assert cuda.obstacle(torch.float32) == "Triton interprets kernels, in the host's memory"

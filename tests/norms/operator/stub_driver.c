@@ -29,7 +29,7 @@ typedef struct {
 
 static Function functions[FUNCTIONS];
 static Launch launches[LAUNCHES];
-static int function_count, launch_count, next_error;
+static int function_count, launch_count, next_error, context_error;
 static __thread uint64_t current;
 
 /* For the test. */
@@ -42,6 +42,7 @@ const Launch *stub_launch(int index) { return &launches[index]; }
 int stub_sizeof_launch(void) { return sizeof(Launch); }
 void stub_forget(void) { launch_count = 0; }
 void stub_fail_next(int error) { next_error = error; }
+void stub_fail_to_tell_the_context(int error) { context_error = error; }
 
 static int record(const Function *function, const unsigned *grid, const unsigned *block, unsigned shared, void *stream,
                   void **parameters) {
@@ -81,7 +82,10 @@ int cuModuleGetFunction(Function **function, void *module, const char *name) {
 }
 
 /* Contexts: one for each device, at first none is current. */
-int cuCtxGetCurrent(void **context) { return *context = (void *)current, SUCCESS; }
+int cuCtxGetCurrent(void **context) {
+    if (!context_error) *context = (void *)current;
+    return context_error;
+}
 int cuCtxSetCurrent(void *context) { return current = (uint64_t)context, SUCCESS; }
 int cuDevicePrimaryCtxRetain(void **context, int device) { return *context = (void *)(256L + device), SUCCESS; }
 int cuCtxGetDevice(int *device) { return *device = (int)current - 256, SUCCESS; }

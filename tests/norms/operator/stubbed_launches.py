@@ -157,14 +157,18 @@ def check_hooks_see_launches():
 
 def check_errors_are_raised():
     sequence = sequence_of(STEPS, POINTERS)
-    stub.stub_fail_next(700)
-    try:
-        sequence(STREAM, *addresses(5))
-    except RuntimeError as error:
-        assert str(error) == "the CUDA driver did not launch scaled + scaled + summed: error 700"  # noqa: PT017
-    else:
-        raise AssertionError("no error")
-    assert told() == []  # the others are not tried
+    for number, fail in ((700, stub.stub_fail_next), (4, stub.stub_fail_to_tell_the_context)):
+        fail(number)
+        try:
+            sequence(STREAM, *addresses(5))
+        except RuntimeError as error:
+            assert str(error) == f"the CUDA driver did not launch scaled + scaled + summed: error {number}"  # noqa: PT017
+        else:
+            raise AssertionError("no error")
+        assert told() == []  # the others are not tried
+    stub.stub_fail_to_tell_the_context(0)
+    sequence(STREAM, *addresses(5))
+    assert len(told()) == len(STEPS)  # in the context that was current before
 
 
 def check_threads_without_a_context():
@@ -184,6 +188,25 @@ def check_threads_without_a_context():
         thread.join()
     assert left == [None, 256, 257]
     assert [fields(record).context for record in told()] == [257] * 9
+    assert driver.active.get_current_device() == 0
+
+
+def check_threads_that_begin_together():
+    """As `DataParallel` begins, with a device for each; Triton keeps one current device here for all of them."""
+    found = {}
+
+    def run(index):
+        found[index] = LaunchSequence([STEPS[0]._replace(grid=(4,), warps=1)], POINTERS, index % 2)
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [sequence.obstacle for sequence in found.values()] == [""] * 4
+    for index, sequence in found.items():
+        sequence(STREAM, *addresses(5))
+        assert [fields(record).context for record in told()] == [256 + index % 2]
     assert driver.active.get_current_device() == 0
 
 
@@ -254,6 +277,7 @@ if __name__ == "__main__":
     check_hooks_see_launches()
     check_errors_are_raised()
     check_threads_without_a_context()
+    check_threads_that_begin_together()
     check_a_fork_leaves_launches_to_triton()
     check_what_does_not_fit_is_said_once_and_left_to_triton()
     check_what_kernels_do_not_fit()

@@ -39,6 +39,21 @@ def test_a_backend_that_was_asked_for_and_cannot_is_refused(backend, x, obstacle
         resolve_backend(x, backend=backend)
 
 
+class _Dispatching(torch.Tensor):
+    """Like `DTensor`, which answers ATen's calls by itself and knows no others."""
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
+        raise NotImplementedError
+
+
+def test_a_subclass_that_dispatches_is_for_the_formula():
+    x = torch.zeros(2, 4, 5, 5).as_subclass(_Dispatching)
+    assert resolve_backend(x).backend == "reference"
+    with pytest.raises(ValueError, match="a subclass of tensors follows ATen's calls alone"):
+        resolve_backend(x, backend="aten")
+
+
 def test_a_statistic_that_backends_do_not_know_is_for_the_formula():
     backend, reason = resolve_backend(torch.zeros(2, 4, 5, 5), ("in", "halves"))
     assert backend == "reference"

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from switchseg.norms import SwitchNorm2d, SyncSwitchNorm2d
+from switchseg.norms.operator import cuda
 from switchseg.norms.operator.call import STATISTICS, Options
 from switchseg.norms.operator.cut import Cut
 from tests.norms.cases import SUBSETS, arguments, assert_same, run
@@ -72,6 +73,13 @@ def test_kernels_compile_for_hopper(case, shape, tmp_path, monkeypatch):
                 assert used.spilled <= SPILLED, (step.kernel, used)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="Triton works here")
+def test_where_triton_does_not_work_it_says_why():
+    """As where there is no compiler for its launcher: the formula stands in, and nothing stops."""
+    pytest.importorskip("triton")
+    assert cuda.obstacle(torch.float32).startswith("Triton does not work here: RuntimeError: ")
+
+
 def test_a_direction_is_at_most_three_launches():
     pytest.importorskip("triton")
     from switchseg.norms.operator.plans import backward_recipes, forward_recipes
@@ -123,6 +131,14 @@ def test_device_large_mean():
 
 
 @on_device
+def test_device_shares_moments_with_a_group(group):
+    values = _to("cuda", arguments((2, 64, 20, 20), STATISTICS, torch.float32, residual=True))
+    grad = torch.randn(2, 64, 20, 20, device="cuda")
+    alone, shared = (run(values, grad, backend="cuda", activation="relu", group=name) for name in ("", group))
+    assert_same(shared, alone, atol=1e-4, rtol=1e-4)
+
+
+@on_device
 def test_device_never_waits():
     """A device that is waited for cannot run ahead, nor be captured in a graph."""
     layer = SyncSwitchNorm2d(8, device="cuda")
@@ -134,3 +150,33 @@ def test_device_never_waits():
         layer.eval()(x)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@on_device
+@pytest.mark.parametrize("shape", [(3, 2, 19000, 19000), (1, 1, 40000, 40000)])
+def test_device_reaches_beyond_2_to_the_31(shape):
+    """In elements of all maps, and in the sum of two places in one of them."""
+    if torch.cuda.mem_get_info()[0] < 40 << 30:
+        pytest.skip("needs 40 GiB")
+    x = torch.randn(shape, device="cuda", dtype=torch.float16)
+    last = x[-1:].clone()
+    layer = SwitchNorm2d(shape[1], statistics=("in",), device="cuda")
+    found, expected = (_forward_and_backward(layer, each) for each in (x, last))
+    for value, alone in zip(found, expected, strict=True):
+        torch.testing.assert_close(value[-1:], alone, atol=2e-3, rtol=2e-3)
+    assert abs(found[0][-1, -1].float().mean().item()) < 1e-3
+    assert abs(found[0][-1, -1].float().std().item() - 1) < 1e-3
+
+
+def _forward_and_backward(layer, x):
+    y = layer(x.requires_grad_())
+    y.backward(torch.ones_like(y[..., :1]).expand_as(y))
+    return y.detach(), x.grad
+
+
+@on_device
+def test_device_compiles_without_graph_breaks():
+    torch.compiler.reset()
+    layer, x = SwitchNorm2d(8, activation="relu", device="cuda"), torch.randn(2, 8, 16, 16, device="cuda")
+    expected = layer(x)
+    torch.testing.assert_close(torch.compile(layer, fullgraph=True, backend="aot_eager")(x), expected)

@@ -10,6 +10,7 @@ from switchseg.norms import SwitchNorm2d, SwitchNorm3d
 from switchseg.norms.operator import eager, native
 
 MIXTURES = [("in", "ln", "bn"), ("in", "ln"), ("ln", "bn"), ("bn",)]
+ORDERS = (torch.contiguous_format, torch.channels_last)
 TOLERANCES = {torch.float64: 1e-11, torch.float32: 2e-5, torch.bfloat16: 2e-2}
 
 
@@ -44,6 +45,13 @@ def maps(dtype: torch.dtype, order: torch.memory_format, seed: int = 1) -> torch
     return x.to(dtype).contiguous(memory_format=order)
 
 
+def gradients_of(norm: SwitchNorm2d, tensors: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    """Return the output of `norm` for "x" and "residual", and what it makes of "gradient"."""
+    inputs = [tensors[name].requires_grad_() for name in ("x", "residual")]
+    y = norm(*inputs)
+    return [y.detach(), *torch.autograd.grad(y, [*inputs, *norm.parameters()], tensors["gradient"])]
+
+
 def steps(norm: SwitchNorm2d, x: torch.Tensor, residual: torch.Tensor | None) -> dict[str, torch.Tensor]:
     """Run `norm` forward and backward and return all that it computes."""
     inputs = {"x": x.detach().requires_grad_()}
@@ -57,7 +65,7 @@ def steps(norm: SwitchNorm2d, x: torch.Tensor, residual: torch.Tensor | None) ->
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
-@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last], ids=str)
+@pytest.mark.parametrize("order", ORDERS, ids=str)
 @pytest.mark.parametrize("statistics", MIXTURES, ids="+".join)
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("ending", ["", "residual", "relu", "residual relu"])
@@ -134,6 +142,18 @@ class _Other(torch.Tensor):
     """Any subclass: what it keeps and where is its own affair."""
 
 
+@pytest.mark.parametrize("ending", ["", "relu"])
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_a_residual_that_lies_otherwise_is_one_call_too(backend, calls, order, ending):
+    norm = layer_of(activation=ending or None, backend=backend)
+    other = copy.deepcopy(norm)
+    x, like = maps(torch.float32, order), maps(torch.float32, order, seed=2)
+    residual = like.contiguous(memory_format=ORDERS[order is ORDERS[0]])
+    found, expected = steps(norm, x, residual), steps(other, x, like)
+    assert len(calls) == 6
+    torch.testing.assert_close(found, expected, atol=0, rtol=0)
+
+
 @pytest.mark.parametrize("case", ["float64 parameters", "cropped", "subclass", "3d"])
 def test_what_memory_does_not_show_is_made_to_fit(backend, calls, case):
     """The same result, by way of more calls."""
@@ -154,6 +174,28 @@ def test_what_memory_does_not_show_is_made_to_fit(backend, calls, case):
     assert len(calls) == (3 if case == "3d" else 0)
     for name, value in found.items():
         torch.testing.assert_close(value.as_subclass(torch.Tensor), expected[name], atol=1e-4, rtol=1e-4)
+
+
+PLACES = ("x", "residual", "gradient")
+NOT_IN_MEMORY = {
+    "negated": torch._neg_view,
+    "of a conjugate": lambda x: torch.complex(x, -x).conj().imag.as_strided(x.shape, x.stride()),
+    "zeros": lambda x: torch._efficientzerotensor(x.shape),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("make", NOT_IN_MEMORY.values(), ids=NOT_IN_MEMORY)
+def test_numbers_that_memory_does_not_hold(backend, place, make):
+    """torch negates these when it reads them, or has no memory for them at all."""
+    tensors = {name: maps(torch.float32, torch.contiguous_format, seed) for seed, name in enumerate(PLACES)}
+    tensors[place] = make(tensors[place])
+    assert tensors[place].is_neg() or tensors[place]._is_zerotensor()
+    found, expected = (
+        gradients_of(layer_of(activation="relu", backend=each), tensors) for each in (backend, "reference")
+    )
+    for value, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(value, other, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,21 @@ def test_mixing_and_its_gradient_follow_the_formula(statistics):
         torch.testing.assert_close(value, leaf.grad)
 
 
+def test_gradients_of_logits_keep_their_digits_at_a_large_mean():
+    """Of the same moments in both types, so that what is stored of them makes no difference."""
+    inputs, options, _ = prepared(("in", "ln", "bn"))
+    kept = Kept(torch.zeros(Kept.size(IMAGES, CHANNELS)), IMAGES, CHANNELS)
+    kept.moments.copy_(torch.rand(2, IMAGES, CHANNELS, generator=torch.Generator().manual_seed(5)))
+    kept.moments[0] += 1000
+    single = inputs._replace(mean_mix=inputs.mean_mix.float(), var_mix=inputs.var_mix.float())
+    grad = torch.rand_like(mix(single, options, kept))
+    numbers = [kept.moments, kept.mean, kept.rstd, kept.layer, kept.batch, kept.shares]
+    wide = Kept(torch.cat([each.flatten() for each in numbers]).double(), IMAGES, CHANNELS)
+    found, expected = (mix_backward(*each, options, IMAGES * 5)[1] for each in ((grad, kept), (grad.double(), wide)))
+    for value, exact in zip(found, expected, strict=True):
+        torch.testing.assert_close(value.double(), exact, rtol=1e-5, atol=1e-7)
+
+
 def test_shares_of_both_moments_are_taken_as_they_are():
     shares = torch.rand(3, 2)
     assert shares_of(shares, None) is shares

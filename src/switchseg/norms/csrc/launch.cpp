@@ -89,10 +89,11 @@ int switchseg_launch(const Call* call) {
     uint64_t bits = 0;
     for (int64_t i = 0; i < sequence.addresses; i++) bits |= call->addresses[i];
     if (bits % ALIGNMENT) return MISALIGNED;
-    void* current;
-    int error = cuCtxGetCurrent(&current);  // none in a thread of autograd that has not yet called the runtime
+    void* current;  // null in a thread of autograd that has not yet called the runtime
+    int error = cuCtxGetCurrent(&current);
+    if (error) return error;
     const bool elsewhere = current != sequence.context;
-    if (!error && elsewhere) error = cuCtxSetCurrent(sequence.context);
+    if (elsewhere) error = cuCtxSetCurrent(sequence.context);
     for (int64_t i = 0; i < sequence.kernels && !error; i++) error = launch(sequence.kernel[i], *call);
     if (elsewhere) cuCtxSetCurrent(current);
     return error;

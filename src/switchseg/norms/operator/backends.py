@@ -51,9 +51,10 @@ def choose(x: Tensor, statistics: tuple[str, ...], backend: str, compiling: bool
     """
     if not compiling:
         choice = _choose_once(x.device.type, x.dtype, x.dim(), statistics, backend)
-        if choice.backend == "reference" or not torch_private.is_followed():
+        if choice.backend == "reference" or not (torch_private.is_followed() or _dispatches(x)):
             return choice
-        return _refused(choice, backend, "a tracer, a transform or forward-mode AD follows ATen's calls alone")
+        obstacle = "a tracer, a transform, forward-mode AD or a subclass of tensors follows ATen's calls alone"
+        return _refused(choice, backend, obstacle)
     # A compiler looks into what it traces, and a cache would hide it.
     choice = _choose(x.device.type, x.dtype, x.dim(), statistics, backend)
     if choice.backend == "reference" or backend != "auto":
@@ -95,6 +96,11 @@ def plan_once(
     return find_backend(name).plan(Signature(dtype, shape, strides, device, Absent(*absent), options))
 
 
+def _dispatches(x: Tensor) -> bool:
+    """Tell whether `x` answers ATen's calls itself, as a `DTensor` does."""
+    return type(x).__torch_dispatch__ is not Tensor.__torch_dispatch__
+
+
 def _refused(choice: Choice, backend: str, obstacle: str) -> Choice:
     if backend != "auto":
         raise ValueError(f"backend {backend!r} does not work here: {obstacle}")
@@ -121,6 +127,7 @@ def _choose(device: str, dtype: torch.dtype, dims: int, statistics: tuple[str, .
 _choose_once = lru_cache(maxsize=256)(_choose)
 
 
+@torch_private.constant  # on a GPU it is up to what is installed, which no compiler can trace
 def _obstacle(name: str, device: str, dtype: torch.dtype, dims: int, statistics: tuple[str, ...]) -> str:
     if name not in _OF_DEVICE.get(device, ()):
         return f"it takes no inputs on {device}"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from switchseg.norms.operator.layout import dense, laid_out_like
+from switchseg.norms.operator.layout import dense, in_memory, laid_out_like
 
 STATISTICS = ("in", "ln", "bn")
 """What the backends can mix, in the order in which they are named; others are for the formula alone."""
@@ -57,9 +57,11 @@ class Inputs(NamedTuple):
                 )
 
     def laid_out(self) -> Inputs:
-        """Return them with dense maps, all in the same order; autograd follows."""
-        x = dense(self.x)
-        return self._replace(x=x, residual=None if self.residual is None else laid_out_like(x, self.residual))
+        """Return them as their memory is read, with dense maps in the same order; autograd follows."""
+        x, residual, *few = [None if each is None else in_memory(each) for each in self]
+        assert x is not None
+        x = dense(x)
+        return Inputs(x, None if residual is None else laid_out_like(x, residual), *few)  # type: ignore[arg-type]
 
 
 class Options(NamedTuple):

@@ -30,7 +30,9 @@ def obstacle(dtype: torch.dtype) -> str:
     """Say what keeps the kernels from taking inputs of `dtype`, "" if nothing does."""
     if dtype not in _TYPES:
         return f"there are no kernels for {dtype} on CUDA"
-    return "" if find_spec("triton") is not None else "the kernels for CUDA need triton"
+    if find_spec("triton") is None:
+        return "the kernels for CUDA need triton"
+    return str(import_module("switchseg.norms.operator.plans").obstacle())
 
 
 def plan(signature: Signature) -> Plan:

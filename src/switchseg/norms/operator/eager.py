@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from switchseg.norms.operator.call import Inputs, Kept, Saved
+from switchseg.norms.operator.layout import in_memory
 from switchseg.norms.operator.plan import Plan
 
 
@@ -68,6 +69,8 @@ class _Eager(torch.autograd.Function):
 
 
 def _backward(ctx: Any, grad: Tensor) -> Any:
+    if grad.is_neg():
+        grad = in_memory(grad)
     # Read once: activation checkpointing lets nobody read them again.
     return *ctx.plan.backward(grad, Saved._make(ctx.saved_tensors)), None
 

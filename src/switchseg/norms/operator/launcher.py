@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from struct import Struct, pack
+from threading import Lock
 from typing import Any, NamedTuple
 
 import torch
@@ -96,7 +97,7 @@ class Plan:
         try:
             # Asked for its attributes' sake: a Triton without them is found out now, and not in a launch.
             is_watched()
-            with working_on(device):
+            with _compiling, working_on(device):
                 self.compiled = [step.kernel.warmup(grid=step.grid, **step.options(tensors)) for step in steps]
                 kernels = [_describe(step, kernel, slots) for step, kernel in zip(steps, self.compiled, strict=True)]
         except (AttributeError, KeyError, TypeError) as error:
@@ -132,6 +133,7 @@ def is_watched() -> bool:
 
 
 _knobs: Any = getattr(triton, "knobs", None)
+_compiling = Lock()  # of threads that begin together, each with a device of its own, the first compiles for all
 
 
 class _Kernel(ctypes.Structure):

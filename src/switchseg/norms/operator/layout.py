@@ -32,6 +32,11 @@ def dense(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=order if order is not None and x.stride(1) == 1 else torch.contiguous_format)
 
 
+def in_memory(x: Tensor) -> Tensor:
+    """Return `x`, copied if its memory holds other numbers: negated ones, or none at all for zeros."""
+    return x.clone() if x.is_neg() or x._is_zerotensor() else x
+
+
 def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
     """Return `other`, copied if its shape, its type or its place in memory is not that of `x`."""
     same = other.dtype is x.dtype and other.device == x.device and other.shape == x.shape

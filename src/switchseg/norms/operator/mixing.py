@@ -60,30 +60,36 @@ def mix_backward(
     """
     shares = kept.shares[: len(options.statistics)]
     moments = kept.moments
+    # Of the shares' gradients only by how much they differ from that of a map's own moments: a large mean, which all
+    # have in common, would leave the differences few digits, and is nothing to logits.
     grad_shares = []
     grad_moments: Tensor | None = None
     for name, share in zip(options.statistics, _rows(shares), strict=True):
         if name == "in":
-            grad_shares.append((grad * moments).sum((1, 2)))
+            grad_shares.append(moments.new_zeros(2))
             grad_moments = grad * share
             continue
         dim, merged = (2, kept.layer) if name == "ln" else (1, kept.batch)
-        summed = grad.sum(dim, keepdim=True)
-        grad_shares.append((summed * merged).sum((1, 2)))
+        deviations = merged - moments
+        grad_shares.append((grad * deviations).sum((1, 2)))
         # Running statistics are constants: a gradient of their share, but none of the maps.
         if name == "bn" and not options.training:
             continue
-        grad_merged = summed.mul_(share)
+        grad_merged = grad.sum(dim, keepdim=True).mul_(share)
         if name == "bn" and options.group:
             grad_merged = gather_gradient(grad_merged, elements, options.group)
         grad_merged.div_(moments.shape[dim])
         grad_moments = grad_merged.expand_as(grad).clone() if grad_moments is None else grad_moments.add_(grad_merged)
         # A merged variance also holds the spread of the means.
-        grad_moments[0].addcmul_(moments[0] - merged[0], grad_merged[1], value=2)
+        grad_moments[0].addcmul_(deviations[0], grad_merged[1], value=-2)
     # Of running statistics alone: the maps' own moments were not used.
     if grad_moments is None:
         grad_moments = torch.zeros_like(grad)
-    return grad_moments, _grad_mixes(torch.stack(grad_shares), shares, options)
+    mixes = torch.stack(grad_shares)
+    if options.softmax:
+        mean_mix, var_mix = torch_private.softmax_backward(mixes, shares, 0, shares.dtype).unbind(1)
+        return grad_moments, (mean_mix.contiguous(), var_mix.contiguous())
+    return grad_moments, (mixes.add_((grad * moments).sum((1, 2))), None)
 
 
 def merge_images(moments: Tensor) -> Tensor:
@@ -110,13 +116,6 @@ def _merge_channels(moments: Tensor) -> Tensor:
     _, merged, rstd = torch.native_layer_norm(moments, moments.shape[2:], None, None, 0.0)
     merged[1].add_(rstd[0].pow_(-2))
     return merged
-
-
-def _grad_mixes(grad_shares: Tensor, shares: Tensor, options: Options) -> tuple[Tensor, Tensor | None]:
-    if not options.softmax:
-        return grad_shares, None
-    mean_mix, var_mix = torch_private.softmax_backward(grad_shares, shares, 0, shares.dtype).unbind(1)
-    return mean_mix.contiguous(), var_mix.contiguous()
 
 
 def _rows(shares: Tensor) -> tuple[Tensor, ...]:

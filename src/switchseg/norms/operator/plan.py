@@ -11,6 +11,7 @@ from torch import Tensor
 
 from switchseg.norms.operator.addresses import LIKE_MAPS, Form, Forms
 from switchseg.norms.operator.call import Gradients, Inputs, Kept, Options, Saved
+from switchseg.norms.operator.layout import in_memory
 from switchseg.norms.reference import statistics_dtype
 
 
@@ -137,13 +138,18 @@ class Plan(ABC):
         ordered = self._in_order(grad)
         if ordered is grad and x is saved.x and y is saved.y:
             # `tensor.data = other` leaves no trace that autograd would see.
-            raise RuntimeError("a tensor that the gradient of a SwitchNorm needs got other data after the forward pass")
+            raise RuntimeError(
+                "a tensor that the gradient of a SwitchNorm needs got other data after the forward pass, or stands for "
+                'several (under `vmap` or `is_grads_batched`), which the backend "reference" alone can take'
+            )
         return ordered, saved._replace(x=x, y=y)
 
     def _in_order(self, maps: Tensor) -> Tensor:
         dtype, shape, strides, device, *_ = self.signature
-        same = maps.shape == shape and maps.dtype is dtype and maps.device == device
-        return maps.new_empty_strided(shape, strides).copy_(maps) if same and maps.stride() != strides else maps
+        if maps.shape != shape or maps.dtype is not dtype or maps.device != device:
+            return maps
+        maps = in_memory(maps)
+        return maps if maps.stride() == strides else maps.new_empty_strided(shape, strides).copy_(maps)
 
 
 def what_a_relu_keeps(keeps_output: bool, relu: bool, with_residual: bool) -> tuple[bool, bool]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
+import triton
 
 from switchseg.norms.operator import kernels
 from switchseg.norms.operator.call import STATISTICS, Inputs, Options
@@ -12,6 +14,18 @@ from switchseg.norms.operator.cut import WARPS, Cut
 from switchseg.norms.operator.launches import LaunchSequence, Step
 from switchseg.norms.operator.layout import is_contiguous
 from switchseg.norms.operator.plan import Signature
+
+
+@cache
+def obstacle() -> str:
+    """Say what keeps Triton from working with the device, "" if nothing does."""
+    if not isinstance(kernels.apply, triton.JITFunction):
+        return "Triton interprets kernels, in the host's memory"
+    try:
+        triton.runtime.driver.active.get_current_device()
+    except Exception as error:  # what comes of a compiler that is not installed, for one, has no common class
+        return f"Triton does not work here: {type(error).__name__}: {' '.join(str(error).split())}"
+    return ""
 
 
 class Recipe(NamedTuple):

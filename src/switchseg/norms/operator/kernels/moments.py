@@ -48,7 +48,8 @@ def moments(
     lane = tl.arange(0, BLOCK_L)
     stride = channels if CHANNELS_LAST else 1
     # Any value of the map is near its mean, compared with how far both may be from 0; the lanes are joined around it.
-    origin = tl.load(x + start + ((begin + end) // 2).to(tl.int64) * stride, mask=exists, other=0.0).to(tl.float32)
+    middle = begin + (end - begin) // 2  # of which the sum of both could pass 2**31
+    origin = tl.load(x + start + middle.to(tl.int64) * stride, mask=exists, other=0.0).to(tl.float32)
     # Welford's update in every lane by itself: one pass, nothing cancels, and no lane waits for another until the end.
     mean = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
     squares = tl.zeros([BLOCK_R, BLOCK_L], tl.float32)
