@@ -77,7 +77,13 @@ def test_what_can_be_taken_in_two_ways_is_refused(files, reason):
 
 @pytest.mark.parametrize(
     "files",
-    [[], names("*.jpg"), names("*.png", "*.bmp"), [*names("*.jpg"), "street_a_2.jpg"], names("*_image.png")],
+    [
+        [],
+        names("*.jpg"),
+        names("*.png", "*.bmp"),
+        [*names("*.jpg", "*x.jpg"), "10_a.jpg", "10_b.jpg"],
+        names("*_image.png"),
+    ],
 )
 def test_a_folder_of_images_alone_holds_no_pairs(files):
     assert endings_within(files, FOLDER) is None

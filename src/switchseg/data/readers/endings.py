@@ -84,15 +84,15 @@ def endings_within(names: Iterable[str], folder: Path) -> Endings | None:
     if not counts:
         return None
     best = _most_frequent(counts)
+    # A few accidental pairs do not make a layout.
+    if 4 * counts[best[0]] < len(suffixes):
+        return None
     # Sorted by length: any name ends in an empty first one, so that it is told by not ending in the second.
     kinds = sorted({ending for pair in best for ending in pair}, key=lambda ending: (len(ending), ending))
     if len(kinds) > 2:
         # `_gtFine_color` is one kind, of which `_color` is a part.
         whole = [kind for kind in kinds if not kind or sum(other.endswith(kind) for other in kinds) == 1]
         raise UserError(f"{folder}: files of several kinds, {_listed(whole)}; keep images and one kind of labels there")
-    # A few accidental pairs do not make a layout.
-    if 4 * counts[best[0]] <= len(suffixes):
-        return None
     _require_all(suffixes, tuple(kinds), folder)
     files: dict[str, set[str]] = {kind: set() for kind in kinds}
     for stem, of_stem in suffixes.items():
