@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from switchseg.classes import Classes
 from switchseg.data.description import Description, parse_description
-from switchseg.data.labels import LabelMap, Meaning
+from switchseg.data.labels import LabelMap, MapOf, Meaning
 from switchseg.errors import UserError
 from switchseg.text import parse_yaml, read_text
 
@@ -23,9 +23,7 @@ class Described(NamedTuple):
     name: str
     """The file that says it, or both."""
 
-    def meaning(
-        self, own: Classes | None = None, label_map: Callable[[Classes], LabelMap] = LabelMap.identity
-    ) -> Meaning:
+    def meaning(self, own: Classes | None = None, label_map: MapOf = LabelMap.identity) -> Meaning:
         """Return the classes and what label values stand for; see `Description.meaning`."""
         return self.description.meaning(self.name, own, label_map)
 
@@ -56,9 +54,7 @@ def _names_classes(path: Path) -> bool:
     return isinstance(content, dict) and bool(content.get("classes"))
 
 
-def meaning_of(
-    *folders: Path, own: Classes | None = None, label_map: Callable[[Classes], LabelMap] = LabelMap.identity
-) -> Meaning:
+def meaning_of(*folders: Path, own: Classes | None = None, label_map: MapOf = LabelMap.identity) -> Meaning:
     """Return what the description in the first of the folders that has one says; see `Description.meaning`.
 
     Raises:
@@ -72,7 +68,7 @@ def meaning_of(
     return (described or Described(Description(), str(folders[-1]))).meaning(own, label_map)
 
 
-def built_in(root: Path, own: Classes, label_map: Callable[[Classes], LabelMap] = LabelMap.identity) -> Meaning:
+def built_in(root: Path, own: Classes, label_map: MapOf = LabelMap.identity) -> Meaning:
     """Return the meaning of a data set that is known by its name, unless dataset.yaml in `root` says else."""
     path = root / SETTINGS
     return (_read(path) if path.is_file() else Description()).meaning(path, own, label_map)

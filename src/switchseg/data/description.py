@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from switchseg.classes import Classes
 from switchseg.data.class_files import parse_class_lines, parse_colour
-from switchseg.data.labels import LabelMap, Meaning
+from switchseg.data.labels import LabelMap, MapOf, Meaning
 from switchseg.errors import UserError
 from switchseg.labels import IGNORED
 from switchseg.settings import from_mapping
@@ -36,12 +36,7 @@ class Description:
     exif_orientation: Literal["auto", "apply", "ignore"] = "auto"
     """`apply` it to the images, `ignore` it, or `auto`: apply it unless the label fits only the stored pixels."""
 
-    def meaning(
-        self,
-        name: object,
-        own: Classes | None = None,
-        label_map: Callable[[Classes], LabelMap] = LabelMap.identity,
-    ) -> Meaning:
+    def meaning(self, name: object, own: Classes | None = None, label_map: MapOf = LabelMap.identity) -> Meaning:
         """Return the classes and what label values stand for.
 
         Args:
@@ -58,7 +53,7 @@ class Description:
         except UserError as error:
             raise UserError(f"{name}: {error}") from None
 
-    def _label_map(self, classes: Classes, usual: Callable[[Classes], LabelMap]) -> LabelMap:
+    def _label_map(self, classes: Classes, usual: MapOf) -> LabelMap:
         if self.colour_masks:
             if self.classes and not self.palette:
                 raise UserError("colour_masks needs a palette, one colour for each class")

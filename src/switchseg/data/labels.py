@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -94,6 +94,10 @@ class LabelMap:
             f"label value {value} ({count} pixels) stands for no class; "
             f"the classes are {_ranges(kept)}, ignored is {_ranges(ignored)}"
         )
+
+
+MapOf: TypeAlias = Callable[[Classes], LabelMap]
+"""What values stand for, once the classes are known."""
 
 
 class Meaning(NamedTuple):
