@@ -11,8 +11,9 @@ IMAGES = Path(__file__).parents[1] / "images"
 
 def draw(folder: Path) -> list[Path]:
     """Draw all of them into `folder`, and return their paths."""
-    drawn = {kind: quickstart_runs() for kind in ("curves", "shares", "classes")}
-    drawn["study"] = read_runs([RESULTS / "camvid-lite0-h200"])
-    for kind, runs in drawn.items():
-        write_figure(kind, runs, folder / f"{kind}.svg")
-    return [folder / f"{kind}.svg" for kind in drawn]
+    drawn = {kind: (kind, quickstart_runs()) for kind in ("curves", "shares", "classes")}
+    drawn["study"] = "study", read_runs([RESULTS / "camvid-lite0-cpu-study"])
+    drawn["study-h200"] = "study", read_runs([RESULTS / "camvid-lite0-h200"])
+    for name, (kind, runs) in drawn.items():
+        write_figure(kind, runs, folder / f"{name}.svg")
+    return [folder / f"{name}.svg" for name in drawn]

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from docs.made.markdown import table
@@ -94,10 +95,10 @@ def _moves(runs: Sequence[Run], start: str) -> list[str]:
     return [f"{max(values):.3f}" if values else "" for values in moves.values()]
 
 
-def norms_by_images() -> str:
-    """Return the norms at 1, 2 and 4 images a step on a GPU, the best of each in bold."""
-    runs = read_runs([RESULTS / "camvid-lite0-h200"])
-    norms = ("bn", "sn_in_ln", "sn", "gn")
+def norms_by_images(study: str) -> str:
+    """Return the norms at 1, 2 and 4 images a step, the best of each in bold."""
+    runs = read_runs([RESULTS / study])
+    norms = [norm for norm in ("bn", "sn_in_ln", "sn", "gn") if any(run.norm == norm for run in runs)]
     rows = []
     for images in sorted({run.setting("train.images_per_device") for run in runs}):
         own = [run for run in runs if run.setting("train.images_per_device") == images]
@@ -144,7 +145,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "quickstart": quickstart,
     "fine-tuning": fine_tuning,
     "fine-tuning-of-one": fine_tuning_of_one,
-    "norms-by-images": norms_by_images,
+    "norms-by-images": partial(norms_by_images, "camvid-lite0-h200"),
+    "norms-by-images-on-a-cpu": partial(norms_by_images, "camvid-lite0-cpu-study"),
     "segformer": segformer,
     "from-scratch": from_scratch,
     "shipped": shipped,

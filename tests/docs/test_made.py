@@ -28,7 +28,7 @@ def test_every_table_is_somewhere(rewritten):
 
 def test_figures_are_what_the_logs_say(tmp_path):
     drawn = figures.draw(tmp_path)
-    assert len(drawn) == 4
+    assert len(drawn) == 5
     for path in drawn:
         committed = (figures.IMAGES / path.name).read_text()
         # Another Matplotlib places text elsewhere; what it draws is the same.
