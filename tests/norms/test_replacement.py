@@ -67,3 +67,16 @@ def test_scales_of_channels_do_not_show_through_the_mixture(dtype):
         converted = convert_norms(copy.deepcopy(layer), to, init="bn")
         assert norm_shares(converted)[""]["var"] == {"in": 0, "ln": 0, "bn": 1}
         torch.testing.assert_close(converted(x), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_statistics_of_a_batch_norm_go_on_at_its_own_pace():
+    layer = nn.BatchNorm2d(4, momentum=0.2)
+    converted = convert_norms(nn.Sequential(layer), "sn", init=0.9)[0]
+    assert converted.momentum == 0.2
+    x = torch.randn(3, 4, 5, 5) * 3 + 2
+    for norm in (layer.train(), converted.train()):
+        norm(x)
+    torch.testing.assert_close(converted.running_mean, layer.running_mean)
+    # What has no pace of its own, or begins anew, goes at that of 2018, evenly at first.
+    for old, init in ((nn.BatchNorm2d(4, momentum=None), "bn"), (layer, "uniform")):
+        assert convert_norms(nn.Sequential(old), "sn", init=init)[0].momentum == 0.003

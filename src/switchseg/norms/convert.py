@@ -39,9 +39,9 @@ def convert_norms(
         model: any module.
         to: a name of `NORMS`, the class of a layer, or a callable; see `kinds.find_kind`.
         init: how a norm starts in place of a BatchNorm. "uniform" mixes evenly, with fresh running statistics. "bn"
-            takes over the running statistics and uses them alone: the evaluation output stays as it was, and the
-            mixing weights do not move in training. A number between 0 and 1 does the same with BN's share. With both,
-            norms that are no BatchNorm are left.
+            takes over the running statistics, and the momentum at which they go on, and uses them alone: the evaluation
+            output stays as it was, and the mixing weights do not move in training. A number between 0 and 1 does the
+            same with BN's share. With both, norms that are no BatchNorm are left.
         report: is told what is exchanged, what is left and why, before the first change; `print` will do. Without it, a
             warning names the norms that one would expect to be exchanged and that are not.
         batch_norms_only: leave every norm that is no BatchNorm.
