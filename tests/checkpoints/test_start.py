@@ -10,7 +10,7 @@ from switchseg.classes import Classes
 from switchseg.errors import UserError
 from switchseg.models.config import ModelConfig
 from switchseg.models.create import create_model
-from switchseg.norms import norm_shares
+from switchseg.norms import SwitchNorm, norm_shares
 from switchseg.preprocessing import BGR
 
 CLASSES = Classes.named(("road", "sky", "tree"))
@@ -46,6 +46,18 @@ def test_a_trained_model_goes_on(trained: Path) -> None:
     assert not told
     assert model.training
     assert model.encoder.body.bn1.num_batches_tracked == 3
+
+
+@pytest.mark.parametrize("norm", ["sn", "syncsn"])
+def test_statistics_of_a_mixture_become_those_of_the_new_training(norm: str, tmp_path: Path) -> None:
+    x = torch.randn(2, 3, 64, 64)
+    old = create_model("resnet18_dilated8", "c1_deepsup", "sn", classes=CLASSES)
+    old(x)
+    save_model(old, tmp_path)
+    model, _ = start(tmp_path, norm="sn")
+    torch.testing.assert_close(model.eval()(x), old.eval()(x))
+    model, _ = start(tmp_path, norm=norm)
+    assert {int(layer.num_batches_tracked) for layer in model.modules() if isinstance(layer, SwitchNorm)} == {0}
 
 
 def test_other_classes_need_a_request_and_change_the_last_layers_only(trained: Path) -> None:

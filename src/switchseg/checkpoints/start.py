@@ -47,6 +47,7 @@ def _continue(config: ModelConfig, classes: Classes, say: Callable[[str], None])
     """Load the model directory `config.pretrained` and change its norms, auxiliary head and classes as asked."""
     source = str(config.pretrained)
     model = load_model(source)
+    _count_anew(model)
     # Norms and auxiliary head before the classes: resetting the last layers covers those of the new head too.
     _check_architecture(config, model, source)
     model = _with_norm(model, config, source, say)
@@ -65,6 +66,14 @@ def _continue(config: ModelConfig, classes: Classes, say: Callable[[str], None])
         model.spec, encoder=config.encoder, decoder=config.decoder, norm=config.norm, classes=classes
     )
     return model.train()
+
+
+def _count_anew(model: Segmenter) -> None:
+    """Let the running statistics of a SwitchNorm become those of the coming training, its first batches evenly."""
+    # At its momentum those of the last one would fade more slowly than most fine-tunings are long.
+    for module in model.modules():
+        if isinstance(module, norms.SwitchNorm) and module.num_batches_tracked is not None:
+            module.num_batches_tracked.zero_()
 
 
 def _check_names(model: Classes, data: Classes, source: str, say: Callable[[str], None]) -> None:
