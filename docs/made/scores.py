@@ -108,6 +108,18 @@ def norms_by_images(study: str) -> str:
     return table(["images per device", *map(norm_title, norms)], rows)
 
 
+def momentum() -> str:
+    """Return SN with running statistics at 2018's momentum and at that of the BatchNorm it replaced, beside BN."""
+    study, before = (read_runs([RESULTS / f"camvid-lite0-cpu-{part}"]) for part in ("study", "momentum"))
+    four = [run for run in study if run.setting("train.images_per_device") == 4]
+    named = [("BN", "bn", four), ("SN, 0.003", "sn", before), ("SN, 0.1", "sn", four)]
+    rows = []
+    for name, norm, runs in named:
+        sample = _sample(run for run in runs if run.norm == norm)
+        rows.append([name, *(percent(sample.values[seed]) for seed in SEEDS), spread_text(sample)])
+    return table(["norm, momentum", *map(str, SEEDS), "mean ± deviation"], rows)
+
+
 def _cell(sample: Sample, best: bool) -> str:
     if not sample.values:
         return "cannot be trained"
@@ -147,6 +159,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "fine-tuning-of-one": fine_tuning_of_one,
     "norms-by-images": partial(norms_by_images, "camvid-lite0-h200"),
     "norms-by-images-on-a-cpu": partial(norms_by_images, "camvid-lite0-cpu-study"),
+    "momentum": momentum,
     "segformer": segformer,
     "from-scratch": from_scratch,
     "shipped": shipped,
