@@ -98,7 +98,7 @@ def _moves(runs: Sequence[Run], start: str) -> list[str]:
 def norms_by_images(study: str) -> str:
     """Return the norms at 1, 2 and 4 images a step, the best of each in bold."""
     runs = read_runs([RESULTS / study])
-    norms = [norm for norm in ("bn", "sn_in_ln", "sn", "gn") if any(run.norm == norm for run in runs)]
+    norms = ("bn", "sn_in_ln", "sn", "gn")
     rows = []
     for images in sorted({run.setting("train.images_per_device") for run in runs}):
         own = [run for run in runs if run.setting("train.images_per_device") == images]

@@ -50,7 +50,7 @@ def test_plugins_are_part_of_what_is_chosen(found, monkeypatch):
     assert config.plugins == ("/somewhere/encoder.py",)
 
 
-@pytest.mark.parametrize(("at_once", "norm", "scale"), [(1, "sn", 100), (2, "sn", 100), (8, "bn", 1)])
+@pytest.mark.parametrize(("at_once", "norm", "scale"), [(1, "sn", 100), (2, "sn", 100), (4, "sn", 100), (8, "bn", 1)])
 def test_the_norm_follows_how_many_images_fit_at_once(choices, at_once, norm, scale):
     config = choose.with_batch(choices, at_once, 8).config
     assert (config.model.norm, config.optim.mixing_lr_scale) == (norm, scale)

@@ -32,8 +32,8 @@ VAL_FRACTION = 0.2
 SHORT_SIDE = {"cpu": 180, "cuda": 480}
 """Pixels; what a few minutes of that device are enough for. Smaller images keep their size."""
 IMAGES_PER_STEP = {"cpu": 2, "cuda": 8}
-SMALL_BATCH = 2
-"""Up to so many images at once SN scored above BN, from 4 on below it (docs/results.md)."""
+SMALL_BATCH = 4
+"""Up to so many images at once SN scored above BN; more were not tried (docs/results.md)."""
 RATES_FOR = 2
 """Images a step that the rates below were tried with; for others they follow the square root of the number."""
 LR_ENCODER, LR_DECODER, LR_SCRATCH = 3e-4, 1e-3, 1e-3
