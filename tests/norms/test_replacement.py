@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from switchseg.norms import GroupNorm, SparseSwitchNorm2d, SwitchNorm2d, SyncSwitchNorm2d, convert_norms, norm_shares
@@ -77,6 +78,7 @@ def test_statistics_of_a_batch_norm_go_on_at_its_own_pace():
     for norm in (layer.train(), converted.train()):
         norm(x)
     torch.testing.assert_close(converted.running_mean, layer.running_mean)
-    # What has no pace of its own, or begins anew, goes at that of 2018, evenly at first.
-    for old, init in ((nn.BatchNorm2d(4, momentum=None), "bn"), (layer, "uniform")):
-        assert convert_norms(nn.Sequential(old), "sn", init=init)[0].momentum == 0.003
+    # What begins anew goes at that of 2018, evenly at first; a BatchNorm without a pace stands for one of torch's.
+    assert convert_norms(nn.Sequential(layer), "sn", init="uniform")[0].momentum == 0.003
+    for without in (nn.BatchNorm2d(4, momentum=None), torchvision.ops.FrozenBatchNorm2d(4)):
+        assert convert_norms(nn.Sequential(without), "sn", init="bn")[0].momentum == 0.1

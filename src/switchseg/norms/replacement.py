@@ -17,6 +17,7 @@ from switchseg.norms.specimens import takes_inputs
 # So far ahead, BN leaves IN and LN shares of 0 in every type, not merely small ones: through 1e-9 of it there shows a
 # variance that is 1e8 times BN's, as it is among channels of different scale.
 _BN_ONLY = 1000.0
+_USUAL_MOMENTUM = 0.1  # torch's, for a BatchNorm that has none: a frozen one, or one that averages evenly
 
 
 def replacement(module: nn.Module, old: Norm, kind: Kind, init: str | float, path: str, model: nn.Module) -> nn.Module:
@@ -120,7 +121,8 @@ def _start_from_batch_norm(norm: Any, module: nn.Module, old: Norm, path: str, i
     norm.num_batches_tracked.fill_(LONG_TRAINED)
     # Statistics that count as long trained move by nothing but the momentum: with that of 2018 more than half of the
     # old ones would be left after a fine-tuning of 200 steps, where a BatchNorm's own have come to fit the new weights.
-    norm.momentum = getattr(module, "momentum", None) or norm.momentum
+    momentum = getattr(module, "momentum", None)
+    norm.momentum = _USUAL_MOMENTUM if momentum is None else momentum
     lead = _BN_ONLY if isinstance(init, str) or len(norm.statistics) == 1 else norm.lead_for(init)
     with torch.no_grad():
         for weight in (norm.mean_weight, norm.var_weight):
