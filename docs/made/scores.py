@@ -109,15 +109,15 @@ def norms_by_images(study: str) -> str:
 
 
 def momentum() -> str:
-    """Return SN with running statistics at 2018's momentum and at that of the BatchNorm it replaced, beside BN."""
-    study, before = (read_runs([RESULTS / f"camvid-lite0-cpu-{part}"]) for part in ("study", "momentum"))
-    four = [run for run in study if run.setting("train.images_per_device") == 4]
-    named = [("BN", "bn", four), ("SN, 0.003", "sn", before), ("SN, 0.1", "sn", four)]
+    """Return SN with running statistics at 2018's momentum and at that of the BatchNorm it replaced, by seed."""
     rows = []
-    for name, norm, runs in named:
-        sample = _sample(run for run in runs if run.norm == norm)
-        rows.append([name, *(percent(sample.values[seed]) for seed in SEEDS), spread_text(sample)])
-    return table(["norm, momentum", *map(str, SEEDS), "mean ± deviation"], rows)
+    for images in (1, 2, 4):
+        for value, name in (("0.003", "camvid-lite0-cpu-momentum"), ("0.1", "camvid-lite0-cpu-study")):
+            runs = [run for run in read_runs([RESULTS / name]) if run.setting("train.images_per_device") == images]
+            sample = _sample(run for run in runs if run.norm == "sn")
+            seeds = [percent(sample.values[seed]) for seed in SEEDS]
+            rows.append([str(images), value, *seeds, spread_text(sample)])
+    return table(["images per device", "momentum", *map(str, SEEDS), "mean ± deviation"], rows)
 
 
 def _cell(sample: Sample, best: bool) -> str:
